@@ -1,0 +1,1 @@
+"""Messages as bytes: addresses, headers, MIME offsets, IMAP's views, composition."""

@@ -1,0 +1,184 @@
+"""Mail on its way out, and the timeline of every message's way.
+
+One queue item is one message for one destination (a remote domain, a smart host, or "local" for
+mail of ours that waits: held mail, DSNs in the making). Items are leased: whoever holds the lease
+works on it; when the holder dies the lease ends by itself and another takes over (at least once).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from mailsys.ports.ids import AccountId, BlobId, QueueId, TraceId
+
+if TYPE_CHECKING:
+    from mailsys.ports.mail import Acceptance
+
+
+class Outcome(Enum):
+    """How a recipient stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"  # the next hop, or a mailbox of ours, took responsibility
+    FAILED = "failed"  # for good; a DSN was made unless the sender did not want one
+    DROPPED = "dropped"  # by an operator or its owner
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRecipient:
+    """One envelope recipient with its DSN parameters (RFC 3461) and state."""
+
+    address: str
+    outcome: Outcome = Outcome.PENDING
+    notify: str = ""  # "NEVER" or a comma-separated subset of SUCCESS,FAILURE,DELAY; empty: default
+    original: str = ""  # ORCPT as given: "rfc822;xtext-decoded"
+    reply: str = ""  # last reply or local reason: "550 5.1.1 No such user", one line, printable
+    host: str = ""  # who gave it
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NewQueueItem:
+    """What `IMailStore.accept` puts into the queue beside the blob."""
+
+    destination: str  # domain in A-labels, or "local"
+    sender: str  # envelope sender, "" is the null sender
+    recipients: tuple[QueueRecipient, ...]
+    due: float  # first attempt (FUTURERELEASE: the release time)
+    created: float
+    trace: TraceId
+    account: AccountId | None = None  # submitter, when one of ours
+    eight_bit: bool = False  # BODY=8BITMIME or the content has octets above 127
+    binary: bool = False  # BODY=BINARYMIME
+    utf8: bool = False  # SMTPUTF8 needed: header or an address is not ASCII
+    require_tls: bool = False  # RFC 8689
+    ret: str = ""  # "FULL", "HDRS" or ""
+    envid: str = ""
+    hold: bool = False  # not sent until released
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    id: QueueId
+    blob: BlobId
+    size: int
+    item: NewQueueItem  # as accepted; recipients are those of the moment
+    due: float
+    attempts: int
+    delayed_told: bool  # a delay notice was sent
+    leased_until: float
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on an item until `until`."""
+
+    item: QueueItem
+    token: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A destination with work due, and when its earliest item was."""
+
+    name: str
+    due: float
+
+
+class Stage(Enum):
+    """Steps of a message's way, in the words shown to people."""
+
+    RECEIVED = "received"
+    SUBMITTED = "submitted"
+    JUDGED = "judged"
+    QUEUED = "queued"
+    DELIVERED = "delivered"
+    CONNECTED = "connected"  # MX chosen, TLS level
+    SENT = "sent"  # remote took it
+    DEFERRED = "deferred"  # tried, will try again
+    FAILED = "failed"
+    NOTIFIED = "notified"  # a DSN was made
+    HELD = "held"
+    RELEASED = "released"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One step. `detail` is flat and printable: host, reply, tls, next_try, recipient ..."""
+
+    trace: TraceId
+    at: float
+    stage: Stage
+    account: AccountId | None = None  # whose it is to see; None: operators only
+    recipient: str = ""
+    detail: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What one attempt came to; all of it happens in one commit, and the lease ends.
+
+    When no recipient is pending any more the item leaves the queue and its blob reference with it.
+    """
+
+    recipients: tuple[QueueRecipient, ...]  # the new states, all of the item's recipients
+    due: float  # next attempt, if any is pending
+    error: str = ""
+    delayed_told: bool = False
+    count_attempt: bool = True
+    accept: tuple[Acceptance, ...] = ()  # local deliveries, DSNs
+    timeline: tuple[TimelineEntry, ...] = ()
+
+
+class IQueueStore(Interface):
+    """The queue. Items enter through `IMailStore.accept`."""
+
+    def due(now: float, limit: int) -> Deferred[list[Destination]]:
+        """Destinations that have an unleased, unheld item due by `now`, most overdue first."""
+
+    def next_due() -> Deferred[float | None]:
+        """When the next item becomes due or its lease ends; None: the queue is empty (or all held)."""
+
+    def lease(destination: str, now: float, seconds: float, limit: int) -> Deferred[list[Lease]]:
+        """Up to `limit` due items of a destination, most overdue first, hidden from others until
+        now + seconds."""
+
+    def extend(lease: Lease, until: float) -> Deferred[bool]:
+        """Keep a lease longer; False when it was lost meanwhile (stop working on it)."""
+
+    def settle(lease: Lease, settlement: Settlement) -> Deferred[bool]:
+        """Write what came of it. False, with nothing done, when the lease was lost meanwhile or the
+        item was dropped; recipients recorded as DELIVERED are recorded all the same."""
+
+    def items(
+        limit: int, after: QueueId | None = None, account: AccountId | None = None
+    ) -> Deferred[list[QueueItem]]:
+        """Oldest first, in pages."""
+
+    def item(queue: QueueId) -> Deferred[QueueItem | None]: ...
+
+    def retry(queues: Sequence[QueueId], now: float) -> Deferred[int]:
+        """Make due at once and unheld; fires with how many there were."""
+
+    def hold(queues: Sequence[QueueId]) -> Deferred[int]: ...
+
+    def drop(queues: Sequence[QueueId], now: float) -> Deferred[int]:
+        """Remove without a DSN."""
+
+    def record(entries: Sequence[TimelineEntry]) -> Deferred[None]:
+        """Append to timelines, outside of any other commit."""
+
+    def timeline(trace: TraceId) -> Deferred[list[TimelineEntry]]:
+        """In order of time."""
+
+    def listen(wake: Callable[[], None]) -> None:
+        """`wake()` is called on the reactor after a commit of this process queued something."""
