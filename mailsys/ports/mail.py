@@ -165,6 +165,8 @@ class Acceptance:
     queued: tuple[NewQueueItem, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     header: bytes = b""  # the header block (at most 256 KiB of it), blank line included
+    sent_by: AccountId | None = None  # submitter whose correspondents `sent_to` are, though no email
+    sent_to: tuple[str, ...] = ()  # of this commit is in its mailboxes; credited with one sent message each
 
 
 @dataclass(frozen=True, slots=True)
