@@ -1,93 +1,156 @@
-"""Settings: frozen values, read once from TOML, refused with the path of what is wrong.
+"""Settings: frozen values with their bounds and descriptions.
 
-The docstring-like comments here are printed by `mailsys setup` as the example file's comments, so
-that file and code cannot drift apart. Durations are seconds, sizes octets.
+`settings_file` reads them from TOML, and prints the commented example and `docs/settings.md` from
+them, so neither can drift from the code. Durations are seconds, sizes octets.
 """
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import msgspec
+from msgspec import Meta
+
+# Kinds of values: their bounds, and (extra) how they are written in the file.
+Count = Annotated[int, Meta(ge=1)]
+OptionalCount = Annotated[int, Meta(ge=0)]
+Size = Annotated[int, Meta(ge=1, extra={"unit": "size"})]
+LineSize = Annotated[int, Meta(ge=512, extra={"unit": "size"})]
+Duration = Annotated[float, Meta(ge=0.001, extra={"unit": "duration"})]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Endpoint = Annotated[str, Meta(extra={"form": "listen"})]
+HostPort = Annotated[str, Meta(extra={"form": "host:port"})]
+Name = Annotated[str, Meta(min_length=1, max_length=253, extra={"form": "domain"})]
+
+
+def _about(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text says where (dotted path) and why."""
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    pass
+    """A table of the settings file."""
 
 
 class Listen(Section, frozen=True):
-    """Endpoints as `address:port`; an empty list turns the service off."""
+    """Where to listen, as `address:port` ("[::]:25" takes IPv4 too); an empty list turns a service off."""
 
-    smtp: tuple[str, ...] = ("[::]:25",)
-    submission: tuple[str, ...] = ("[::]:587",)
-    submissions: tuple[str, ...] = ("[::]:465",)
-    imap: tuple[str, ...] = ("[::]:143",)
-    imaps: tuple[str, ...] = ("[::]:993",)
-    backlog: int = 1024
+    smtp: Annotated[tuple[Endpoint, ...], _about("Mail from other servers.")] = ("[::]:25",)
+    submission: Annotated[tuple[Endpoint, ...], _about("Mail from our users, with STARTTLS.")] = ("[::]:587",)
+    submissions: Annotated[tuple[Endpoint, ...], _about("The same with TLS from the start.")] = ("[::]:465",)
+    imap: Annotated[tuple[Endpoint, ...], _about("IMAP with STARTTLS.")] = ("[::]:143",)
+    imaps: Annotated[tuple[Endpoint, ...], _about("IMAP with TLS from the start.")] = ("[::]:993",)
+    backlog: Annotated[Count, _about("Connections that may wait to be taken, per endpoint.")] = 1024
 
 
 class Tls(Section, frozen=True):
-    certificate: str = "tls/certificate.pem"  # chain, leaf first; relative to the state folder
-    key: str = "tls/key.pem"
+    """The certificate. Paths are relative to the state folder; SIGHUP reads them again."""
+
+    certificate: Annotated[str, _about("PEM chain, the server's own certificate first.")] = (
+        "tls/certificate.pem"
+    )
+    key: Annotated[str, _about("Its private key (PEM, no passphrase).")] = "tls/key.pem"
 
 
 class Limits(Section, frozen=True):
-    message_size: int = 50 * 1024 * 1024
-    recipients_incoming: int = 1000  # per transaction
-    recipients_submission: int = 100
-    smtp_line: int = 4096
-    imap_line: int = 65536
-    imap_literal_before_login: int = 8192
-    connections_per_address: int = 50
-    connections: int = 20000
-    smtp_idle: float = 300.0
-    smtp_data: float = 3600.0  # whole DATA
-    imap_idle_before_login: float = 60.0
-    imap_idle: float = 1860.0  # RFC 9051 §5.4: at least 30 minutes
-    received_headers: int = 50  # more of them: a loop
-    errors_per_session: int = 20  # then 421
-    messages_per_connection: int = 1000
-    sends_per_hour: int = 500  # recipients per account
-    sends_per_day: int = 2000
-    failures_per_address: int = 10  # failed logins before answers slow down
-    failures_per_account: int = 10
-    hold_at_most: float = 30 * 86400.0  # FUTURERELEASE
+    """Bounds on what anybody may ask."""
+
+    message_size: Annotated[Size, _about("Largest message.")] = 50 * 1024 * 1024
+    recipients_incoming: Annotated[Count, _about("Recipients in one transaction on port 25.")] = 1000
+    recipients_submission: Annotated[Count, _about("Recipients of one submitted message.")] = 100
+    smtp_line: Annotated[LineSize, _about("Longest SMTP command line.")] = 4096
+    imap_line: Annotated[LineSize, _about("Longest IMAP command without its literals.")] = 65536
+    imap_literal_before_login: Annotated[Size, _about("Largest literal before login.")] = 8192
+    connections_per_address: Annotated[Count, _about("Open connections from one IP address.")] = 50
+    connections: Annotated[Count, _about("Open connections in all.")] = 20000
+    smtp_idle: Annotated[Duration, _about("Silence after which an SMTP connection is closed.")] = 300.0
+    smtp_data: Annotated[Duration, _about("Time that one message may take to arrive.")] = 3600.0
+    imap_idle_before_login: Annotated[Duration, _about("Silence allowed in IMAP before login.")] = 60.0
+    imap_idle: Annotated[
+        Duration, _about("Silence allowed in IMAP after login (RFC 9051 §5.4: 30 minutes at least).")
+    ] = 1860.0
+    received_headers: Annotated[Count, _about("More Received fields than this are a loop.")] = 50
+    errors_per_session: Annotated[Count, _about("Refused SMTP commands before the connection is closed.")] = (
+        20
+    )
+    messages_per_connection: Annotated[Count, _about("Messages taken on one SMTP connection.")] = 1000
+    sends_per_hour: Annotated[Count, _about("Recipients that an account may send to in an hour.")] = 500
+    sends_per_day: Annotated[Count, _about("Recipients that an account may send to in a day.")] = 2000
+    failures_per_address: Annotated[
+        Count, _about("Failed logins from one IP address before answers slow down.")
+    ] = 10
+    failures_per_account: Annotated[
+        Count, _about("Failed logins to one account before answers slow down.")
+    ] = 10
+    hold_at_most: Annotated[Duration, _about("How far ahead a message may be scheduled (FUTURERELEASE).")] = (
+        30 * 86400.0
+    )
 
 
 class Sending(Section, frozen=True):
-    schedule: tuple[float, ...] = (300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0)  # the last repeats
-    lifetime: float = 5 * 86400.0
-    attempts: int = 0  # 0: no cap
-    delay_notice: float = 4 * 3600.0
-    connections: int = 50  # outbound in all
-    connections_per_destination: int = 5
-    messages_per_connection: int = 100
-    per_second_per_destination: float = 0.0  # 0: no bound
-    connect_timeout: float = 30.0
-    reply_timeout: float = 300.0
-    smarthost: str = ""  # host:port for all outbound mail
-    port: int = 25
-    local_address: str = ""
+    """Mail to other servers."""
+
+    schedule: Annotated[
+        tuple[Duration, ...],
+        Meta(min_length=1, max_length=100, description="Waits between attempts; the last one repeats."),
+    ] = (300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0)
+    lifetime: Annotated[Duration, _about("Give up, and tell the sender, after this long.")] = 5 * 86400.0
+    attempts: Annotated[OptionalCount, _about("Give up after so many attempts; 0: only by lifetime.")] = 0
+    delay_notice: Annotated[Duration, _about("Tell the sender of a delay after this long.")] = 4 * 3600.0
+    connections: Annotated[Count, _about("Outbound connections in all.")] = 50
+    connections_per_destination: Annotated[Count, _about("Outbound connections to one destination.")] = 5
+    messages_per_connection: Annotated[Count, _about("Messages before a connection is given up.")] = 100
+    per_second_per_destination: Annotated[
+        float, Meta(ge=0, description="Messages a second to one destination; 0: no bound.")
+    ] = 0.0
+    connect_timeout: Annotated[Duration, _about("Time to connect.")] = 30.0
+    reply_timeout: Annotated[Duration, _about("Time to wait for a reply.")] = 300.0
+    smarthost: Annotated[HostPort, _about("Hand all outbound mail to this host:port; empty: by MX.")] = ""
+    port: Annotated[Port, _about("Port of other servers.")] = 25
+    local_address: Annotated[str, _about("IP address to send from; empty: the system's choice.")] = ""
 
 
 class Dns(Section, frozen=True):
-    servers: tuple[str, ...] = ()  # host:port; none: those of /etc/resolv.conf
-    trust_ad: bool = False
-    timeout: float = 3.0
+    """Name resolution."""
+
+    servers: Annotated[
+        tuple[HostPort, ...], _about("Resolvers as host:port; none: those of /etc/resolv.conf.")
+    ] = ()
+    trust_ad: Annotated[
+        bool, _about("Believe the resolver's AD bit (only for one on this machine or a safe network).")
+    ] = False
+    timeout: Annotated[Duration, _about("Time to wait for one answer.")] = 3.0
 
 
 class Log(Section, frozen=True):
-    level: str = "info"
-    format: str = "json"  # or "text"
+    """The log, on standard error."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], _about("Least level written.")] = "info"
+    format: Annotated[Literal["json", "text"], _about("One JSON object a line, or text for people.")] = "json"
 
 
 class Settings(Section, frozen=True):
-    hostname: str = "localhost"  # our name in greeting, EHLO, Received; should resolve both ways
-    domain: str = "localhost"  # the first domain of ours
-    state: str = "state"  # folder for the store, keys and spool; relative to the settings file
-    storage: str = ""  # empty: SQLite in the state folder
-    user: str = ""  # drop to this user after binding
-    group: str = ""
-    checks: bool = True  # trust: False turns checks of incoming mail off (load tests)
-    login_without_tls_on_loopback: bool = False
+    """The whole file."""
+
+    hostname: Annotated[
+        Name, _about("Our name in greetings and trace headers; should resolve to us, and our address to it.")
+    ] = "localhost"
+    domain: Annotated[Name, _about("The first domain of ours; more are added by `mailsys domain add`.")] = (
+        "localhost"
+    )
+    state: Annotated[
+        str, Meta(min_length=1, description="Folder of the store, keys and spool; relative to this file.")
+    ] = "state"
+    storage: Annotated[str, _about("Where mail is kept; empty: SQLite in the state folder.")] = ""
+    user: Annotated[str, _about("User to become once the ports are bound (when started as root).")] = ""
+    group: Annotated[str, _about("Group to become; empty: the user's own.")] = ""
+    checks: Annotated[bool, _about("Check incoming mail (false only for load tests).")] = True
+    login_without_tls_on_loopback: Annotated[
+        bool, _about("Allow passwords without TLS on connections from this machine.")
+    ] = False
     listen: Listen = Listen()
     tls: Tls = Tls()
     limits: Limits = Limits()
