@@ -8,42 +8,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
-
-from zope.interface import Attribute, Interface
+from typing import Final, Protocol
 
 from mailsys.core.message.facts import MessageFacts
 from mailsys.core.queue.report import (
     RETURNED_AT_MOST,
-    Action,
     Original,
     Reported,
     addresses,
     compose_report,
     domain_of,
 )
-from mailsys.ports.blobs import IBlobStore
-from mailsys.ports.ids import AccountId, BlobId, TraceId
+from mailsys.log import Log
+from mailsys.ports.blobs import IBlobStore, StagedBlob
+from mailsys.ports.ids import AccountId, BlobId
 from mailsys.ports.mail import Acceptance, Delivery
 from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEntry
+from mailsys.services.route import destination_of
+
+_log = Log("report")
 
 INLINE_AT_MOST: Final = 65536  # octets that IBlobStore.stage takes
 
 
-class IRoute(Interface):
+class RouteLike(Protocol):
     """What an address of ours stands for (services.directory.Route)."""
 
-    accounts: tuple[AccountId, ...] = Attribute("Accounts that keep a copy.")
-    forwards: tuple[str, ...] = Attribute("Addresses it goes on to.")
+    @property
+    def accounts(self) -> tuple[AccountId, ...]: ...
+
+    @property
+    def forwards(self) -> tuple[str, ...]: ...
 
 
-class IDirectory(Interface):
+class DirectoryLike(Protocol):
     """What sending asks of the directory (services.directory.Directory)."""
 
-    def is_local_domain(domain: str) -> bool:
+    def is_local_domain(self, domain: str, /) -> bool:
         """Whether mail for this domain is ours."""
 
-    async def route(address: str) -> IRoute | None:
+    async def route(self, address: str, /) -> RouteLike | None:
         """Where an address of ours leads; None: nowhere."""
 
 
@@ -53,7 +57,7 @@ class Reporter:
 
     hostname: str
     domain: str  # of ours: the report comes from postmaster@ it
-    directory: IDirectory
+    directory: DirectoryLike
     blobs: IBlobStore
     analyse: Callable[[bytes], MessageFacts]
     unique: Callable[[], str]  # random letters and digits, at least 20
@@ -80,4 +84,74 @@ class Reporter:
         is ours, else one queue item from the null sender; its timeline entry is NOTIFIED, under the
         original's trace.
         """
-        raise NotImplementedError
+        if not item.sender or not recipients:
+            return None
+        content = None
+        if item.ret == "FULL" and not item.require_tls and blob is not None and size <= RETURNED_AT_MOST:
+            content = await self.blobs.read(blob, 0, RETURNED_AT_MOST)
+        original = Original(item.sender, item.created, header, content, item.envid)
+        report = compose_report(
+            original,
+            recipients,
+            hostname=self.hostname,
+            postmaster=f"postmaster@{self.domain}",
+            now=now,
+            unique=self.unique(),
+        )
+        deliveries: tuple[Delivery, ...] = ()
+        queued: tuple[NewQueueItem, ...] = ()
+        onward: tuple[str, ...] = (item.sender,)
+        if self.directory.is_local_domain(domain_of(item.sender)):
+            route = await self.directory.route(item.sender)
+            if route is None:
+                _log.warning("report-unwanted", trace=item.trace, sender=item.sender)
+                return None
+            deliveries = tuple(Delivery(account) for account in route.accounts)
+            onward = route.forwards
+        queued = tuple(
+            NewQueueItem(
+                destination=destination_of(address, self.directory.is_local_domain),
+                sender="",
+                recipients=(QueueRecipient(address, notify="NEVER"),),  # RFC 3461 §6.1
+                due=now,
+                created=now,
+                trace=item.trace,
+                eight_bit=report.eight_bit,
+                utf8=report.utf8 or not address.isascii(),
+                require_tls=item.require_tls,  # RFC 8689 §5
+            )
+            for address in onward
+        )
+        if not deliveries and not queued:
+            return None
+        actions = sorted({r.action.value for r in recipients})
+        entry = TimelineEntry(
+            item.trace,
+            now,
+            Stage.NOTIFIED,
+            item.account,
+            addresses(recipients),
+            {"to": item.sender, "action": ", ".join(actions)},
+        )
+        return Acceptance(
+            blob=await self._staged(report.data),
+            facts=self.analyse(report.data),
+            received_at=now,
+            deliveries=deliveries,
+            queued=queued,
+            timeline=(entry,),
+            header=report.data[: report.data.index(b"\r\n\r\n") + 4],
+        )
+
+    async def _staged(self, data: bytes) -> StagedBlob:
+        if len(data) <= INLINE_AT_MOST:
+            return self.blobs.stage(data)
+        sink = self.blobs.sink()
+        try:
+            for start in range(0, len(data), INLINE_AT_MOST):
+                if (wait := sink.write(data[start : start + INLINE_AT_MOST])) is not None:
+                    await wait
+            return await sink.finish()
+        except BaseException:
+            sink.abort()
+            raise

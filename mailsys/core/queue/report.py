@@ -104,9 +104,7 @@ def _typed_address(kind: str, address: str, raw: bool) -> str:
     if raw:
         return f"utf-8; {address}"
     # RFC 6533 §3: utf-8-addr-xtext, \x{HEX} for what 7-bit fields cannot carry
-    coded = "".join(
-        c if "!" <= c <= "~" and c not in "\\+=" else "\\x{%02X}" % ord(c) for c in address
-    )
+    coded = "".join(c if "!" <= c <= "~" and c not in "\\+=" else f"\\x{{{ord(c):02X}}}" for c in address)
     return f"utf-8; {coded}"
 
 
