@@ -16,7 +16,7 @@ class Mailsys:
     """
 
     def __init__(self, *options: str, domain: str, state: str | None = None, log: str | None = None) -> None:
-        command = [sys.executable, "-m", "mailsys.cli.main", "local", "--domain", domain, *options]
+        command = [*self.command("local"), "--domain", domain, *options]
         if state is not None:
             command += ["--state", state]
         self._log = open(log, "ab") if log else subprocess.DEVNULL  # noqa: SIM115 - lives as long as the child
@@ -29,6 +29,11 @@ class Mailsys:
         self.pid = self.child.pid
         for name in ("smtp", "submission", "submissions", "imap", "imaps"):
             setattr(self, name, int(self.ready[name].rsplit(":", 1)[1]))
+
+    @staticmethod
+    def command(*words: str) -> list[str]:
+        """The command line of one `mailsys` command."""
+        return [sys.executable, "-m", "mailsys.cli.main", *words]
 
     smtp: int
     submission: int
