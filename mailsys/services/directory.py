@@ -158,6 +158,10 @@ class Directory:
                 self._accounts[account] = known
         return known
 
+    def unbounded(self, accounts: Sequence[AccountId]) -> bool:
+        """Whether all these accounts are known, at this moment, to have no quota."""
+        return all(account in self._accounts for account in accounts)
+
     # -- finding out -----------------------------------------------------------------------------------
 
     async def _entry(self, address: str) -> _Entry | None:

@@ -1,0 +1,75 @@
+"""Reading a staged message once: its facts, its header block, whether it is 7-bit.
+
+Small content is read where we stand (a fraction of a millisecond); larger in a worker thread, from the
+file that the store staged, mapped into memory.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from mailsys.core.message.facts import MessageFacts
+from mailsys.core.message.header import MAX_HEADER
+from mailsys.ports.blobs import StagedBlob
+
+T = TypeVar("T")
+
+AT_ONCE: Final = 64 * 1024  # octets that are read on the reactor's thread
+_STEP: Final = 1024 * 1024
+
+Analyse = Callable[["bytes | mmap.mmap"], MessageFacts]
+
+
+class Offload(Protocol):
+    """Runs work in a thread, such as `partial(deferToThreadPool, reactor, pool)`."""
+
+    def __call__(self, work: Callable[[], T], /) -> Deferred[T]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    facts: MessageFacts
+    header: bytes  # blank line included, at most 256 KiB
+    seven_bit: bool  # no octet above 127; only looked at when asked for, else True
+
+
+class MessageReader:
+    """`analyse` is `core.message.analysis.analyse`."""
+
+    def __init__(self, analyse: Analyse, offload: Offload) -> None:
+        self._analyse = analyse
+        self._offload = offload
+
+    def at_once(self, blob: StagedBlob) -> bool:
+        """Whether `read_now` will do."""
+        return blob.data is not None and len(blob.data) <= AT_ONCE
+
+    def read_now(self, blob: StagedBlob) -> Reading:
+        """For content that `at_once` is true of."""
+        data = blob.data or b""
+        facts = self._analyse(data)
+        return Reading(facts, data[: min(facts.header_size, MAX_HEADER)], data.isascii())
+
+    async def read(self, blob: StagedBlob, bits: bool = False) -> Reading:
+        """`bits`: tell whether it is 7-bit, too."""
+        if self.at_once(blob):
+            return self.read_now(blob)
+        return await self._offload(lambda: self._read_in_thread(blob, bits))
+
+    def _read_in_thread(self, blob: StagedBlob, bits: bool) -> Reading:
+        if blob.path is None:
+            data = blob.data or b""
+            return self._read(data, len(data), bits)
+        with open(blob.path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            return self._read(mapped, len(mapped), bits)
+
+    def _read(self, content: bytes | mmap.mmap, size: int, bits: bool) -> Reading:
+        facts = self._analyse(content)
+        header = bytes(content[: min(facts.header_size, MAX_HEADER)])
+        seven_bit = not bits or all(content[i : i + _STEP].isascii() for i in range(0, size, _STEP))
+        return Reading(facts, header, seven_bit)
