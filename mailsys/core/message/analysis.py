@@ -1,0 +1,225 @@
+"""All that is read off a message when it arrives, in one pass.
+
+A small message is done on the reactor's thread (about 0.1 ms); a large one belongs in a worker, where no
+single call into C takes more than about a megabyte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from mailsys.core.message import dates, mime, structure, thread
+from mailsys.core.message.address import mailbox, parse_raw
+from mailsys.core.message.body import decoded_text
+from mailsys.core.message.encoded import decode_words
+from mailsys.core.message.facts import MessageFacts
+from mailsys.core.message.header import MAX_VALUE, Fields
+from mailsys.core.message.mime import WINDOW, Content, Part
+from mailsys.core.message.text import MAX_TEXT, clean, fold, fold_ascii, fold_lines, from_html
+
+PREVIEW: Final = 256  # characters
+MAX_SUBJECT: Final = 998
+MAX_SENDER: Final = 320
+MAX_RECIPIENTS: Final = 1000
+_MAX_ADDRESSES: Final = 50  # of one list that are shown
+_MAX_LEAVES: Final = 200  # text parts that are read for search
+
+
+def header_block(content: Content) -> bytes:
+    """The header as it stands, blank line included; of an overlong one the first 256 KB in whole lines."""
+    return content[: mime.header_end(content, 0, len(content))]
+
+
+def analyse(content: Content, size: int | None = None) -> MessageFacts:
+    """The facts of one message; `size` when fewer octets than all of `content` are the message.
+
+    Never raises, whatever the octets. Time is linear in the header (bounded) and in the text parts'
+    first megabyte; other parts are only searched for boundaries.
+    """
+    root = mime.parse(content, size)
+    found = structure.index(root.fields)
+    body, body_structure = structure.bodies(root)
+    subject_raw = found.get(b"subject", _NOTHING)[0]
+    subject = clean(decode_words(subject_raw[:MAX_VALUE]), MAX_SUBJECT)
+    text, preview, attachment = _read(content, root)
+    date = found.get(b"date")
+    ids = found.get(b"message-id")
+    threads = [*found.get(b"references", ()), *found.get(b"in-reply-to", ())]
+    return MessageFacts(
+        root.end,
+        root.body,
+        thread.message_id(ids[0]) if ids else None,
+        thread.references(threads) if threads else (),
+        thread.base_subject(subject)[0],
+        subject,
+        _people(found.get(b"from"), 1)[:MAX_SENDER],
+        _people(found.get(b"to"), _MAX_ADDRESSES)[:MAX_RECIPIENTS],
+        dates.parse(date[0]) if date else None,
+        preview,
+        attachment,
+        structure.envelope(found),
+        body,
+        body_structure,
+        _search(found.get(b"subject")),
+        _search(found.get(b"from")),
+        _search(found.get(b"to")),
+        _search(found.get(b"cc")),
+        _search(found.get(b"bcc")),
+        _header_text(root.fields),
+        text,
+    )
+
+
+_NOTHING: Final = [b""]
+
+
+def _people(values: list[bytes] | None, limit: int) -> str:
+    if values is None:
+        return ""
+    value = values[0] if len(values) == 1 else b", ".join(values)
+    shown = []
+    for raw in parse_raw(value):
+        if raw[3] is None:
+            continue
+        entry = mailbox(raw)
+        shown.append(f"{entry.name} <{entry.address}>" if entry.name else entry.address)
+        if len(shown) == limit:
+            break
+    return ", ".join(shown)
+
+
+def _search(values: list[bytes] | None) -> str:
+    if values is None:
+        return ""
+    value = values[0] if len(values) == 1 else b", ".join(values)
+    return _folded(value)
+
+
+def _folded(value: bytes) -> str:
+    if b"=?" not in value and value.isascii():
+        return fold_ascii(value)
+    return fold(decode_words(value))
+
+
+def _header_text(found: Fields) -> str:
+    """`name: value` lines, folded; decoding only where something is to be decoded."""
+    plain = b"\n".join([name + b": " + value for name, value in found])
+    if b"=?" not in plain and plain.isascii():
+        return fold_lines(plain) + "\n" if plain else ""
+    lines = []
+    for name, value in found:
+        lines.append(f"{_folded(name)}: {_folded(value)}\n")
+    return "".join(lines)
+
+
+# -- text and attachments ----------------------------------------------------------------------------------
+
+
+def _leaves(part: Part) -> Iterator[tuple[Part, bool, bool]]:
+    """Leaves in order, whether each is inside another message, and whether it is shown with the text
+    (part of a multipart/related)."""
+    stack: list[tuple[Part, bool, bool]] = [(part, False, False)]
+    while stack:
+        at, enclosed, related = stack.pop()
+        if at.children:
+            inner = related or at.subtype == b"related"
+            stack.extend((child, enclosed, inner) for child in reversed(at.children))
+        else:
+            yield at, enclosed, related
+            if at.message is not None:
+                stack.append((at.message, True, False))
+
+
+_NOT_ATTACHED: Final = {  # machinery of signatures, reports and encryption, not what a person attached
+    b"application/pgp-signature",
+    b"application/pkcs7-signature",
+    b"application/x-pkcs7-signature",
+    b"application/pgp-encrypted",
+    b"message/delivery-status",
+    b"message/disposition-notification",
+    b"text/rfc822-headers",
+    b"message/rfc822-headers",
+}
+
+
+def _is_attachment(part: Part, related: bool) -> bool:
+    if part.disposition is not None and part.disposition.value == b"attachment":
+        return True
+    if part.type == b"text":
+        return part.disposition is not None and any(n.startswith(b"filename") for n, _ in part.disposition.params)
+    if part.type == b"multipart" or part.type + b"/" + part.subtype in _NOT_ATTACHED:
+        return False
+    return not (related and part.id is not None)
+
+
+def _read(content: Content, root: Part) -> tuple[str, str, bool]:
+    """Search text, preview, and whether there is an attachment."""
+    if root.type == b"text" and root.disposition is None:
+        text, html = decoded_text(content, root, MAX_TEXT)
+        if html:
+            text = from_html(text)
+        return fold(text), _preview(text), False
+    texts: list[str] = []
+    room = MAX_TEXT
+    preview = ""
+    plain_seen = attachment = False
+    for number, (part, enclosed, related) in enumerate(_leaves(root)):
+        attached = _is_attachment(part, related)
+        attachment = attachment or (attached and not enclosed)
+        if part.type != b"text" or room <= 0 or number >= _MAX_LEAVES:
+            continue
+        text, html = decoded_text(content, part, room)
+        if html:
+            text = from_html(text)
+        room -= len(text)
+        texts.append(fold(text))
+        if not plain_seen and not attached and not enclosed and (not preview or not html):
+            shown = _preview(text)
+            preview = shown or preview
+            plain_seen = bool(shown) and not html
+    return " ".join(texts)[:MAX_TEXT], preview, attachment
+
+
+def _preview(text: str) -> str:
+    start = 0
+    while start < len(text) and start < 65536:  # skip blank lines that newsletters begin with
+        shown = clean(text[start : start + 1024], PREVIEW)
+        if shown:
+            return shown
+        start += 1024
+    return ""
+
+
+# -- what sending must know --------------------------------------------------------------------------------
+
+
+def inspect_for_sending(content: Content) -> tuple[bool, bool, bool]:
+    """(octets above 127 anywhere, octets above 127 in the header, CR or LF that are not CRLF).
+
+    Decides 8BITMIME, SMTPUTF8 and BINARYMIME (RFC 6152, RFC 6531, RFC 3030)."""
+    end = len(content)
+    eight_bit = bare = False
+    last = b""
+    for start in range(0, end, WINDOW):
+        window = content[start : start + WINDOW]
+        eight_bit = eight_bit or not window.isascii()
+        if not bare:
+            pairs = window.count(b"\r\n")
+            lf, cr = window.count(b"\n"), window.count(b"\r")
+            if last == b"\r":
+                if window[:1] != b"\n":
+                    bare = True
+                lf -= window[:1] == b"\n"
+            last = window[-1:]
+            cr -= last == b"\r"  # judged with the next window
+            bare = bare or lf != pairs or cr != pairs
+        if eight_bit and bare:
+            break
+    bare = bare or last == b"\r"
+    utf8_header = eight_bit and not _ascii_header(content)
+    return eight_bit, utf8_header, bare
+
+
+def _ascii_header(content: Content) -> bool:
+    return content[: mime.header_end(content, 0, len(content))].isascii()

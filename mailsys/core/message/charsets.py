@@ -1,0 +1,109 @@
+"""Octets to text in the charset a message claims, or the one it probably meant."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from encodings.aliases import aliases
+from functools import lru_cache
+from typing import Final
+
+# Only codecs named here are ever looked up: `codecs.lookup` of a stranger's name tries an import
+# and remembers each miss for ever. Codecs that are no charsets, or are quadratic, stay out.
+_NOT_CHARSETS: Final = frozenset(
+    "idna punycode unicode_escape raw_unicode_escape undefined mbcs oem unicode_internal "
+    "base64_codec bz2_codec hex_codec quopri_codec rot_13 uu_codec zlib_codec tactis".split()
+)
+# What mail calls them, and supersets that senders really use under the smaller name.
+_MAIL_NAMES: Final = {
+    "us_ascii": "ascii",
+    "iso_8859_1": "cp1252",
+    "iso8859_1": "cp1252",
+    "latin_1": "cp1252",
+    "latin1": "cp1252",
+    "iso_latin_1": "cp1252",
+    "iso_8859_8_i": "iso8859_8",
+    "iso_8859_8_e": "iso8859_8",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "x_gbk": "gb18030",
+    "big5": "cp950",
+    "big5_hkscs": "big5hkscs",
+    "shift_jis": "cp932",
+    "x_sjis": "cp932",
+    "windows_31j": "cp932",
+    "ks_c_5601_1987": "cp949",
+    "ks_c_5601_1989": "cp949",
+    "ksc5601": "cp949",
+    "euc_kr": "cp949",
+    "iso_2022_jp": "iso2022_jp_ext",
+    "windows_874": "cp874",
+    "tis_620": "cp874",
+    "windows_949": "cp949",
+    "x_mac_roman": "mac_roman",
+    "macintosh": "mac_roman",
+    "x_mac_cyrillic": "mac_cyrillic",
+    "koi8_ru": "koi8_u",
+    "utf8mb4": "utf_8",
+    "x_unicode_2_0_utf_7": "utf_7",
+    "unicode_1_1_utf_7": "utf_7",
+    "unicode_1_1_utf_8": "utf_8",
+}
+_EXTRA: Final = ("cp874", "cp737", "cp856", "koi8_t", "koi8_u", "mac_cyrillic", "cp720", "cp1006")
+_OTHER: Final = re.compile(r"[^a-z0-9]+")
+_WINDOW: Final = 64 * 1024
+
+
+@lru_cache(maxsize=1)
+def _known() -> frozenset[str]:
+    names = set(aliases.values()) | set(_EXTRA)
+    return frozenset(names - _NOT_CHARSETS)
+
+
+@lru_cache(maxsize=256)
+def codec(charset: str) -> str | None:
+    """Python's codec for a MIME charset name, None when it is no charset we know."""
+    if len(charset) > 60:
+        return None
+    name = _OTHER.sub("_", charset.lower()).strip("_")
+    name = _MAIL_NAMES.get(name, name)
+    name = aliases.get(name, name)
+    name = _MAIL_NAMES.get(name, name)
+    if name not in _known():
+        return None
+    try:
+        b"".decode(name)
+    except (LookupError, ValueError):  # not built into this interpreter
+        return None
+    return name
+
+
+def _strict(data: bytes, name: str) -> str | None:
+    if len(data) <= _WINDOW:
+        try:
+            return data.decode(name)
+        except (UnicodeError, ValueError):
+            return None
+    decoder = codecs.getincrementaldecoder(name)("strict")
+    pieces = []
+    try:
+        for start in range(0, len(data), _WINDOW):
+            pieces.append(decoder.decode(data[start : start + _WINDOW]))
+        # Text is often a prefix of a longer one: an incomplete last character is no reason to doubt.
+    except (UnicodeError, ValueError):
+        return None
+    return "".join(pieces)
+
+
+def decode(data: bytes, charset: str | None = None) -> str:
+    """`data` in its declared charset, else as UTF-8, else as windows-1252. Never raises."""
+    if data.isascii() and (charset is None or charset.lower() in ("us-ascii", "utf-8", "iso-8859-1")):
+        return data.decode("ascii")
+    if charset:
+        name = codec(charset)
+        if name is not None and name != "ascii":
+            text = _strict(data, name)
+            if text is not None:
+                return text
+    text = _strict(data, "utf_8")
+    return data.decode("cp1252", "replace") if text is None else text

@@ -1,0 +1,136 @@
+"""Dates of messages (RFC 5322 §3.3, §4.3) and IMAP's internal dates (RFC 9051 §9 date-time)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
+from typing import Final
+
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_NUMBER: Final = {name.lower().encode(): n for n, name in enumerate(_MONTHS, 1)}
+# RFC 5322 §4.3: obsolete zones; military letters and anything unknown count as -0000.
+_ZONES: Final = {
+    b"ut": 0, b"utc": 0, b"gmt": 0, b"z": 0, b"edt": -240, b"est": -300, b"cdt": -300, b"cst": -360,
+    b"mdt": -360, b"mst": -420, b"pdt": -420, b"pst": -480, b"bst": 60, b"cet": 60, b"cest": 120, b"met": 60,
+    b"mest": 120, b"eet": 120, b"eest": 180, b"jst": 540,
+}  # fmt: skip
+_DATE: Final = re.compile(
+    rb"\s*(?:[A-Za-z]{1,12}\.?\s*,?\s*)?([0-9]{1,2})[\s-]+([A-Za-z]{3})[a-z]{0,6}[\s,.-]+([0-9]{2,4})[\s,]+"
+    rb"([0-9]{1,2})[:.]([0-9]{1,2})(?:[:.]([0-9]{1,2})(?:\.[0-9]{1,9})?)?"
+    rb"\s*(?:([+-])\s?([0-9]{2}):?([0-9]{2})|([A-Za-z]{1,5}))?"
+)
+# asctime: "Thu Aug 22 18:26:25 2002" with an optional zone before or after the year
+_ASCTIME: Final = re.compile(
+    rb"\s*[A-Za-z]{3},?\s+([A-Za-z]{3})\s+([0-9]{1,2})\s+([0-9]{1,2}):([0-9]{2}):([0-9]{2})\s+"
+    rb"(?:([A-Za-z]{1,5})\s+)?([0-9]{4})(?:\s+([+-])([0-9]{2})([0-9]{2}))?"
+)
+_COMMENT: Final = re.compile(rb"\([^()]*\)")
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+
+
+def _unix(year: int, month: int, day: int, hour: int, minute: int, second: int, zone: int) -> float | None:
+    if hour > 24 or minute > 59 or second > 61 or not -1440 < zone < 1440:
+        return None
+    try:
+        days = date(year, month, day).toordinal() - _EPOCH
+    except ValueError:
+        return None
+    return float(days * 86400 + hour * 3600 + (minute - zone) * 60 + second)
+
+
+def parse(value: bytes) -> float | None:
+    """A Date field's value as Unix time; None when it is no date. Tolerates what is seen in mail:
+    missing seconds or zone, two-digit years, named zones, comments, asctime order."""
+    value = value[:200]
+    if b"(" in value:
+        value = _COMMENT.sub(b" ", value)
+    m = _DATE.match(value)
+    if m is None:
+        return _asctime(value)
+    day, month, year, hour, minute, second, sign, zone_hours, zone_minutes, zone_name = m.groups()
+    number = _NUMBER.get(month.lower())
+    if number is None:
+        return None
+    full = int(year)
+    if len(year) == 2:  # RFC 5322 §4.3
+        full += 2000 if full < 50 else 1900
+    elif len(year) == 3:
+        full += 1900
+    zone = 0
+    if sign is not None:
+        zone = int(zone_hours) * 60 + int(zone_minutes)
+        if sign == b"-":
+            zone = -zone
+    elif zone_name is not None:
+        zone = _ZONES.get(zone_name.lower(), 0)
+    return _unix(full, number, int(day), int(hour), int(minute), int(second or 0), zone)
+
+
+def _asctime(value: bytes) -> float | None:
+    m = _ASCTIME.match(value)
+    if m is None or (number := _NUMBER.get(m.group(1).lower())) is None:
+        return None
+    zone = _ZONES.get((m.group(6) or b"").lower(), 0)
+    if m.group(8):
+        zone = (int(m.group(9)) * 60 + int(m.group(10))) * (-1 if m.group(8) == b"-" else 1)
+    return _unix(
+        int(m.group(7)), number, int(m.group(2)), int(m.group(3)), int(m.group(4)), int(m.group(5)), zone
+    )
+
+
+def _moment(at: float, offset: int) -> datetime:
+    at = min(max(at, -62135510400.0), 253402214400.0)  # years 1 to 9999
+    zone = timezone(timedelta(minutes=offset)) if offset else UTC
+    return datetime.fromtimestamp(int(at // 1), zone)
+
+
+def _zone(offset: int) -> str:
+    hours, minutes = divmod(abs(offset), 60)
+    return f"{'-' if offset < 0 else '+'}{hours:02}{minutes:02}"
+
+
+def render(at: float, offset: int = 0) -> str:
+    """RFC 5322 §3.3 date-time; `offset` is minutes east of UTC."""
+    t = _moment(at, offset)
+    return (
+        f"{_DAYS[t.weekday()]}, {t.day} {_MONTHS[t.month - 1]} {t.year:04} "
+        f"{t.hour:02}:{t.minute:02}:{t.second:02} {_zone(offset)}"
+    )
+
+
+@lru_cache(maxsize=4096)
+def _internal_day(day: int) -> str:
+    t = date.fromordinal(min(max(day + _EPOCH, 1), 3652059))
+    return f'"{t.day:2}-{_MONTHS[t.month - 1]}-{t.year:04} '
+
+
+def render_internal(at: float) -> bytes:
+    """IMAP date-time in UTC with its quotes: `" 1-Jul-2026 02:44:25 +0000"`."""
+    day, second = divmod(int(at // 1), 86400)
+    return (
+        f'{_internal_day(day)}{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02} +0000"'.encode()
+    )
+
+
+_INTERNAL: Final = re.compile(
+    rb'"?([ 0-9]?[0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})"?'
+)
+
+
+def parse_internal(value: bytes) -> float | None:
+    """IMAP date-time, with or without quotes, as Unix time; None when malformed."""
+    m = _INTERNAL.fullmatch(value)
+    if m is None or (number := _NUMBER.get(m.group(2).lower())) is None:
+        return None
+    zone = int(m.group(8)) * 60 + int(m.group(9))
+    return _unix(
+        int(m.group(3)),
+        number,
+        int(m.group(1)),
+        int(m.group(4)),
+        int(m.group(5)),
+        int(m.group(6)),
+        -zone if m.group(7) == b"-" else zone,
+    )
