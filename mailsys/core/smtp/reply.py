@@ -48,7 +48,7 @@ class Reply:
             clean = _CONTROLS.sub("?", line) if utf8 else _UNPRINTABLE.sub("?", line)
             joint = mark if number == last else "-" + mark[1:]
             head = f"{self.code}{joint}".encode("ascii")
-            body = clean.encode("utf-8")[: LINE_OCTETS - 2 - len(head)]
+            body = clean.encode("utf-8", "replace")[: LINE_OCTETS - 2 - len(head)]
             if utf8:
                 body = body.decode("utf-8", "ignore").encode("utf-8")  # a cut character goes whole
             out.append(head + body + b"\r\n")
