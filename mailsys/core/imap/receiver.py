@@ -208,10 +208,10 @@ class Receiver:
                 return self._refuse_line("Command line too long", self._line)
             return None
         end = at + 1
-        if at == self._line or buffer[at - 1] != 0x0D:
-            return self._refuse_line("Lines end with CRLF, not LF", end)
         if end > self._line_limit:
             return self._refuse_line("Command line too long", self._line)
+        if at == self._line or buffer[at - 1] != 0x0D:
+            return self._refuse_line("Lines end with CRLF, not LF", end)
         if buffer[at - 2] == 0x7D and at - 2 >= self._line:  # "}"
             marker = _MARKER.search(buffer, max(self._line, end - _MARKER_WINDOW), end)
             if marker is not None:
@@ -358,12 +358,13 @@ class Receiver:
                 return self._give_up() if self._budget < 0 else None
             end = at + 2
             marker = _MARKER.search(buffer, max(0, end - _MARKER_WINDOW), end)
+            literal = int(marker.group(1)) if marker is not None and marker.group(2) else None
             del buffer[:end]
             self._budget -= end
-            if marker is None or not marker.group(2):
+            if literal is None:
                 self._begin()
                 return None
-            self._wanted = int(marker.group(1))
+            self._wanted = literal
             self._scan = 0
             if self._wanted > self._budget:
                 return self._give_up()

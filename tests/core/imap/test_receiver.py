@@ -148,7 +148,7 @@ class Literals(SynchronousTestCase):
         receiver = Receiver(line_limit=1000)
         receiver.logged_in()
         events = received(b"a SEARCH" + b" BODY {1+}\r\nx" * 100 + b"\r\nb NOOP\r\n", receiver)
-        self.assertEqual([type(e) for e in events], [TooBig, Parsed])
+        self.assertEqual([type(e) for e in events], [Bad, Parsed])
 
     def test_literal_minus_refuses_more_than_4096_unasked(self):
         receiver = Receiver(literal_minus=True)
