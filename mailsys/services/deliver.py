@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailsys.core.message.address import canonical
+from mailsys.core.refusal import OverQuota
 from mailsys.log import Log
 from mailsys.ports.ids import AccountId, TraceId
 from mailsys.ports.mail import Delivery
@@ -104,9 +105,22 @@ async def resolve(
     return found, unknown
 
 
-def deliveries(made: Plan, heard_from: str = "") -> tuple[Delivery, ...]:
-    """One per account, into its inbox. `heard_from`: the correspondent to credit, canonical."""
-    return tuple([Delivery(account, heard_from=heard_from) for account in made.accounts])
+async def check_room(directory: Directory, route: Route, size: int) -> None:
+    """OverQuota when a mailbox of the route is full, or would be by a message of `size` octets (0:
+    not known). Asked at RCPT: once a message is accepted, it is kept whatever the quota."""
+    for account in route.accounts:
+        found = await directory.account(account)
+        if found is not None and found.quota and found.used + max(size, 1) > found.quota:
+            log.info("over quota", account=account, used=found.used, quota=found.quota, size=size)
+            raise OverQuota(cause=f"{found.used} of {found.quota}")
+
+
+def deliveries(made: Plan, heard_from: str = "", writer: AccountId | None = None) -> tuple[Delivery, ...]:
+    """One per account, into its inbox. `heard_from`: the correspondent to credit, canonical (but not
+    for `writer`, who hears from himself)."""
+    return tuple(
+        [Delivery(account, heard_from="" if account == writer else heard_from) for account in made.accounts]
+    )
 
 
 def queue_items(made: Plan, like: NewQueueItem) -> tuple[NewQueueItem, ...]:

@@ -70,7 +70,7 @@ class Directory:
         size: int = 20000,
     ) -> None:
         self._store = accounts
-        self._domain = domain.lower()
+        self.domain = domain.lower()
         self._size = size
         self._poll = poll
         self._entries: dict[str, _Entry] = {}  # by the address as asked, least recently used first
@@ -194,9 +194,9 @@ class Directory:
         if len(address) > LONGEST_ADDRESS:
             return ""
         if "@" not in address:
-            if address.lower() != "postmaster" or not self._domain:  # RFC 5321 §4.1.1.3
+            if address.lower() != "postmaster" or not self.domain:  # RFC 5321 §4.1.1.3
                 return ""
-            address = f"{address}@{self._domain}"
+            address = f"{address}@{self.domain}"
         try:
             return canonical(address)
         except ValueError:

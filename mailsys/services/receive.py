@@ -17,12 +17,10 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from mailsys.core.message.address import canonical
-from mailsys.core.queue.report import Action, Reported, wants
 from mailsys.core.refusal import (
     MailLoop,
     MessageRejected,
     MessageTooBig,
-    OverQuota,
     RelayDenied,
     TooManyRecipients,
     UnknownRecipient,
@@ -30,13 +28,13 @@ from mailsys.core.refusal import (
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobSink, IBlobStore, StagedBlob
-from mailsys.ports.ids import AccountId
 from mailsys.ports.mail import Acceptance, IMailStore
 from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEntry
 from mailsys.services import trace as tracing
 from mailsys.services.bounce import Reporter
+from mailsys.services.confirm import confirm
 from mailsys.services.connections import Connections
-from mailsys.services.deliver import Addressed, deliveries, entries, plan, queue_items
+from mailsys.services.deliver import Addressed, check_room, deliveries, entries, plan, queue_items
 from mailsys.services.directory import Directory, Route
 from mailsys.services.reading import MessageReader, Reading
 from mailsys.services.transactions import Client, ITransaction, ITransactions
@@ -150,15 +148,8 @@ class _Incoming:
             if ours:
                 raise UnknownRecipient(cause=address)
             raise RelayDenied(cause=address)
-        for account in route.accounts:
-            await self._check_quota(account, address)
+        await check_room(service.directory, route, self._parameters.size or 0)
         self._take(address, parameters, route)
-
-    async def _check_quota(self, account: AccountId, address: str) -> None:
-        found = await self._service.directory.account(account)
-        if found is not None and found.quota and found.used + (self._parameters.size or 0) >= found.quota:
-            log.info("recipient refused", trace=self._trace, recipient=address, cause="over quota")
-            raise OverQuota(cause=f"{found.used} of {found.quota}")
 
     def _take(self, address: str, parameters: RcptParameters, route: Route) -> None:
         self._recipients.setdefault(
@@ -245,8 +236,11 @@ class _Incoming:
             size=blob.size,
             ms=round((service.clock.seconds() - self._begun) * 1000, 1),
         )
-        if self._sender:
-            await self._report_success(reading, now)
+        if self._sender and any(one.recipient.notify for one in self._recipients.values()):
+            item = self._onward(reading, now)
+            await confirm(
+                service.reporter, service.mail, item, self._recipients.values(), reading.header, now
+            )
         return f"Accepted as {trace}"
 
     def _without_loops(self, header: bytes) -> list[Addressed]:
@@ -297,36 +291,6 @@ class _Incoming:
             ret=parameters.ret,
             envid=parameters.envid,
         )
-
-    async def _report_success(self, reading: Reading, now: float) -> None:
-        """NOTIFY=SUCCESS (RFC 3461 §5.2.7.1, and §5.2.7.3 for forwards, whose next hop may tell more).
-
-        After the commit: the message is safe, and a lost report of success harms nobody.
-        """
-        told = [
-            Reported(
-                one.recipient.address,
-                Action.DELIVERED if one.route and one.route.accounts else Action.RELAYED,
-                "250 2.1.5 Delivered",
-                original=one.recipient.original,
-                at=now,
-            )
-            for one in self._recipients.values()
-            if one.recipient.notify
-            and one.route
-            and one.route.accounts
-            and wants(one.recipient.notify, Action.DELIVERED)
-        ]
-        if not told:
-            return
-        try:
-            report = await self._service.reporter.make_report(
-                self._onward(reading, now), told, header=reading.header, now=now
-            )
-            if report is not None:
-                await self._service.mail.accept(report)
-        except Exception as error:
-            log.error("success report failed", error, trace=self._trace)
 
 
 def _name(address: str) -> str:
