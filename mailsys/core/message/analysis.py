@@ -147,7 +147,9 @@ def _is_attachment(part: Part, related: bool) -> bool:
     if part.disposition is not None and part.disposition.value == b"attachment":
         return True
     if part.type == b"text":
-        return part.disposition is not None and any(n.startswith(b"filename") for n, _ in part.disposition.params)
+        return part.disposition is not None and any(
+            n.startswith(b"filename") for n, _ in part.disposition.params
+        )
     if part.type == b"multipart" or part.type + b"/" + part.subtype in _NOT_ATTACHED:
         return False
     return not (related and part.id is not None)

@@ -87,6 +87,7 @@ def decoded_text(content: Content, part: Part, limit: int) -> tuple[str, bool]:
     else:
         data = content[part.body : min(part.end, part.body + limit)]
     html = part.subtype == b"html" or (
-        part.subtype not in (b"plain", b"enriched") and data[:200].lstrip()[:9].lower() in (b"<!doctype", b"<html>")
+        part.subtype not in (b"plain", b"enriched")
+        and data[:200].lstrip()[:9].lower() in (b"<!doctype", b"<html>")
     )
     return decode_charset(data, charset(part)), html

@@ -11,8 +11,23 @@ from typing import Final
 # Only codecs named here are ever looked up: `codecs.lookup` of a stranger's name tries an import
 # and remembers each miss for ever. Codecs that are no charsets, or are quadratic, stay out.
 _NOT_CHARSETS: Final = frozenset(
-    "idna punycode unicode_escape raw_unicode_escape undefined mbcs oem unicode_internal "
-    "base64_codec bz2_codec hex_codec quopri_codec rot_13 uu_codec zlib_codec tactis".split()
+    (
+        "idna",
+        "punycode",
+        "unicode_escape",
+        "raw_unicode_escape",
+        "undefined",
+        "mbcs",
+        "oem",
+        "tactis",
+        "base64_codec",
+        "bz2_codec",
+        "hex_codec",
+        "quopri_codec",
+        "rot_13",
+        "uu_codec",
+        "zlib_codec",
+    )
 )
 # What mail calls them, and supersets that senders really use under the smaller name.
 _MAIL_NAMES: Final = {
@@ -85,14 +100,11 @@ def _strict(data: bytes, name: str) -> str | None:
         except (UnicodeError, ValueError):
             return None
     decoder = codecs.getincrementaldecoder(name)("strict")
-    pieces = []
     try:
-        for start in range(0, len(data), _WINDOW):
-            pieces.append(decoder.decode(data[start : start + _WINDOW]))
-        # Text is often a prefix of a longer one: an incomplete last character is no reason to doubt.
+        # Long text may be a prefix of a longer one: an incomplete last character is no reason to doubt.
+        return "".join([decoder.decode(data[at : at + _WINDOW]) for at in range(0, len(data), _WINDOW)])
     except (UnicodeError, ValueError):
         return None
-    return "".join(pieces)
 
 
 def decode(data: bytes, charset: str | None = None) -> str:
@@ -104,6 +116,8 @@ def decode(data: bytes, charset: str | None = None) -> str:
         if name is not None and name != "ascii":
             text = _strict(data, name)
             if text is not None:
+                if name == "utf_7":  # alone among them it makes lone surrogates, which nothing can store
+                    text = text.encode("utf-8", "replace").decode("utf-8")
                 return text
     text = _strict(data, "utf_8")
     return data.decode("cp1252", "replace") if text is None else text

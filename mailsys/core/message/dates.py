@@ -109,13 +109,12 @@ def _internal_day(day: int) -> str:
 def render_internal(at: float) -> bytes:
     """IMAP date-time in UTC with its quotes: `" 1-Jul-2026 02:44:25 +0000"`."""
     day, second = divmod(int(at // 1), 86400)
-    return (
-        f'{_internal_day(day)}{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02} +0000"'.encode()
-    )
+    return f'{_internal_day(day)}{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02} +0000"'.encode()
 
 
 _INTERNAL: Final = re.compile(
-    rb'"?([ 0-9]?[0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})"?'
+    rb'"?([ 0-9]?[0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) '
+    rb'([+-])([0-9]{2})([0-9]{2})"?'
 )
 
 

@@ -14,7 +14,9 @@ from mailsys.core.message.header import MAX_VALUE
 # RFC 2047 §2; spaces inside the text are tolerated, as many senders leave them in. No part can be
 # scanned twice: charset is bounded and the text ends at the next question mark.
 _WORD: Final = re.compile(rb"=\?([^?\s]{1,60})\?([bBqQ])\?([^?\r\n]*)\?=")
-_NOT_BASE64: Final = bytes(c for c in range(256) if not (chr(c).isascii() and (chr(c).isalnum() or chr(c) in "+/")))
+_NOT_BASE64: Final = bytes(
+    c for c in range(256) if not (chr(c).isascii() and (chr(c).isalnum() or chr(c) in "+/"))
+)
 _Q_SAFE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 
 
@@ -63,13 +65,14 @@ def decode_words(value: bytes) -> str:
     return "".join(pieces)
 
 
-def encode_words(text: str, first: int = 60) -> str:
+def encode_words(text: str, first: int = 60, *, force: bool = False) -> str:
     """ASCII words for text that is not ASCII, separated by spaces so that they can be folded; each at
     most 75 characters (RFC 2047 §2). ASCII text that holds no `=?` comes back as it is.
 
-    `first` is the room for the first word. B or Q is used, whichever is shorter.
+    `first` is the room for the first word. B or Q is used, whichever is shorter. With `force` ASCII is
+    encoded too.
     """
-    if text.isascii() and "=?" not in text and text.isprintable():
+    if not force and text.isascii() and "=?" not in text and text.isprintable():
         return text
     data = text.encode("utf-8", "replace")
     quoted = sum(1 if c in _Q_SAFE or c == 32 else 3 for c in data)

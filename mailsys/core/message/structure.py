@@ -142,7 +142,7 @@ def bodies(part: Part) -> tuple[bytes, bytes]:
         string(part.encoding),
         part.end - part.body,
     )
-    if part.md5 is part.disposition is part.language is part.location is None:
+    if part.disposition is None and part.md5 is None and part.language is None and part.location is None:
         extension = b" NIL NIL NIL NIL)"
     else:
         extension = b" %b %b %b %b)" % (

@@ -46,7 +46,10 @@ def clean(text: str, limit: int) -> str:
     text = text[: limit * 4]
     if text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()[:limit]
-    return nfc(" ".join(_CONTROL.sub(" ", text).split()))[:limit]
+    text = " ".join(text.split())
+    if not text.isprintable():
+        text = " ".join(_CONTROL.sub(" ", text).split())
+    return nfc(text)[:limit]
 
 
 def _squeeze(data: bytes) -> bytes:
