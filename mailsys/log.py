@@ -18,6 +18,8 @@ import msgspec
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
+_NAMES: Final = {number: name for name, number in LEVELS.items()}
+
 Sink = Callable[[int, dict[str, Any]], None]
 
 _state: dict[str, Any] = {"level": 100, "sink": None}
@@ -155,7 +157,7 @@ class Log:
             return
         event: dict[str, Any] = {
             "at": round(time.time(), 3),
-            "level": level,
+            "level": _NAMES[level],
             "system": self._system,
             "event": name,
         }

@@ -47,7 +47,7 @@ def load(path: str | Path) -> Settings:
 
 def parse(data: dict[str, Any]) -> Settings:
     """Settings from plain data. Raises SettingsError with the dotted path of what is wrong."""
-    data = _quantities(Settings, data, "")
+    data = _numbers(Settings, data, "")
     try:
         settings = msgspec.convert(data, Settings)
     except msgspec.ValidationError as problem:
@@ -111,7 +111,7 @@ def _is_section(hint: Any) -> TypeGuard[type[Section]]:
     return isinstance(hint, type) and issubclass(hint, Section)
 
 
-def _quantities(section: type[Section], data: Any, path: str) -> Any:
+def _numbers(section: type[Section], data: Any, path: str) -> Any:
     """Numbers in place of "5m" and "50MiB", where the field is a duration or a size."""
     if not isinstance(data, dict):
         return data
@@ -121,17 +121,19 @@ def _quantities(section: type[Section], data: Any, path: str) -> Any:
         hint = hints.get(key)
         where = f"{path}{key}"
         if _is_section(hint):
-            value = _quantities(hint, value, where + ".")
+            value = _numbers(hint, value, where + ".")
         elif hint is not None and (unit := _extra(hint, "unit")):
             if isinstance(value, list):
-                value = [_quantity(item, unit, f"{where}[{n}]") for n, item in enumerate(value)]
+                value = [quantity(item, unit, f"{where}[{n}]") for n, item in enumerate(value)]
             else:
-                value = _quantity(value, unit, where)
+                value = quantity(value, unit, where)
         out[key] = value
     return out
 
 
-def _quantity(value: Any, unit: str, where: str) -> Any:
+def quantity(value: Any, unit: str, where: str) -> Any:
+    """The number that "5m" or "50MiB" is (`unit`: "duration" in seconds, or "size" in octets). What is
+    no text is handed back as it is. Raises SettingsError, naming `where`."""
     if not isinstance(value, str):
         return value
     found = _QUANTITY.fullmatch(value)

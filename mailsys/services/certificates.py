@@ -15,7 +15,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
@@ -25,6 +25,10 @@ from zope.interface import implementer
 from mailsys.log import Log
 
 log = Log("tls")
+
+PrivateKey = (
+    rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+)
 
 # RFC 9325 §4.2: forward secrecy and AEAD only, for TLS 1.2; TLS 1.3's own suites are all fine.
 _CIPHERS: Final = b"ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -51,9 +55,9 @@ class LoadedCertificate:
         context.set_mode(_RELEASE_BUFFERS)
         context.set_session_id(b"mailsys")
         try:
-            context.use_certificate(crypto.X509.from_cryptography(chain[0]))
+            context.use_certificate(chain[0])
             for issuer in chain[1:]:
-                context.add_extra_chain_cert(crypto.X509.from_cryptography(issuer))
+                context.add_extra_chain_cert(issuer)
             context.use_privatekey(private)
             context.check_privatekey()
         except (SSL.Error, crypto.Error, TypeError) as problem:
@@ -161,14 +165,16 @@ def _read_chain(path: Path) -> list[x509.Certificate]:
         raise CertificateError(f"{path}: not a PEM certificate: {problem}") from None
 
 
-def _read_key(path: Path) -> crypto.PKey:
+def _read_key(path: Path) -> PrivateKey:
     try:
         key = serialization.load_pem_private_key(_read(path), password=None)
     except TypeError:
         raise CertificateError(f"{path}: has a passphrase; it must have none") from None
     except (ValueError, UnsupportedAlgorithm) as problem:
         raise CertificateError(f"{path}: not a PEM private key: {problem}") from None
-    return crypto.PKey.from_cryptography_key(key)  # type: ignore[arg-type]
+    if not isinstance(key, PrivateKey):
+        raise CertificateError(f"{path}: a key of a kind that TLS does not use here")
+    return key
 
 
 def _names(certificate: x509.Certificate) -> list[str]:

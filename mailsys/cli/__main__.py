@@ -1,0 +1,5 @@
+"""`python -m mailsys.cli`."""
+
+from mailsys.cli.main import run
+
+run()

@@ -1,0 +1,241 @@
+"""`mailsys account|domain|alias|queue|trace|check`: commands to a mail system, running or not."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mailsys.cli.control import perform
+from mailsys.cli.passwords import ask
+from mailsys.cli.printing import show_fields, show_json, show_table, text
+from mailsys.cli.problem import DONE, REFUSED, USAGE, Problem
+from mailsys.services import commands as c
+from mailsys.settings import SettingsError
+from mailsys.settings_file import quantity
+
+Row = Mapping[str, Any]
+
+ACCOUNT = ("address", "name", "admin", "enabled", "quota", "used")
+DOMAIN = ("name", "postmaster", "catch_all", "dkim")
+ALIAS = ("address", "kind", "account", "targets")
+QUEUE = ("id", "destination", "sender", "recipients", "size", "due", "attempts", "held", "last_error")
+
+
+# -- accounts ----------------------------------------------------------------------------------
+
+
+def list_accounts(options: argparse.Namespace) -> int:
+    return _rows(options, c.ListAccounts(), ACCOUNT, "no accounts")
+
+
+def show_account(options: argparse.Namespace) -> int:
+    found = perform(options, c.ShowAccount(address=options.address))
+    if options.json:
+        show_json(found)
+        return DONE
+    show_fields(found, (*ACCOUNT, "addresses"))
+    print()
+    show_table(found["mailboxes"], ("name", "total", "unseen", "size"), "no mailboxes")
+    return DONE
+
+
+def add_account(options: argparse.Namespace) -> int:
+    quota = _octets(options.quota)
+    password = ask(options.password_file, f"Password of {options.address}")
+    command = c.AddAccount(
+        address=options.address, password=password, name=options.name, admin=options.admin, quota=quota
+    )
+    return _one(options, command, ACCOUNT)
+
+
+def change_account(options: argparse.Namespace) -> int:
+    command = c.ChangeAccount(
+        address=options.address,
+        name=options.name,
+        admin=options.admin,
+        enabled=options.enabled,
+        quota=None if options.quota is None else _octets(options.quota),
+        sends_per_hour=options.sends_per_hour,
+        sends_per_day=options.sends_per_day,
+    )
+    return _one(options, command, ACCOUNT)
+
+
+def set_password(options: argparse.Namespace) -> int:
+    password = ask(options.password_file, f"New password of {options.address}")
+    return _one(options, c.SetPassword(address=options.address, password=password), ("address",))
+
+
+def remove_account(options: argparse.Namespace) -> int:
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise Problem("This removes all mail of the account; say --yes", USAGE)
+        if (
+            input(f"Remove {options.address} and all its mail? Write its address to confirm: ")
+            != options.address
+        ):
+            raise Problem("Nothing was removed")
+    return _one(options, c.RemoveAccount(address=options.address), ("address",))
+
+
+# -- domains -----------------------------------------------------------------------------------
+
+
+def list_domains(options: argparse.Namespace) -> int:
+    return _rows(options, c.ListDomains(), DOMAIN, "no domains")
+
+
+def add_domain(options: argparse.Namespace) -> int:
+    command = c.AddDomain(
+        name=options.name, postmaster=options.postmaster or "", catch_all=options.catch_all or ""
+    )
+    return _one(options, command, DOMAIN)
+
+
+def set_domain(options: argparse.Namespace) -> int:
+    command = c.ChangeDomain(name=options.name, postmaster=options.postmaster, catch_all=options.catch_all)
+    return _one(options, command, DOMAIN)
+
+
+def remove_domain(options: argparse.Namespace) -> int:
+    return _one(options, c.RemoveDomain(name=options.name), ("name",))
+
+
+def domain_records(options: argparse.Namespace) -> int:
+    found = perform(options, c.DomainRecords(name=options.name))
+    if options.json:
+        show_json(found)
+    else:
+        show_records(found)
+    return DONE
+
+
+def show_records(found: Sequence[Row]) -> None:
+    """As lines of a zone file, each below what it is for."""
+    for each in found:
+        print(f"; {each['why']}")
+        print(f"{each['name']} 300 IN {each['type']} {each['value']}")
+
+
+# -- aliases -----------------------------------------------------------------------------------
+
+
+def list_aliases(options: argparse.Namespace) -> int:
+    return _rows(options, c.ListAliases(account=options.account), ALIAS, "no aliases")
+
+
+def add_alias(options: argparse.Namespace) -> int:
+    command = c.AddAlias(address=options.address, account=options.account)
+    return _one(options, command, ("address", "account"))
+
+
+def add_forward(options: argparse.Namespace) -> int:
+    command = c.AddForward(address=options.address, targets=tuple(options.targets), keep=options.keep)
+    return _one(options, command, ("address", "targets", "keep"))
+
+
+def remove_alias(options: argparse.Namespace) -> int:
+    return _one(options, c.RemoveAlias(address=options.address), ("address",))
+
+
+# -- queue, trace, check -------------------------------------------------------------------------
+
+
+def list_queue(options: argparse.Namespace) -> int:
+    command = c.ListQueue(
+        account=options.account, after=options.after, limit=max(1, min(options.limit, 1000))
+    )
+    return _rows(options, command, QUEUE, "the queue is empty")
+
+
+def show_queue(options: argparse.Namespace) -> int:
+    found = perform(options, c.ShowQueueItem(id=options.id))
+    if options.json:
+        show_json(found)
+        return DONE
+    show_fields({**found, "recipients": len(found["recipients"])}, (*QUEUE, "trace"))
+    print()
+    show_table(found["recipients"], ("address", "outcome", "host", "reply"), "no recipients")
+    print()
+    _steps(found["timeline"])
+    return DONE
+
+
+def retry_queue(options: argparse.Namespace) -> int:
+    return _counted(options, c.RetryQueue(ids=tuple(options.ids)))
+
+
+def hold_queue(options: argparse.Namespace) -> int:
+    return _counted(options, c.HoldQueue(ids=tuple(options.ids)))
+
+
+def drop_queue(options: argparse.Namespace) -> int:
+    return _counted(options, c.DropQueue(ids=tuple(options.ids)))
+
+
+def trace(options: argparse.Namespace) -> int:
+    found = perform(options, c.TraceMessage(trace=options.trace))
+    if options.json:
+        show_json(found)
+    else:
+        _steps(found)
+    return DONE
+
+
+def check(options: argparse.Namespace) -> int:
+    found = perform(options, c.Check())
+    complaints = found["complaints"]
+    if options.json:
+        show_json(found)
+    else:
+        for each in complaints:
+            print(text(each))
+        print(f"{len(complaints)} complaints" if complaints else "all is well")
+    return REFUSED if complaints else DONE
+
+
+# -- shapes ------------------------------------------------------------------------------------
+
+
+def _rows(options: argparse.Namespace, command: c.Command, columns: Sequence[str], nothing: str) -> int:
+    found = perform(options, command)
+    if options.json:
+        show_json(found)
+    else:
+        show_table(found, columns, nothing)
+    return DONE
+
+
+def _one(options: argparse.Namespace, command: c.Command, columns: Sequence[str]) -> int:
+    found = perform(options, command)
+    if options.json:
+        show_json(found)
+    else:
+        show_fields(found, columns)
+    return DONE
+
+
+def _counted(options: argparse.Namespace, command: c.Command) -> int:
+    """Fails when none of the items is there."""
+    found = perform(options, command)
+    if options.json:
+        show_json(found)
+    else:
+        print(f"{found['count']} of {len(options.ids)}")
+    return DONE if found["count"] else REFUSED
+
+
+def _steps(steps: Sequence[Row]) -> None:
+    for step in steps:
+        who = f" {text(step['recipient'])}" if step["recipient"] else ""
+        detail = f"  {text(step['detail'])}" if step["detail"] else ""
+        print(f"{text(step['at'], 'at')}  {step['stage']:10}{who}{detail}")
+
+
+def _octets(written: str) -> int:
+    try:
+        return int(quantity(written, "size", "--quota"))
+    except SettingsError as problem:
+        raise Problem(str(problem), USAGE) from None

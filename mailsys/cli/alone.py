@@ -1,0 +1,54 @@
+"""The store opened by a command itself, because no server runs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+
+from mailsys.assembly import StoreProblem, administer
+from mailsys.cli.problem import UNREACHABLE, Problem
+from mailsys.core.refusal import Refusal
+from mailsys.services.administration import Administration
+from mailsys.services.commands import Command, Reply
+from mailsys.settings import Settings
+
+T = TypeVar("T")
+
+
+def run_alone(settings: Settings, work: Callable[[Administration], Awaitable[T]]) -> T:
+    """Open the store, do `work`, close it. Once in a process: the reactor does not start twice.
+    Raises Problem for a store that cannot be had, and with a Refusal's text."""
+    outcome: list[T] = []
+    problem: list[Exception] = []
+
+    async def main(reactor: Any) -> None:
+        try:
+            outcome.append(await administer(settings, reactor, work))
+        except Exception as failure:  # told outside of the reactor
+            problem.append(failure)
+
+    with suppress(SystemExit):  # `react` always ends so
+        react(lambda reactor: Deferred.fromCoroutine(main(reactor)))
+    for failure in problem:
+        if isinstance(failure, Refusal):
+            raise Problem(failure.text)
+        if isinstance(failure, StoreProblem):
+            raise Problem(str(failure), UNREACHABLE)
+        raise failure
+    if not outcome:
+        raise KeyboardInterrupt
+    return outcome[0]
+
+
+def perform_alone(settings: Settings, command: Command) -> Reply:
+    async def work(administration: Administration) -> Reply:
+        try:
+            return Reply(result=await administration.perform(command))
+        except Refusal as refusal:
+            return Reply(refused=refusal.text)
+
+    return run_alone(settings, work)

@@ -1,0 +1,218 @@
+"""`mailsys local`: everything on loopback ports, in one command. Others script against what it prints:
+one JSON line on standard output once all is ready; see docs/commands.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import globalLogBeginner
+
+from mailsys.assembly import StoreProblem, System, assemble
+from mailsys.cli.problem import DONE, REFUSED, UNREACHABLE, USAGE, Problem
+from mailsys.core.message.address import canonical
+from mailsys.endpoints import BindError
+from mailsys.log import twisted_observer
+from mailsys.ports.accounts import Credentials
+from mailsys.services import commands as c
+from mailsys.services.certificates import CertificateError, write_self_signed
+from mailsys.settings import Listen, Log, Settings, SettingsError
+from mailsys.settings_file import parse
+
+SERVICES: Final = ("smtp", "submission", "submissions", "imap", "imaps")
+LATER: Final = ("http", "dns")  # not served yet; their keys are there, null
+_REMEMBERED: Final = "local.json"  # passwords that were printed, so that a restart prints the same
+
+
+def run(options: argparse.Namespace) -> int:
+    from twisted.internet import reactor
+
+    settings = settings_of(options)
+    accounts = accounts_of(options, settings)
+    throw_away = options.state is None
+    problems: list[Exception] = []
+    try:
+        state = Path(settings.state)
+        write_self_signed(
+            state / settings.tls.certificate,
+            state / settings.tls.key,
+            ["localhost", settings.hostname, "127.0.0.1"],
+        )
+
+        async def prepare(system: System) -> None:
+            await fill(system, settings, accounts)
+
+        service = assemble(settings, reactor, prepare)
+
+        async def start() -> None:
+            try:
+                service.startService()
+                await service.ready
+            except Exception as problem:
+                problems.append(problem)
+                reactor.stop()  # type: ignore[attr-defined]
+                return
+            announce(settings, service.addresses, accounts)
+
+        globalLogBeginner.beginLoggingTo([twisted_observer], redirectStandardIO=False, discardBuffer=True)
+        service.privilegedStartService()
+        reactor.addSystemEventTrigger("before", "shutdown", service.stopService)  # type: ignore[attr-defined]
+        reactor.callWhenRunning(lambda: Deferred.fromCoroutine(start()))  # type: ignore[attr-defined]
+        reactor.run()  # type: ignore[attr-defined]
+    except (BindError, CertificateError, StoreProblem) as problem:
+        problems.append(problem)
+    finally:
+        if throw_away:
+            shutil.rmtree(settings.state, ignore_errors=True)
+    for problem in problems:
+        if isinstance(problem, StoreProblem):
+            raise Problem(str(problem), UNREACHABLE)
+        if isinstance(problem, BindError | CertificateError):
+            raise Problem(str(problem), REFUSED)
+        raise problem
+    return DONE
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The settings that the options mean; the state folder exists afterwards."""
+    if options.port_base is not None and not 1 <= options.port_base <= 65535 - 6:
+        raise Problem("--port-base: must be from 1 to 65529", USAGE)
+    given: dict[str, Any] = {
+        "domain": options.domain,
+        "hostname": f"mail.{options.domain}",
+        "storage": options.storage,
+        "checks": not options.no_checks,
+        "login_without_tls_on_loopback": True,
+        "sending": {"smarthost": options.smarthost},
+        "dns": {"servers": options.resolver or []},
+        # On this machine all clients come from one address, load tests among them.
+        "limits": {"connections_per_address": 20000, "sends_per_hour": 10**9, "sends_per_day": 10**9},
+    }
+    try:
+        settings = parse(given)
+    except SettingsError as problem:
+        raise Problem(str(problem), USAGE) from None
+    ports = [options.port_base + n if options.port_base is not None else 0 for n in range(len(SERVICES))]
+    listen = Listen(**{name: (f"127.0.0.1:{port}",) for name, port in zip(SERVICES, ports, strict=True)})
+    return msgspec.structs.replace(
+        settings,
+        state=str(_state_folder(options.state)),
+        listen=listen,
+        log=Log(level=options.log_level, format=options.log_format),
+    )
+
+
+def _state_folder(given: str | None) -> Path:
+    if given is None:
+        return Path(tempfile.mkdtemp(prefix="mailsys-"))
+    folder = Path(given).absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as problem:
+        raise Problem(f"--state {given}: {problem.strerror}", USAGE) from None
+    return folder
+
+
+def accounts_of(options: argparse.Namespace, settings: Settings) -> dict[str, str]:
+    """Address to password, in the order to print. Passwords of alice and bob are by chance, and
+    stay with a kept state folder."""
+    if not options.account:
+        known = _remembered(settings)
+        names = [f"{name}@{settings.domain}" for name in ("alice", "bob")]
+        return {address: known.get(address) or secrets.token_urlsafe(12) for address in names}
+    accounts = {}
+    for each in options.account:
+        address, found, password = each.partition(":")
+        try:
+            address = canonical(address)
+        except ValueError:
+            found = ""
+        if not found or not password:
+            raise Problem("--account: ADDRESS:PASSWORD, such as alice@local.test:secret", USAGE)
+        accounts[address] = password
+    return accounts
+
+
+async def fill(system: System, settings: Settings, accounts: dict[str, str]) -> None:
+    """Domains and accounts that are missing, passwords that changed. Quick when all is there."""
+    known = _remembered(settings)
+    present = {each.address: each.id for each in await system.accounts.accounts()}
+    domains = {each.name for each in await system.accounts.domains()}
+    wanted = dict.fromkeys([settings.domain, *(address.rpartition("@")[2] for address in accounts)])
+    hashes: dict[str, Deferred[Credentials]] = {}
+
+    async def credentials(password: str) -> Credentials:
+        # Load tests make thousands of accounts with one password: it is hashed once.
+        if password not in hashes:
+            hashes[password] = Deferred.fromCoroutine(system.hash_password(password))
+        return await _shared(hashes[password])
+
+    async def add_account(address: str, password: str) -> None:
+        if address not in present:
+            await system.accounts.create_account(address, "", await credentials(password))
+        elif known.get(address) != password:
+            await system.accounts.set_credentials(present[address], await credentials(password))
+
+    waits = [
+        Deferred.fromCoroutine(system.administration.perform(c.AddDomain(name=name)))
+        for name in wanted
+        if name not in domains
+    ]
+    await gatherResults(waits)
+    everybody = list(accounts.items())
+    for n in range(0, len(everybody), 100):  # so many at once: what waits is bounded
+        some = everybody[n : n + 100]
+        await gatherResults([Deferred.fromCoroutine(add_account(*each)) for each in some])
+    if known != accounts:
+        _remember(settings, known | accounts)
+
+
+def announce(settings: Settings, addresses: Sequence[tuple[str, str]], accounts: dict[str, str]) -> None:
+    """The one line on standard output."""
+    line: dict[str, object] = {"ready": True, "domain": settings.domain}
+    line |= dict(addresses)
+    line |= dict.fromkeys(LATER)
+    line["accounts"] = [{"address": each, "password": password} for each, password in accounts.items()]
+    line["state"] = settings.state
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def _shared(source: Deferred[Credentials]) -> Deferred[Credentials]:
+    """A Deferred of one's own for the result of `source`."""
+    mine: Deferred[Credentials] = Deferred()
+
+    def success(value: Credentials) -> Credentials:
+        mine.callback(value)
+        return value
+
+    def failure(problem: Any) -> None:
+        mine.errback(problem)
+
+    source.addCallbacks(success, failure)
+    return mine
+
+
+def _remembered(settings: Settings) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(Path(settings.state, _REMEMBERED).read_bytes(), type=dict[str, str])
+    except (FileNotFoundError, msgspec.DecodeError):
+        return {}
+
+
+def _remember(settings: Settings, accounts: dict[str, str]) -> None:
+    path = Path(settings.state, _REMEMBERED)
+    new = path.with_suffix(".new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(msgspec.json.encode(accounts))
+    new.replace(path)

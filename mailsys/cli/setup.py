@@ -1,0 +1,159 @@
+"""`mailsys setup`, `settings` and `unit`: what a new server needs before it runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pwd
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mailsys.cli.administer import show_records
+from mailsys.cli.alone import run_alone
+from mailsys.cli.passwords import ask
+from mailsys.cli.problem import DONE, USAGE, Problem
+from mailsys.services import commands as c
+from mailsys.services.administration import Administration
+from mailsys.services.certificates import write_self_signed
+from mailsys.settings import Settings, SettingsError
+from mailsys.settings_file import example, load, parse
+
+
+def run(options: argparse.Namespace) -> int:
+    """Repeatable: settings, keys, domain and account that exist already are left as they are."""
+    path = Path(options.config).absolute()
+    if path.exists():
+        settings = _load(path)
+        print(f"{path} exists; it is used as it is.")
+    else:
+        settings = _write_settings(options, path)
+        print(f"{path} written.")
+    state = Path(settings.state)
+    certificate, key = state / settings.tls.certificate, state / settings.tls.key
+    if write_self_signed(certificate, key, [settings.hostname]):
+        print(f"{certificate} written: self-signed, until you put a real one there and send SIGHUP.")
+    records = run_alone(settings, lambda administration: _fill(options, settings, administration))
+    _hand_over(settings)
+    print(f"\nDNS records to publish for {settings.domain}:\n")
+    show_records(records)
+    print(
+        f"; Also: A and AAAA records of {settings.hostname}, and PTR records of those addresses back to it."
+    )
+    print(f"\nStart it with:  twistd -n mailsys --config {path}")
+    print("As a service:   mailsys unit --config FILE  prints a systemd unit.")
+    return DONE
+
+
+def settings(options: argparse.Namespace) -> int:
+    if options.config:
+        _load(Path(options.config))
+        print(f"{options.config}: good")
+        return DONE
+    print(example(), end="")
+    return DONE
+
+
+def unit(options: argparse.Namespace) -> int:
+    twistd = Path(sys.executable).with_name("twistd")
+    print(_UNIT.format(twistd=twistd, config=Path(options.config).absolute()), end="")
+    return DONE
+
+
+_UNIT = """\
+[Unit]
+Description=mailsys: SMTP, submission and IMAP4
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+ExecStart={twistd} --nodaemon --pidfile= mailsys --config {config}
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=on-failure
+TimeoutStopSec=90
+# It starts as root to bind its ports and becomes the `user` of its settings at once.
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE
+LimitNOFILE=65536
+NoNewPrivileges=yes
+PrivateTmp=yes
+ProtectSystem=full
+ProtectHome=read-only
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def _load(path: Path) -> Settings:
+    try:
+        return load(path)
+    except SettingsError as problem:
+        raise Problem(str(problem), USAGE) from None
+
+
+def _write_settings(options: argparse.Namespace, path: Path) -> Settings:
+    domain = options.domain or _question("Mail domain (the part after the @)", "")
+    hostname = options.hostname or _question("This server's name", f"mail.{domain}")
+    try:
+        settings = parse({"domain": domain, "hostname": hostname})
+    except SettingsError as problem:
+        raise Problem(str(problem), USAGE) from None
+    settings = msgspec.structs.replace(settings, user=options.user)
+    if options.state_folder:
+        settings = msgspec.structs.replace(settings, state=str(Path(options.state_folder).absolute()))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(example(settings))
+    return _load(path)
+
+
+async def _fill(
+    options: argparse.Namespace, settings: Settings, administration: Administration
+) -> list[dict[str, str]]:
+    """Add the domain and the account that are asked for, unless they are there; the DNS records."""
+    perform = administration.perform
+    domains: Any = await perform(c.ListDomains())
+    postmaster = next((each["postmaster"] for each in domains if each["name"] == settings.domain), None)
+    if postmaster is None:
+        await perform(c.AddDomain(name=settings.domain))
+        print(f"Domain {settings.domain} added, with DKIM keys (RSA-2048 and Ed25519).")
+    accounts: Any = await perform(c.ListAccounts())
+    if options.account or not accounts:
+        wanted = options.account or _question("First account", f"postmaster@{settings.domain}")
+        if "@" not in wanted:
+            wanted = f"{wanted}@{settings.domain}"
+        if any(each["address"] == wanted.lower() for each in accounts):
+            print(f"Account {wanted} exists.")
+        else:
+            password = ask(options.password_file, f"Password of {wanted}")
+            await perform(c.AddAccount(address=wanted, password=password, admin=True))
+            print(f"Account {wanted} added.")
+        if not postmaster:
+            await perform(c.ChangeDomain(name=settings.domain, postmaster=wanted))
+            print(f"It also reads postmaster@{settings.domain} and abuse@{settings.domain}.")
+    records: Any = await perform(c.DomainRecords(name=settings.domain))
+    return list(records)
+
+
+def _hand_over(settings: Settings) -> None:
+    """The state folder belongs to the user that the server runs as."""
+    if not settings.user or os.geteuid() != 0:
+        return
+    try:
+        user = pwd.getpwnam(settings.user)
+    except KeyError:
+        raise Problem(f"user: there is no user {settings.user!r} here", USAGE) from None
+    for folder, _, files in os.walk(settings.state):
+        for name in (".", *files):
+            os.chown(os.path.join(folder, name), user.pw_uid, user.pw_gid, follow_symlinks=False)
+
+
+def _question(text: str, default: str) -> str:
+    if not sys.stdin.isatty():
+        raise Problem(f"{text}: give it as an option when there is no terminal", USAGE)
+    answer = input(f"{text}{f' [{default}]' if default else ''}: ").strip() or default
+    if not answer:
+        raise Problem(f"{text}: an answer is needed", USAGE)
+    return answer

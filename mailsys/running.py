@@ -1,0 +1,216 @@
+"""The life of the process: bind as root, become somebody else, open the store, serve, finish, stop.
+
+Twisted's order: `privilegedStartService` while still root, then `startService`, then the reactor runs
+until SIGTERM or SIGINT, then `stopService`. The steps in between are here; what is served is the
+assembly's business.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import resource
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from twisted.application.service import IProcess, MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ServerFactory
+from twisted.logger import ILogObserver
+from twisted.python.components import Componentized
+
+from mailsys.endpoints import BindError, Bound, Listeners, bind
+from mailsys.log import Log, Writer, direct, json_sink, text_sink, twisted_observer
+from mailsys.services.administration import Administration
+from mailsys.services.certificates import Certificates
+from mailsys.services.control import ControlFactory, ControlSocket
+from mailsys.settings import Settings, SettingsError
+
+log = Log("server")
+
+STOP_WITHIN: Final = 30.0  # seconds that sessions and deliveries may take to finish
+SERVICES: Final = ("smtp", "submission", "submissions", "imap", "imaps")
+
+# Threads give way to each other after this many seconds (Python's default: 5 ms). A worker that
+# computes in Python holds a session's answer up for that long, at every turn of the reactor.
+SWITCH_INTERVAL: Final = 0.001
+
+
+class Serving(Protocol):
+    """What the assembly made: the parts of a mail system over an open store."""
+
+    @property
+    def administration(self) -> Administration: ...
+
+    def factories(self) -> Mapping[str, ServerFactory[Any]]:
+        """By the name of the service in the settings."""
+
+    async def start(self) -> None:
+        """Begin to work. Connections come in after it."""
+
+    async def stop(self) -> None:
+        """Called when no more connections come in: finish what was acknowledged, close the store."""
+
+
+class MailService(MultiService):
+    """A mail system as a Twisted service. `make` opens the store and builds all else.
+
+    `ready` fires once all endpoints listen, and fails with what prevented it. `addresses` then has
+    (service, "127.0.0.1:25") for every endpoint.
+    """
+
+    name = "mailsys"
+
+    def __init__(
+        self,
+        settings: Settings,
+        reactor: Any,
+        make: Callable[[Certificates], Awaitable[Serving]],
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._settings = settings
+        self._reactor = reactor
+        self._make = make
+        self._bound: list[Bound] = []
+        self._listeners = Listeners(reactor)
+        self._control = ControlSocket(Path(settings.state))
+        self._certificates: Certificates | None = None
+        self._serving: Serving | None = None
+        self._writer: Writer | None = None
+        self._starting: Deferred[None] | None = None
+        self._hangup: Any = None
+        self.ready: Deferred[None] = Deferred()
+        self.addresses: list[tuple[str, str]] = []
+
+    def setServiceParent(self, parent: Any) -> None:  # noqa: N802
+        """Under twistd, have it log to our log, and drop to the user and group of the settings."""
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+        if isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, twisted_observer)  # type: ignore[no-untyped-call]
+            process = IProcess(parent)
+            process.uid, process.gid = user_and_group(self._settings)
+
+    # -- before the reactor runs -----------------------------------------------------------------
+
+    def privilegedStartService(self) -> None:  # noqa: N802
+        """Take the ports. Raises BindError and CertificateError."""
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        self._start_log()
+        raise_file_limit()
+        state, tls = Path(self._settings.state), self._settings.tls
+        self._certificates = Certificates(state / tls.certificate, state / tls.key)
+        try:
+            for service in SERVICES:
+                for endpoint in getattr(self._settings.listen, service):
+                    self._bound.append(bind(service, endpoint))
+        except BindError:
+            self._release()
+            raise
+        self.addresses = [(each.service, each.address) for each in self._bound]
+
+    def _start_log(self) -> None:
+        self._writer = Writer(sys.stderr.fileno())
+        self._writer.start()
+        kind = json_sink if self._settings.log.format == "json" else text_sink
+        direct(self._settings.log.level, kind(self._writer.write))
+
+    def startService(self) -> None:  # noqa: N802
+        super().startService()  # type: ignore[no-untyped-call]
+        self._starting = Deferred.fromCoroutine(self._start())
+        self._starting.addCallbacks(self.ready.callback, self._failed)
+
+    async def _start(self) -> None:
+        assert self._certificates is not None, "privilegedStartService comes first"
+        self._serving = serving = await self._make(self._certificates)
+        await serving.start()
+        factories = serving.factories()
+        bound, self._bound = self._bound, []
+        for each in bound:
+            self._listeners.open(each, factories[each.service], self._settings.listen.backlog)
+        self._control.open(self._reactor, ControlFactory(serving.administration, self._reactor))
+        self._hangup = signal.signal(signal.SIGHUP, self._on_hangup)
+        log.info("started", pid=os.getpid(), state=self._settings.state)
+
+    def _failed(self, failure: Any) -> None:
+        log.error("not started", failure=failure.value)
+        self.ready.errback(failure)
+
+    def _on_hangup(self, number: int, frame: object) -> None:
+        # In a signal handler: the work is the reactor's.
+        self._reactor.callFromThread(self._reload)
+
+    def _reload(self) -> None:
+        if self._certificates is not None:
+            self._certificates.reload()
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def stopService(self) -> Deferred[None]:  # noqa: N802
+        """Take no more connections, finish what was acknowledged, close the store."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        log.info("stopping")
+        if self._starting is not None and not self._starting.called:
+            self._starting.cancel()
+        if self._hangup is not None:
+            signal.signal(signal.SIGHUP, self._hangup)
+        self._release()
+        with suppress(Exception):
+            await self._listeners.close()
+        await self._control.close()
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            try:
+                await Deferred.fromCoroutine(_coroutine(serving.stop())).addTimeout(
+                    STOP_WITHIN, self._reactor
+                )
+            except Exception as problem:
+                log.error("stopped in haste", failure=problem)
+        log.info("stopped")
+        if self._writer is not None:
+            direct(self._settings.log.level, None)
+            self._writer.stop()
+
+    def _release(self) -> None:
+        for each in self._bound:
+            each.socket.close()
+        self._bound = []
+
+
+async def _coroutine(work: Awaitable[None]) -> None:
+    await work
+
+
+def raise_file_limit() -> None:
+    """As many open files as the system allows: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):  # macOS refuses its own infinite limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def user_and_group(settings: Settings) -> tuple[int | None, int | None]:
+    """Whom to become, None: nobody else. Raises SettingsError for unknown names."""
+    if os.geteuid() != 0:
+        return None, None
+    uid = gid = None
+    try:
+        if settings.user:
+            user = pwd.getpwnam(settings.user)
+            uid, gid = user.pw_uid, user.pw_gid
+    except KeyError:
+        raise SettingsError(f"user: there is no user {settings.user!r} here") from None
+    try:
+        if settings.group:
+            gid = grp.getgrnam(settings.group).gr_gid
+    except KeyError:
+        raise SettingsError(f"group: there is no group {settings.group!r} here") from None
+    return uid, gid
