@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random as random_module
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from itertools import zip_longest
@@ -49,9 +50,24 @@ class Ourselves:
 
     names: frozenset[str] = frozenset()  # host names, lower case
     endpoints: frozenset[tuple[str, int]] = frozenset()  # (address, port) of our SMTP listeners
+    wildcards: frozenset[int] = frozenset()  # ports on which we listen on every address of this machine
+    is_own_address: Callable[[str], bool] = lambda address: False
+
+    @classmethod
+    def listening(cls, hostname: str, endpoints: Iterable[tuple[str, int]]) -> Ourselves:
+        """From the host name and what the SMTP listeners are bound to ("0.0.0.0" and "::": any)."""
+        bound = frozenset(endpoints)
+        return cls(
+            names=frozenset({hostname.lower()}),
+            endpoints=bound,
+            wildcards=frozenset(port for address, port in bound if ip_address(address).is_unspecified),
+            is_own_address=is_own_address,
+        )
 
     def owns(self, host: Host) -> bool:
-        return (host.address, host.port) in self.endpoints
+        if (host.address, host.port) in self.endpoints:
+            return True
+        return host.port in self.wildcards and self.is_own_address(host.address)
 
     def named(self, name: str) -> bool:
         return name in self.names
@@ -173,6 +189,17 @@ class Router:
             return await self.resolver.query(name, rtype)
         except ResolverError:
             return None
+
+
+def is_own_address(address: str) -> bool:
+    """Whether this machine has the address: only then can a socket be bound to it."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
 
 
 def split_endpoint(text: str, default_port: int) -> tuple[str, int]:

@@ -41,6 +41,7 @@ class Reported:
     original: str = ""  # ORCPT, "rfc822;decoded"
     at: float = 0.0  # last attempt, Unix time; 0: there was none
     retry_until: float = 0.0  # DELAYED only
+    note: str = ""  # what we have to add: "It was tried for 5 days."
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,8 @@ def _for_people(original: Original, recipients: Sequence[Reported], hostname: st
             if recipient.reply:
                 who = f"{one_line(recipient.host, 300)} said" if recipient.host else "The reason"
                 lines.append(f"        {who}: {one_line(recipient.reply)}")
+            if recipient.note:
+                lines.append(f"        {one_line(recipient.note)}")
             lines.append("")
         if action is Action.FAILED:
             lines += ["Nothing more will be tried for them.", ""]

@@ -28,7 +28,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    reply: str  # our reason, in the form of a reply
+    reason: str  # for people: "It was tried for 5 days."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ def after_attempt(
     the end of the lifetime, is cut there: one more try is made, then the sender is told.
     """
     if schedule.attempts and attempts >= schedule.attempts:
-        return Patience(GiveUp(f"500 5.4.7 Not delivered in {attempts} attempts"), False)
+        return Patience(GiveUp(f"It was tried {attempts} time{'' if attempts == 1 else 's'}."), False)
     end = begun + schedule.lifetime
     if now >= end:
-        return Patience(GiveUp(f"500 5.4.7 Not delivered in {spell(schedule.lifetime)}"), False)
+        return Patience(GiveUp(f"It was tried for {spell(schedule.lifetime)}."), False)
     waits = schedule.waits or (3600.0,)
     wait = max(1.0, waits[min(max(attempts, 1), len(waits)) - 1])
     due = now + wait * (1.0 + JITTER * (2.0 * chance - 1.0))
