@@ -11,23 +11,10 @@ from typing import Final
 # Only codecs named here are ever looked up: `codecs.lookup` of a stranger's name tries an import
 # and remembers each miss for ever. Codecs that are no charsets, or are quadratic, stay out.
 _NOT_CHARSETS: Final = frozenset(
-    (
-        "idna",
-        "punycode",
-        "unicode_escape",
-        "raw_unicode_escape",
-        "undefined",
-        "mbcs",
-        "oem",
-        "tactis",
-        "base64_codec",
-        "bz2_codec",
-        "hex_codec",
-        "quopri_codec",
-        "rot_13",
-        "uu_codec",
-        "zlib_codec",
-    )
+    [
+        *("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem", "tactis"),
+        *("base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"),
+    ]
 )
 # What mail calls them, and supersets that senders really use under the smaller name.
 _MAIL_NAMES: Final = {

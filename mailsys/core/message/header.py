@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, TypeAlias
 Fields: TypeAlias = list[tuple[bytes, bytes]]  # (lower-case name, unfolded value without outer spaces)
 
 MAX_HEADER: Final = 256 * 1024  # octets of one header block that are looked at
+MAX_FIELDS: Final = 2000  # of one block that are understood; the bytes of all are kept
 MAX_VALUE: Final = 16 * 1024  # octets of one value that decoders and address parsers are given
 
 
@@ -60,7 +61,8 @@ def unfold(value: bytes) -> bytes:
 
 
 def fields(block: bytes) -> Fields:
-    """Names (lower case) and unfolded values in order; lines that are no fields are left out."""
+    """Names (lower case) and unfolded values in order, of the first 2,000 lines; lines that are no
+    fields are left out."""
     if b"\r\n " in block:
         block = block.replace(b"\r\n ", b" ")
     if b"\r\n\t" in block:
@@ -69,7 +71,10 @@ def fields(block: bytes) -> Fields:
         block = re.sub(rb"\n[ \t]", b" ", block.replace(b"\r\n", b"\n")).replace(b"\n", b"\r\n")
     found: Fields = []
     add = found.append
-    for line in block.split(b"\r\n"):
+    lines = block.split(b"\r\n", MAX_FIELDS)
+    if len(lines) > MAX_FIELDS:
+        lines.pop()  # the unsplit rest
+    for line in lines:
         name, colon, value = line.partition(b":")
         if colon:
             name = name.rstrip(b" \t")

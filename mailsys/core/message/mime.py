@@ -71,15 +71,22 @@ class Part:
 
 def find(content: Content, needle: bytes, start: int, end: int) -> int:
     """As `bytes.find`, in windows, so that no single call holds the interpreter long."""
-    if isinstance(content, bytes) and end - start <= WINDOW * 4:
-        return content.find(needle, start, end)
     overlap = len(needle) - 1
+    if isinstance(content, bytes):
+        while start < end:
+            found = content.find(needle, start, min(start + 4 * WINDOW, end))
+            if found >= 0:
+                return found
+            start += 4 * WINDOW - overlap
+        return -1
+    step = 4096  # growing, so that many near hits do not copy a large window each
     while start < end:
-        window = content[start : min(start + WINDOW + overlap, end)]
-        found = window.find(needle)  # mmap.find is a naive loop; a slice of 256 KB costs less
+        # mmap.find is a naive loop in CPython up to 3.12; searching a slice costs less
+        found = content[start : min(start + step, end)].find(needle)
         if found >= 0:
             return start + found
-        start += WINDOW
+        start += step - overlap
+        step = min(step * 2, WINDOW)
     return -1
 
 
@@ -348,8 +355,8 @@ def parse(content: Content, size: int | None = None) -> Part:
 def find_part(root: Part, numbers: Sequence[int]) -> Part | None:
     """The part that IMAP numbers name (RFC 9051 §6.4.5); the root for none. A message that is not a
     multipart is its own part 1; numbers below a message/rfc822 part count in the message inside."""
-    part: Part | None = root
-    container: Part | None = root
+    part = root
+    container: Part | None = root  # where the next number counts
     for number in numbers:
         if container is None or number < 1:
             return None
@@ -357,7 +364,7 @@ def find_part(root: Part, numbers: Sequence[int]) -> Part | None:
             if number > len(container.children):
                 return None
             part = container.children[number - 1]
-        elif number == 1 and part is not None and (container is root or container is part.message):
+        elif number == 1:  # a message that is no multipart
             part = container
         else:
             return None

@@ -92,15 +92,21 @@ def fold(text: str) -> str:
 
 # No pattern here can scan one octet twice: a tag ends at the next angle bracket of either kind.
 _BLOCK: Final = re.compile(
-    r"</?(?:address|article|aside|blockquote|body|br|caption|center|dd|div|dl|dt|fieldset|figure|footer|"
+    r"</?(?=[a-df-hlmnopstu])(?:address|article|aside|blockquote|body|br|caption|center|dd|div|dl|dt|fieldset|figure|footer|"
     r"form|h[1-6]|head|header|hr|html|li|main|nav|ol|option|p|pre|section|table|tbody|td|tfoot|th|thead|"
     r"title|tr|ul)(?![a-z0-9])[^<>]*>",
     re.I,
 )
 _TAG: Final = re.compile(r"<[a-z/!?][^<>]*>", re.I)
 _ENTITY: Final = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});?")
-_HIDDEN: Final = re.compile(r"<(!--|(script|style|title|template)(?![a-z0-9-])[^<>]*>)", re.I)
-_WINDOW: Final = 64 * 1024
+_WINDOW: Final = 16 * 1024
+_HIDDEN: Final = {  # what opens and closes a stretch that no reader sees
+    "<!--": "-->",
+    "<script": "</script",
+    "<style": "</style",
+    "<title": "</title",
+    "<template": "</template",
+}
 
 
 def _character(match: re.Match[str]) -> str:
@@ -114,21 +120,33 @@ def _character(match: re.Match[str]) -> str:
 
 
 def _visible(html: str) -> list[str]:
-    """The stretches of a document outside comments, scripts and styles."""
-    pieces, start = [], 0
+    """The stretches of a document outside comments, scripts and styles. An unclosed one swallows the
+    rest, as in a browser; so each search goes only forward."""
     lower = html.lower() if html.isascii() else html.translate(_ASCII_LOWER)
+    next_at = {opening: lower.find(opening) for opening in _HIDDEN}
+    pieces: list[str] = []
+    start = 0
     while True:
-        match = _HIDDEN.search(html, start)
-        if match is None:
+        for opening, at in next_at.items():
+            if 0 <= at < start:
+                next_at[opening] = lower.find(opening, start)
+        coming = [(at, opening) for opening, at in next_at.items() if at >= 0]
+        if not coming:
             pieces.append(html[start:])
             return pieces
-        pieces.append(html[start : match.start()])
-        closing = "-->" if match.group(2) is None else "</" + match.group(2).lower()
-        # An unclosed one swallows the rest, as in a browser; so each search goes only forward.
-        start = lower.find(closing, match.end() if closing != "-->" else match.start() + 2)
-        if start < 0:
+        at, opening = min(coming)
+        behind = at + len(opening)
+        if opening != "<!--" and lower[behind : behind + 1].isalnum():  # <stylesheet>
+            pieces.append(html[start:behind])
+            start = behind
+            continue
+        pieces.append(html[start:at])
+        closing = _HIDDEN[opening]
+        # "<!-->" is a whole comment; a closing tag is left for the removal of tags
+        end = lower.find(closing, at + 2 if opening == "<!--" else behind)
+        if end < 0:
             return pieces
-        start += len(closing) if closing == "-->" else 0
+        start = end + 3 if opening == "<!--" else end
 
 
 _ASCII_LOWER: Final = {c: c + 32 for c in range(65, 91)}
