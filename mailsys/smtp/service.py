@@ -1,0 +1,64 @@
+"""What all sessions of one SMTP port share."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from mailsys.core.smtp.extensions import Offers
+from mailsys.services.authentication import ISignIn
+from mailsys.services.transactions import ITransactions
+from mailsys.settings import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """`start_tls`: a certificate is there; `login_without_tls`: on loopback, for `mailsys local`."""
+
+    transactions: ITransactions
+    sign_in: ISignIn | None
+    hostname: str
+    limits: Limits
+    submission: bool
+    start_tls: bool
+    login_without_tls: bool
+    require_tls: bool
+
+    @property
+    def recipients(self) -> int:
+        limits = self.limits
+        return limits.recipients_submission if self.submission else limits.recipients_incoming
+
+    def may_sign_in(self, tls: bool, address: str) -> bool:
+        """Passwords travel under TLS only, or never leave the machine."""
+        return tls or (self.login_without_tls and is_loopback(address))
+
+    def offers(self, tls: bool, address: str) -> Offers:
+        """What EHLO says to a client at `address`, in the clear or under TLS."""
+        mechanisms: tuple[str, ...] = ()
+        if self.submission and self.sign_in is not None and self.may_sign_in(tls, address):
+            mechanisms = tuple(self.sign_in.mechanisms(True, tls))
+        return Offers(
+            hostname=self.hostname,
+            size=self.limits.message_size,
+            recipients=self.recipients,
+            messages=self.limits.messages_per_connection,
+            start_tls=self.start_tls and not tls,
+            require_tls=self.require_tls and tls,
+            submission=self.submission,
+            mechanisms=mechanisms,
+            hold=int(self.limits.hold_at_most) if self.submission else 0,
+        )
+
+
+def is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def plain_address(host: str) -> str:
+    """An IP address as the services see it: IPv4-mapped IPv6 as IPv4, without a zone."""
+    host = host.partition("%")[0]
+    return host[7:] if host.lower().startswith("::ffff:") and "." in host else host

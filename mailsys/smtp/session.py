@@ -1,0 +1,418 @@
+"""One client's session: each event of the receiver becomes calls on the services and one reply.
+
+Knows no transport. `answer` gives the bytes to send; they may wait for the replies that follow.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from mailsys.core.refusal import (
+    AuthenticationRequired,
+    BadCredentials,
+    EncryptionRequired,
+    MessageRejected,
+    Refusal,
+    TemporaryFailure,
+    TooManyRecipients,
+    UnsupportedParameter,
+)
+from mailsys.core.smtp import events
+from mailsys.core.smtp.events import Event
+from mailsys.core.smtp.extensions import hello_reply
+from mailsys.core.smtp.parameters import MailParameters
+from mailsys.core.smtp.receiver import Receiver
+from mailsys.core.smtp.reply import Reply, refused
+from mailsys.log import Log
+from mailsys.ports.accounts import Account
+from mailsys.ports.blobs import IBlobSink
+from mailsys.services.authentication import Challenge, IExchange
+from mailsys.services.transactions import Client, ITransaction
+from mailsys.smtp.service import Service
+
+log = Log("smtp")
+
+_SENDER_OK: Final = b"250 2.1.0 Sender ok\r\n"
+_RECIPIENT_OK: Final = b"250 2.1.5 Recipient ok\r\n"
+_GO_AHEAD: Final = b"354 Send the message, end with CRLF.CRLF\r\n"
+_RESET: Final = b"250 2.0.0 Reset\r\n"
+_NOOP: Final = b"250 2.0.0 Ok\r\n"
+_HELP: Final = (
+    b"214 2.0.0 Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP STARTTLS AUTH (RFC 5321)\r\n"
+)
+_VERIFY: Final = b"252 2.0.0 Send mail to it and see\r\n"  # RFC 5321 §3.5.3, §7.3: nobody is disclosed
+_BYE: Final = b"221 2.0.0 Bye\r\n"
+_SIGNED_IN: Final = b"235 2.7.0 Signed in\r\n"
+_MANY_ERRORS: Final = b"421 4.7.0 Too many errors, closing\r\n"
+_MANY_MESSAGES: Final = b"421 4.7.0 Enough messages on this connection, closing\r\n"
+_IDLE_TALK: Final = b"421 4.7.0 Too much talk without mail, closing\r\n"
+_FAILED_LOGINS: Final = b"421 4.7.0 Too many failed logins, closing\r\n"
+_START_TLS_FIRST: Final = b"530 5.7.0 Must issue a STARTTLS command first\r\n"  # RFC 3207 §4
+_ALREADY: Final = b"503 5.5.1 Signed in already\r\n"  # RFC 4954 §4
+_NO_EXCHANGE: Final = b"503 5.5.1 No authentication exchange\r\n"
+_MECHANISM: Final = b"504 5.5.4 Unknown authentication mechanism\r\n"
+_TEMPORARY_LOGIN: Final = Reply(454, "4.7.0", "Temporary authentication failure")
+_HOLD: Final = b"501 5.5.4 Cannot hold a message that long\r\n"
+
+_LOGINS: Final = 5  # failed ones per connection
+_TALK: Final = 200  # commands that bring no mail, between two messages
+
+_POSITIVE: Final = 0x34  # a reply that begins below "4" accepts
+
+Binding = Callable[[], "tuple[str, bytes] | None"]
+
+
+class Session:
+    """`seconds` is Unix time; `binding` asks TLS for its channel binding."""
+
+    __slots__ = (
+        "_binding",
+        "_errors",
+        "_exchange",
+        "_failure",
+        "_forgiven",
+        "_logins",
+        "_messages",
+        "_recipients",
+        "_seconds",
+        "_signing_in",
+        "_sink",
+        "_talk",
+        "_transaction",
+        "_utf8",
+        "client",
+        "closing",
+        "receiver",
+        "service",
+    )
+
+    def __init__(
+        self, service: Service, client: Client, seconds: Callable[[], float], binding: Binding
+    ) -> None:
+        self.service = service
+        self.client = client
+        self._seconds = seconds
+        self._binding = binding
+        self.receiver = Receiver(service.offers(bool(client.tls), client.address), service.limits.smtp_line)
+        self.closing = False  # nothing more is to be read
+        self._errors = self._logins = self._messages = self._talk = 0
+        self._forgiven = 0  # errors more that recipients accepted since the last message make up for
+        self._exchange: IExchange | None = None
+        self._signing_in: Account | None = None  # proven; the client has yet to acknowledge our last word
+        self._begin()
+
+    def _begin(self) -> None:
+        self._transaction: ITransaction | None = None
+        self._sink: IBlobSink | None = None
+        self._failure: bytes | None = None  # why the content that arrives is lost
+        self._recipients = 0
+        self._utf8 = False
+
+    @property
+    def receiving(self) -> bool:
+        """A message's content is on its way."""
+        return self._sink is not None or self._failure is not None
+
+    def abort(self) -> None:
+        """Forget the transaction; when the connection is lost, or before TLS."""
+        transaction, sink = self._transaction, self._sink
+        self._begin()
+        if sink is not None:
+            sink.abort()
+        if transaction is not None:
+            transaction.abort()
+
+    def begin_tls(self) -> None:
+        """STARTTLS was answered: what was said and done before it is forgotten (RFC 3207 §4.2)."""
+        self.abort()
+        self._exchange = self._signing_in = None
+        self.client = Client(self.client.address, self.client.port)
+        self.receiver.restart(self.service.offers(True, self.client.address))
+
+    def tls_began(self, description: str) -> None:
+        self.client = replace(self.client, tls=description)
+
+    async def take(self, data: bytes) -> bytes:
+        """Content arrived. Returns once there is room for more, with the last reply of a connection
+        that has to be closed (else b"")."""
+        sink = self._sink
+        if sink is None:
+            return b""
+        try:
+            waiting = sink.write(data)
+            if waiting is not None:
+                await waiting
+        except Exception as failure:
+            self._failure = self._failed(failure)
+            self.receiver.discard()
+            self._sink = None
+            sink.abort()
+            return self._failure if self.closing else b""
+        return b""
+
+    async def answer(self, event: Event) -> bytes:
+        """Do what was asked, settle it with the receiver, and return the reply (b"": none yet)."""
+        try:
+            reply = await _HANDLERS[type(event)](self, event)
+        except Exception as failure:
+            reply = self._failed(failure)
+        if not reply:
+            self.receiver.resume()
+            return reply
+        first = reply[0]
+        self.receiver.resume(first < _POSITIVE)
+        if first > _POSITIVE:
+            self._errors += 1
+            if self._errors > self.service.limits.errors_per_session + self._forgiven and not self.closing:
+                log.info("too many errors", address=self.client.address)
+                self.closing = True
+                return _MANY_ERRORS
+        return reply
+
+    def _failed(self, failure: Exception) -> bytes:
+        """The reply to what a service raised. What it was not meant to raise is logged with its trace."""
+        if not isinstance(failure, Refusal):
+            log.error("failed", failure, address=self.client.address)
+            failure = TemporaryFailure()
+        reply = refused(failure)
+        log.info(
+            "refused",
+            address=self.client.address,
+            code=reply.code,
+            enhanced=reply.enhanced,
+            text=reply.text,
+            cause=failure.cause,
+        )
+        if reply.code == 421:  # RFC 5321 §3.8: whoever says so closes
+            self.closing = True
+        return reply.render(self._utf8)
+
+    def _idle(self, reply: bytes) -> bytes:
+        """The reply to a command that brings no mail nearer; there is an end to those."""
+        self._talk += 1
+        if self._talk > _TALK:
+            self.closing = True
+            return _IDLE_TALK
+        return reply
+
+    # -- greetings and small talk
+
+    async def _hello(self, event: events.Hello) -> bytes:
+        self.abort()
+        self.client = replace(self.client, hello=event.name, esmtp=event.extended)
+        if event.extended:
+            return self._idle(hello_reply(self.receiver.offers, self._seconds()))
+        return self._idle(f"250 {self.service.hostname}\r\n".encode("ascii"))
+
+    async def _reset(self, _event: events.Reset) -> bytes:
+        self.abort()
+        return self._idle(_RESET)
+
+    async def _noop(self, _event: events.Noop) -> bytes:
+        return self._idle(_NOOP)
+
+    async def _help(self, _event: events.Help) -> bytes:
+        return self._idle(_HELP)
+
+    async def _verify(self, _event: events.Verify) -> bytes:
+        return self._idle(_VERIFY)
+
+    async def _quit(self, _event: events.Quit) -> bytes:
+        self.abort()
+        self.closing = True
+        return _BYE
+
+    async def _refused(self, event: events.Refused) -> bytes:
+        self._exchange = self._signing_in = None
+        if event.fatal:
+            self.abort()
+            self.closing = True
+        log.info("refused", address=self.client.address, code=event.reply.code, text=event.reply.text)
+        return event.reply.render()
+
+    # -- the transaction
+
+    async def _mail(self, event: events.Mail) -> bytes:
+        service, client = self.service, self.client
+        if self._messages >= service.limits.messages_per_connection:
+            self.closing = True
+            return _MANY_MESSAGES
+        if service.submission and client.account is None:  # RFC 6409 §4.3
+            if not service.may_sign_in(bool(client.tls), client.address):
+                return _START_TLS_FIRST
+            raise AuthenticationRequired
+        if not self._can_hold(event.parameters):
+            return _HOLD
+        self._begin()
+        self._utf8 = event.parameters.utf8
+        self._transaction = await service.transactions.begin(client, event.sender, event.parameters)
+        return self._idle(_SENDER_OK)
+
+    def _can_hold(self, parameters: MailParameters) -> bool:
+        """RFC 4865 §4.2: within the longest that was offered."""
+        longest = self.service.limits.hold_at_most
+        if parameters.hold_for is not None:
+            return parameters.hold_for <= longest
+        return parameters.hold_until is None or parameters.hold_until - self._seconds() <= longest
+
+    async def _recipient(self, event: events.Recipient) -> bytes:
+        transaction = self._transaction
+        assert transaction is not None
+        if self._recipients >= self.service.recipients:
+            raise TooManyRecipients
+        await transaction.add_recipient(event.address, event.parameters)
+        self._recipients += 1
+        # A list with a few dead addresses is no dictionary attack: the living ones speak for it.
+        self._forgiven = self._recipients // 4
+        return _RECIPIENT_OK
+
+    async def _open(self) -> None:
+        transaction = self._transaction
+        assert transaction is not None
+        self._sink = await transaction.open_body()
+
+    async def _start_data(self, _event: events.StartData) -> bytes:
+        try:
+            await self._open()
+        except BaseException:
+            self.abort()
+            raise
+        return _GO_AHEAD
+
+    async def _start_chunk(self, event: events.StartChunk) -> bytes:
+        """No reply yet: the chunk's octets come first, wanted or not (RFC 3030 §2)."""
+        if event.first:
+            try:
+                await self._open()
+            except Exception as failure:
+                self._failure = self._failed(failure)
+        if self._failure is not None:
+            self.receiver.discard()
+            if self.closing:
+                return self._failure
+        return b""
+
+    async def _end_of_chunk(self, event: events.EndOfChunk) -> bytes:
+        refusal = self._content_refusal(event.refused)
+        if refusal is not None:
+            return refusal
+        return b"250 2.0.0 %d octets received\r\n" % event.size
+
+    def _content_refusal(self, broken: Reply | None) -> bytes | None:
+        """When the content is not to be kept: the reply, and the transaction is over."""
+        if self._failure is not None:
+            reply = self._failure
+        elif broken is not None:
+            reply = broken.render()
+            log.info("refused", address=self.client.address, code=broken.code, text=broken.text)
+        else:
+            return None
+        self.abort()
+        return reply
+
+    async def _end_of_message(self, event: events.EndOfMessage) -> bytes:
+        self._messages += 1
+        self._talk = self._forgiven = 0
+        refusal = self._content_refusal(event.refused)
+        if refusal is not None:
+            return refusal
+        transaction, sink = self._transaction, self._sink
+        assert transaction is not None
+        assert sink is not None
+        try:
+            blob = await sink.finish()
+            text = await transaction.commit(blob)
+        except BaseException:
+            self.abort()
+            raise
+        self._begin()
+        self._errors = 0
+        return b"250 2.0.0 %b\r\n" % text.encode("ascii", "replace")[:500]
+
+    # -- signing in
+
+    async def _authenticate(self, event: events.Authenticate) -> bytes:
+        service, client = self.service, self.client
+        if client.account is not None:
+            return _ALREADY
+        if not service.may_sign_in(bool(client.tls), client.address):
+            raise EncryptionRequired  # RFC 4954 §4
+        if service.sign_in is None or event.mechanism not in self.receiver.offers.mechanisms:
+            return _MECHANISM
+        binding = self._binding() if client.tls else None
+        try:
+            self._exchange = service.sign_in.start(event.mechanism, client.address, binding)
+        except UnsupportedParameter:
+            return _MECHANISM
+        return await self._proceed(self._exchange, event.initial)
+
+    async def _response(self, event: events.Response) -> bytes:
+        if self._signing_in is not None:
+            return self._signed_in(self._signing_in)
+        if self._exchange is None:
+            return _NO_EXCHANGE
+        return await self._proceed(self._exchange, event.data)
+
+    async def _proceed(self, exchange: IExchange, data: bytes | None) -> bytes:
+        try:
+            outcome = await exchange.respond(data)
+        except Exception as failure:
+            self._exchange = None
+            return self._login_failed(failure)
+        if isinstance(outcome, Challenge):
+            return self._challenge(outcome.data)
+        self._exchange = None
+        if outcome.final is not None:
+            self._signing_in = outcome.account
+            return self._challenge(outcome.final)
+        return self._signed_in(outcome.account)
+
+    def _challenge(self, data: bytes) -> bytes:
+        self.receiver.expect_response()
+        return b"334 " + binascii.b2a_base64(data, newline=False) + b"\r\n"
+
+    def _signed_in(self, account: Account) -> bytes:
+        self._signing_in = None
+        self.client = replace(self.client, account=account.id, login=account.address)
+        log.info("signed in", address=self.client.address, login=account.address, tls=self.client.tls)
+        return _SIGNED_IN
+
+    def _login_failed(self, failure: Exception) -> bytes:
+        """RFC 4954 §4, §6: the codes of a failed exchange."""
+        self._logins += 1
+        if isinstance(failure, (BadCredentials, MessageRejected)):
+            malformed = isinstance(failure, MessageRejected)
+            reply = Reply(501, "5.5.2", failure.text) if malformed else refused(failure)
+        elif isinstance(failure, Refusal):
+            reply = Reply(454, "4.7.0", failure.text) if refused(failure).temporary else refused(failure)
+        else:
+            log.error("sign-in failed", failure, address=self.client.address)
+            reply = _TEMPORARY_LOGIN
+        cause = failure.cause if isinstance(failure, Refusal) else ""
+        log.info("login refused", address=self.client.address, code=reply.code, cause=cause)
+        if self._logins >= _LOGINS:
+            self.closing = True
+            return _FAILED_LOGINS
+        return reply.render()
+
+
+_HANDLERS: Final[dict[type, Callable[[Session, Any], Awaitable[bytes]]]] = {
+    events.Hello: Session._hello,
+    events.Mail: Session._mail,
+    events.Recipient: Session._recipient,
+    events.StartData: Session._start_data,
+    events.StartChunk: Session._start_chunk,
+    events.EndOfChunk: Session._end_of_chunk,
+    events.EndOfMessage: Session._end_of_message,
+    events.Reset: Session._reset,
+    events.Noop: Session._noop,
+    events.Help: Session._help,
+    events.Verify: Session._verify,
+    events.Quit: Session._quit,
+    events.Authenticate: Session._authenticate,
+    events.Response: Session._response,
+    events.Refused: Session._refused,
+}
