@@ -10,7 +10,6 @@ lawfully, and telling those from forgeries is the business of SPF and DMARC. It 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -22,6 +21,7 @@ from mailsys.core.refusal import (
     MessageRejected,
     MessageTooBig,
     RelayDenied,
+    TemporaryFailure,
     TooManyRecipients,
     UnknownRecipient,
 )
@@ -33,7 +33,6 @@ from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEnt
 from mailsys.services import trace as tracing
 from mailsys.services.bounce import Reporter
 from mailsys.services.confirm import confirm
-from mailsys.services.connections import Connections
 from mailsys.services.deliver import Addressed, check_room, deliveries, entries, plan, queue_items
 from mailsys.services.directory import Directory, Route
 from mailsys.services.reading import MessageReader, Reading
@@ -41,8 +40,6 @@ from mailsys.services.transactions import Client, ITransaction, ITransactions
 from mailsys.settings import Limits
 
 log = Log("receive")
-
-_TAKEN: Final[Deferred[None]] = succeed(None)
 
 
 def heard_from(sender: str) -> str:
@@ -70,7 +67,6 @@ class Reception:
         clock: IReactorTime,
         random_bytes: Callable[[int], bytes],
         hostname: str,
-        connections: Connections | None = None,
     ) -> None:
         self.mail = mail
         self.blobs = blobs
@@ -81,16 +77,12 @@ class Reception:
         self.clock = clock
         self.random_bytes = random_bytes
         self.hostname = hostname
-        self._connections = connections if connections is not None else Connections(limits)
 
     def connected(self, client: Client) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._connected(client))
-
-    async def _connected(self, client: Client) -> None:
-        self._connections.opened(client.address)
+        return succeed(None)  # the server counts them; nobody is turned away for who he is
 
     def disconnected(self, client: Client) -> None:
-        self._connections.closed(client.address)
+        pass
 
     def begin(self, client: Client, sender: str, parameters: MailParameters) -> Deferred[ITransaction]:
         return Deferred.fromCoroutine(self._begin(client, sender, parameters))
@@ -98,6 +90,8 @@ class Reception:
     async def _begin(self, client: Client, sender: str, parameters: MailParameters) -> ITransaction:
         if parameters.size is not None and parameters.size > self.limits.message_size:
             raise MessageTooBig()  # RFC 1870 §6.1
+        if sender and self.directory.is_local_domain(sender.rpartition("@")[2]):
+            log.info("own sender from outside", peer=client.address, sender=sender)
         return _Incoming(self, client, sender, parameters)
 
 
@@ -118,7 +112,7 @@ class _Incoming:
     def add_recipient(self, address: str, parameters: RcptParameters) -> Deferred[None]:
         route = self._service.directory.cached(address)
         if route is not None and self._take_now(address, parameters, route):
-            return _TAKEN
+            return succeed(None)
         return Deferred.fromCoroutine(self._add_recipient(address, parameters))
 
     def _take_now(self, address: str, parameters: RcptParameters, route: Route) -> bool:
@@ -224,7 +218,12 @@ class _Incoming:
             timeline=tuple(steps),
             header=reading.header,
         )
-        await service.mail.accept(acceptance)
+        try:
+            await service.mail.accept(acceptance)
+        except UnknownRecipient as gone:
+            # An account was removed since RCPT. The next attempt is told so, recipient by recipient.
+            await service.directory.refresh()
+            raise TemporaryFailure(cause=str(gone)) from gone
         log.info(
             "received",
             trace=trace,

@@ -24,7 +24,9 @@ from mailsys.core.refusal import (
     NotYourAddress,
     RateLimited,
     Refusal,
+    TemporaryFailure,
     TooManyRecipients,
+    UnknownRecipient,
 )
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.log import Log
@@ -36,7 +38,6 @@ from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEnt
 from mailsys.services import trace as tracing
 from mailsys.services.bounce import Reporter
 from mailsys.services.confirm import confirm
-from mailsys.services.connections import Connections
 from mailsys.services.deliver import Addressed, check_room, deliveries, entries, plan, queue_items
 from mailsys.services.directory import Directory, Route
 from mailsys.services.reading import MessageReader
@@ -79,7 +80,6 @@ class Submission:
         clock: IReactorTime,
         random_bytes: Callable[[int], bytes],
         hostname: str,
-        connections: Connections | None = None,
     ) -> None:
         self.mail = mail
         self.blobs = blobs
@@ -91,16 +91,12 @@ class Submission:
         self.clock = clock
         self.random_bytes = random_bytes
         self.hostname = hostname
-        self._connections = connections if connections is not None else Connections(limits)
 
     def connected(self, client: Client) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._connected(client))
-
-    async def _connected(self, client: Client) -> None:
-        self._connections.opened(client.address)
+        return succeed(None)  # the server counts them; nobody is turned away for who he is
 
     def disconnected(self, client: Client) -> None:
-        self._connections.closed(client.address)
+        pass
 
     def begin(self, client: Client, sender: str, parameters: MailParameters) -> Deferred[ITransaction]:
         return Deferred.fromCoroutine(self._begin(client, sender, parameters))
@@ -270,7 +266,11 @@ class _Submitted:
                 if one.route is None or account.id not in one.route.accounts
             ),
         )
-        await service.mail.accept(acceptance)
+        try:
+            await service.mail.accept(acceptance)
+        except UnknownRecipient as gone:  # an account was removed since RCPT
+            await service.directory.refresh()
+            raise TemporaryFailure(cause=str(gone)) from gone
         log.info(
             "submitted",
             trace=trace,
