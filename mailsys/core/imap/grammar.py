@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
@@ -21,6 +22,8 @@ SYSTEM_FLAGS: Final = {
 
 Item = TypeVar("Item")
 
+_SET = re.compile(rb"[0-9*:,$]+")
+
 
 def mailbox(lexer: Lexer) -> str:
     """A mailbox's name, decoded and canonical; never empty."""
@@ -31,22 +34,14 @@ def mailbox(lexer: Lexer) -> str:
 
 
 def sequence_set(lexer: Lexer) -> SequenceSet:
-    start = lexer.pos
-    data = lexer.data
-    end = start
-    while data[end] not in b" )\r":  # the command ends with CRLF
-        end += 1
-        if end - start > 64:  # long sets: let C find their end
-            ends = [
-                at for at in (data.find(b" ", end), data.find(b")", end), data.find(b"\r", end)) if at >= 0
-            ]
-            end = min(ends)
-            break
+    word = _SET.match(lexer.data, lexer.pos)
+    if word is None:
+        raise lexer.bad("Message set expected")
     try:
-        found = sequence.parse(data[start:end])
+        found = sequence.parse(word.group())
     except ValueError:
         raise lexer.bad("Malformed message set") from None
-    lexer.pos = end
+    lexer.pos = word.end()
     return found
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from mailsys.core.imap.names import MAX_OCTETS, SEPARATOR, canonical
+from mailsys.core.imap.names import SEPARATOR, canonical
 
 _WILDCARDS: Final = "*%"
 
@@ -23,7 +23,7 @@ class Pattern:
 
     def __init__(self, text: str) -> None:
         joined: list[str] = []
-        for char in canonical(text)[:MAX_OCTETS]:
+        for char in canonical(text):
             if char in _WILDCARDS and joined and joined[-1] in _WILDCARDS:
                 # "*%" and "%*" match what "*" does, "%%" what "%" does
                 joined[-1] = "*" if "*" in (char, joined[-1]) else "%"

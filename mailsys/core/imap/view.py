@@ -1,0 +1,246 @@
+"""What one session believes about its selected mailbox, and what it must yet be told (RFC 9051 §7.4, §7.5.1).
+
+    view = View(image_uids, recent)            at SELECT, told as EXISTS
+    view.note(image_uids, changed, vanished)   at each change of the shared image
+    view.forget(uids, modseq)                  flags that the session's own STORE has told already
+    view.flush(expunge=True) -> Changes        what to send now; afterwards the client knows
+    view.select(numbers, uid=...) -> array     the uids that a client's message set names
+
+Message numbers are positions in an ascending array of uids. The array is the *image's own* as long
+as the session agrees with it: a session costs a few references then, whatever the mailbox's size.
+The image may append to its array in place (the view remembers how many it has told), but takes a
+new array when rows vanish; a view that may not tell of that yet keeps the old one.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mailsys.core.imap.sequence import SequenceSet
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Responses due, to be sent in this order. Falsy when there are none."""
+
+    expunged: tuple[int, ...] = ()  # EXPUNGE numbers, each as of the moment it is sent (descending)
+    vanished: tuple[int, ...] = ()  # the same as uids, ascending: one VANISHED in place of EXPUNGEs
+    exists: int | None = None
+    recent: int | None = None  # goes with EXISTS; not to rev2 clients
+    flags: tuple[tuple[int, int], ...] = ()  # (number, uid) to send FETCH FLAGS for, ascending
+
+    def __bool__(self) -> bool:
+        return bool(self.expunged or self.flags) or self.exists is not None
+
+
+_NOTHING = Changes()
+_NO_UIDS: array[int] = array("I")
+
+
+class View:
+    """One session's numbering. Not for use by two sessions."""
+
+    __slots__ = ("_changed", "_count", "_recent", "_target", "_uids", "_vanished", "saved")
+
+    def __init__(self, uids: array[int], recent: Sequence[tuple[int, int]] = ()) -> None:
+        """`uids`: the image's array, ascending 'I'; `recent`: uid ranges that are \\Recent here."""
+        self._uids = uids
+        self._count = len(uids)
+        self._target = uids  # what the image has now
+        self._changed: dict[int, int] | None = None  # uid -> modseq: flags to tell
+        self._vanished: set[int] | None = None  # uids told that the image no longer has
+        self._recent: tuple[tuple[int, int], ...] = tuple(recent)
+        self.saved: array[int] = _NO_UIDS  # "$" (RFC 5182): uids of the last SEARCH RETURN (SAVE)
+
+    # -- the client's numbering ----------------------------------------------------------------------
+
+    @property
+    def count(self) -> int:
+        """Messages as the client counts them."""
+        return self._count
+
+    @property
+    def last_uid(self) -> int:
+        """The highest uid that the client was told of; 0 in an empty mailbox."""
+        return self._uids[self._count - 1] if self._count else 0
+
+    @property
+    def current(self) -> bool:
+        """Whether number n is the image's row n-1, for every n told."""
+        return self._uids is self._target
+
+    def uid(self, number: int) -> int:
+        """The uid of message `number`, 1 to `count`."""
+        if not 1 <= number <= self._count:
+            raise IndexError(number)
+        return self._uids[number - 1]
+
+    def number(self, uid: int) -> int:
+        """The number of message `uid`; 0 when the client knows none such."""
+        at = bisect_left(self._uids, uid, 0, self._count)
+        return at + 1 if at < self._count and self._uids[at] == uid else 0
+
+    def numbers(self, uids: Sequence[int]) -> list[int]:
+        """The numbers of many uids, in step, 0 for those the client does not know."""
+        if len(uids) * 4 > self._count:
+            index = dict(zip(self._uids[: self._count], range(1, self._count + 1), strict=True))
+            return [index.get(uid, 0) for uid in uids]
+        return [self.number(uid) for uid in uids]
+
+    def valid(self, numbers: SequenceSet, *, uid: bool) -> bool:
+        """Whether the client may name these: message numbers beyond the mailbox's end are a client's
+        mistake, `*` in an empty one too; uids never are (RFC 9051 §9: seq-number)."""
+        if uid or numbers.saved:
+            return True
+        return numbers.largest() <= self._count and not (numbers.has_star() and not self._count)
+
+    def spans(self, numbers: SequenceSet, *, uid: bool) -> list[tuple[int, int]]:
+        """Ascending [start, stop) positions, number n being position n-1, of what a set names."""
+        count, uids = self._count, self._uids
+        spans: list[tuple[int, int]] = []
+        if numbers.saved:
+            for one in self.saved:
+                if number := self.number(one):
+                    if spans and spans[-1][1] == number - 1:
+                        spans[-1] = (spans[-1][0], number)
+                    else:
+                        spans.append((number - 1, number))
+            return spans
+        for low, high in numbers.resolve(self.last_uid if uid else count):
+            if uid:
+                start, stop = bisect_left(uids, low, 0, count), bisect_right(uids, high, 0, count)
+            else:
+                start, stop = low - 1, min(high, count)
+            if start < stop:
+                spans.append((start, stop))
+        return spans
+
+    def select(self, numbers: SequenceSet, *, uid: bool) -> array[int]:
+        """The uids, ascending, of the messages that a client's set names."""
+        return self.uids(self.spans(numbers, uid=uid))
+
+    def uids(self, spans: Iterable[tuple[int, int]]) -> array[int]:
+        found = array("I")
+        for start, stop in spans:
+            found += self._uids[start:stop]
+        return found
+
+    # -- \Recent (RFC 3501 §2.3.2) --------------------------------------------------------------------
+
+    @property
+    def recent_ranges(self) -> tuple[tuple[int, int], ...]:
+        return self._recent
+
+    def claim_recent(self, low: int, high: int) -> None:
+        """Uids `low` to `high`, both included, are \\Recent in this session. Ranges ascend."""
+        if low > high:
+            return
+        if self._recent and self._recent[-1][1] + 1 >= low:
+            self._recent = (*self._recent[:-1], (self._recent[-1][0], max(high, self._recent[-1][1])))
+        else:
+            self._recent = (*self._recent, (low, high))
+
+    def is_recent(self, uid: int) -> bool:
+        return any(low <= uid <= high for low, high in self._recent)
+
+    def recent_count(self) -> int:
+        uids, count = self._uids, self._count
+        return sum(
+            bisect_right(uids, high, 0, count) - bisect_left(uids, low, 0, count)
+            for low, high in self._recent
+        )
+
+    # -- what the client must be told --------------------------------------------------------------------
+
+    def note(
+        self,
+        uids: array[int],
+        changed: Iterable[tuple[int, int]] = (),
+        vanished: Iterable[int] = (),
+    ) -> None:
+        """The image has `uids` now. `changed`: (uid, modseq) of rows whose flags changed; `vanished`:
+        uids it no longer has. Rows that the client was not told of yet concern it in `uids` only."""
+        self._target = uids
+        for uid in vanished:
+            if self.number(uid):
+                if self._vanished is None:
+                    self._vanished = set()
+                self._vanished.add(uid)
+                if self._changed is not None:
+                    self._changed.pop(uid, None)
+        for uid, modseq in changed:
+            if self.number(uid) and not (self._vanished and uid in self._vanished):
+                if self._changed is None:
+                    self._changed = {}
+                self._changed[uid] = modseq
+
+    def forget(self, uids: Iterable[int], modseq: int) -> None:
+        """The client knows these uids' flags as of `modseq` (it was answered, or asked for silence):
+        no FETCH for them unless somebody changed them later."""
+        if self._changed is None:
+            return
+        for uid in uids:
+            if self._changed.get(uid, modseq + 1) <= modseq:
+                del self._changed[uid]
+        if not self._changed:
+            self._changed = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is anything to tell."""
+        return (
+            self._uids is not self._target
+            or len(self._target) != self._count
+            or self._changed is not None
+            or self._vanished is not None
+        )
+
+    def flush(self, *, expunge: bool) -> Changes:
+        """What to send now, counted as told. `expunge`: message numbers may change (see `states`)."""
+        if not self.pending:
+            return _NOTHING
+        told = self._count
+        self._reconcile()
+        numbers: tuple[int, ...] = ()
+        gone: tuple[int, ...] = ()
+        if self._vanished is None:
+            self._uids, self._count = self._target, len(self._target)
+        elif expunge:
+            gone = tuple(sorted(self._vanished))
+            numbers = tuple([self.number(uid) for uid in reversed(gone)])
+            told -= len(gone)
+            self._vanished = None
+            self._uids, self._count = self._target, len(self._target)
+        else:
+            at = bisect_right(self._target, self.last_uid)
+            if at < len(self._target):
+                self._uids = self._uids[: self._count] + self._target[at:]
+                self._count = len(self._uids)
+        flags: tuple[tuple[int, int], ...] = ()
+        if self._changed is not None:
+            flags = tuple([(self.number(uid), uid) for uid in sorted(self._changed)])
+            self._changed = None
+        grown = self._count > told
+        return Changes(
+            numbers,
+            gone,
+            self._count if grown else None,
+            self.recent_count() if grown else None,
+            flags,
+        )
+
+    def _reconcile(self) -> None:
+        """Should a vanished row never have been noted, find it: what the client has without those
+        noted must be exactly how the image's array begins."""
+        if self._uids is self._target:
+            return
+        left = self._count - len(self._vanished or ())
+        if bisect_right(self._target, self.last_uid) == left:
+            return
+        missing = set(self._uids[: self._count]).difference(self._target)
+        self._vanished = missing or None
+        if self._changed is not None:
+            self._changed = {uid: n for uid, n in self._changed.items() if uid not in missing} or None
