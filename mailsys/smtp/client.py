@@ -139,11 +139,14 @@ class SmtpClient(Protocol):
         return result
 
     def close(self) -> None:
+        """QUIT, and away without waiting for the answer, which changes nothing any more."""
         self.usable = False
-        if self._gone:
+        if self._gone or self.transport is None:
             return
         self._sender.quit()
-        self._pump()
+        self.transport.write(self._sender.take())
+        self._stop_timer()
+        self.transport.loseConnection()
 
     def abort(self) -> None:
         self.usable = False
