@@ -17,9 +17,9 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "One TOML file, read once at start. `mailsys setup` writes it, `mailsys settings --example` prints it",
-        "with all defaults, `mailsys settings --config FILE` checks one. A mistake is told by its path, such as",
-        "`limits.message_size: must be at least 1`. This page is printed from the code by `make docs`.",
+        "One TOML file, read at start. `mailsys setup` writes it, `mailsys settings --example` prints it",
+        "with all defaults, `mailsys settings --config FILE` checks one. A mistake is told by its path,",
+        "such as `limits.message_size: must be at least 1`. This page is printed by `make docs`.",
         "",
         '- **duration**: seconds, or text such as `"90s"`, `"5m"`, `"4h"`, `"5d"`.',
         '- **size**: octets, or text such as `"64KiB"`, `"50MB"`.',
