@@ -140,7 +140,7 @@ _TOKEN: Final = re.compile(
     rb'|"([^"\\]*(?:\\.[^"\\]*)*)"?'
     rb"|(\[[^\]\[]*\]?)"
     rb"|([<>@,;:()])"
-    rb'|([^ \t\r\n\x00"\[<>@,;:()]+)',
+    rb'|([^ \t\r\n\x00"\[<>@,;:()\\]+|\\.?)',
     re.S,
 )
 _ESCAPE: Final = re.compile(rb"\\(.)", re.S)
@@ -211,8 +211,10 @@ class _ListReader:
                     depth += 1
                 elif special == b")":
                     depth -= 1
-                    continue
-                self.comment.append(b" " if space else quoted or literal or special or atom)
+                    if not depth:
+                        continue
+                plain = atom[1:] if atom[:1] == b"\\" else atom
+                self.comment.append(b" " if space else quoted or literal or special or plain)
             elif special:
                 if special == b"(":
                     depth = 1

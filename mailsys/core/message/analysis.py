@@ -85,7 +85,7 @@ def _people(values: list[bytes] | None, limit: int) -> str:
         return ""
     value = values[0] if len(values) == 1 else b", ".join(values)
     shown = []
-    for raw in parse_raw(value):
+    for raw in parse_raw(value[: 80 * limit + 1000]):
         if raw[3] is None:
             continue
         entry = mailbox(raw)
