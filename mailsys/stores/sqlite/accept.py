@@ -1,0 +1,277 @@
+"""Taking responsibility for a message: blob, content, emails, queue items and timeline, in one commit.
+
+Order for a power cut: small content is a row of the same commit; large content already lies fsynced
+under its final name, in a folder that was fsynced (sink.py), before this commit names it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any, Final
+
+import zstandard
+
+from mailsys.core.message.facts import MessageFacts
+from mailsys.core.refusal import MessageRejected, NoSuchMailbox, OverQuota, TemporaryFailure
+from mailsys.ports.blobs import StagedBlob
+from mailsys.ports.ids import AccountId, EmailId, MailboxId, ThreadId
+from mailsys.ports.mail import Acceptance, Delivered, Delivery, Role
+from mailsys.stores.sqlite.batch import AccountState, Batch, BlobState, MailboxState, seen_deleted
+from mailsys.stores.sqlite.correspondents import credit
+from mailsys.stores.sqlite.items import enqueue
+from mailsys.stores.sqlite.rows import values
+from mailsys.stores.sqlite.timeline import record
+
+RAW, ZSTD, FILE = 0, 1, 2  # blob.form
+_COMPRESS_FROM: Final = 8192  # below, compressing costs more time than the pages it saves
+
+_compressor = zstandard.ZstdCompressor(level=1)
+
+
+def prepare(batch: Batch, acceptances: list[Any]) -> None:
+    """Look up the blobs and thread references of a whole group in two statements."""
+    batch.look_up_blobs(a.blob.id if isinstance(a.blob, StagedBlob) else a.blob for a in acceptances)
+    wanted = {
+        (delivery.account, key)
+        for a in acceptances
+        if a.facts is not None
+        for delivery in a.deliveries
+        for key in thread_keys(a.facts)
+    }
+    _look_up_references(batch, wanted)
+
+
+def thread_keys(facts: MessageFacts) -> list[int]:
+    """What an email is threaded by: each of its ids together with its base subject (RFC 8621 §3:
+    a thread shares an id *and* a subject), hashed to 64 bits. Equal keys within an account: one thread."""
+    subject = facts.base_subject.encode("utf-8", "replace")
+    names = list(facts.references)
+    if facts.message_id is not None:
+        names.append(facts.message_id)
+    return [
+        int.from_bytes(
+            hashlib.blake2b(b"%s\0%s" % (name.encode("utf-8", "replace"), subject), digest_size=8).digest(),
+            "big",
+            signed=True,
+        )
+        for name in names
+    ]
+
+
+def _look_up_references(batch: Batch, wanted: set[tuple[int, int]]) -> None:
+    missing = [pair for pair in wanted if pair not in batch.references_known]
+    if not missing:
+        return
+    batch.references_known.update(missing)
+    text = "[" + ",".join(f"[{account},{key}]" for account, key in missing) + "]"
+    row = batch.one(
+        """SELECT json_group_array(json_array(r.account, r.key, r.thread))
+        FROM json_each(?) w CROSS JOIN reference r
+        ON r.account = json_extract(w.value, '$[0]') AND r.key = json_extract(w.value, '$[1]')""",
+        (text,),
+    )
+    for account, key, thread in values(row[0]):
+        batch.references[account, key] = thread
+
+
+def accept(batch: Batch, acceptance: Acceptance) -> tuple[Delivered, ...]:
+    """Refusals come before the first change."""
+    targets = _targets(batch, acceptance)
+    blob = _blob(batch, acceptance)
+    delivered: list[Delivered] = []
+    if targets:
+        facts = acceptance.facts
+        if facts is None:
+            raise TypeError("deliveries need facts")
+        if not blob.described:
+            blob.described = True
+            describe(batch, blob, facts, acceptance.header)
+        keys = thread_keys(facts)
+        _look_up_references(batch, {(account.id, key) for _, account, _ in targets for key in keys})
+        for delivery, account, boxes in targets:
+            delivered.append(_deliver(batch, acceptance, facts, blob, delivery, account, boxes, keys))
+    for item in acceptance.queued:
+        enqueue(batch, item, blob)
+    record(batch, acceptance.timeline)
+    return tuple(delivered)
+
+
+def _targets(batch: Batch, acceptance: Acceptance) -> list[tuple[Delivery, AccountState, list[MailboxState]]]:
+    """Whose mailboxes; all that can be refused is refused here."""
+    found = []
+    room: dict[int, int] = {}
+    size = acceptance.facts.size if acceptance.facts is not None else 0
+    for delivery in acceptance.deliveries:
+        account = batch.account(delivery.account)
+        room[account.id] = room.get(account.id, account.used) + size
+        if delivery.enforce_quota and 0 < account.quota < room[account.id]:
+            raise OverQuota(cause=f"account {account.id}: {account.used} of {account.quota} octets used")
+        boxes: list[MailboxState] = []
+        for wanted in delivery.mailboxes:
+            box = (
+                account.roles.get(wanted.value) if isinstance(wanted, Role) else account.mailboxes.get(wanted)
+            )
+            if box is None:
+                if delivery.strict:
+                    raise NoSuchMailbox(cause=f"account {account.id} has no mailbox {wanted}")
+                box = account.inbox
+            if box not in boxes:
+                boxes.append(box)
+        found.append((delivery, account, boxes or [account.inbox]))
+    return found
+
+
+def _blob(batch: Batch, acceptance: Acceptance) -> BlobState:
+    staged = acceptance.blob
+    if not isinstance(staged, StagedBlob):
+        blob = batch.blob(staged)
+        if blob is None or blob.refs <= 0:
+            raise MessageRejected("The message is gone", cause=f"blob {staged.hex()} is not held by anything")
+        return blob
+    blob = batch.blob(staged.id)
+    if blob is not None:
+        return blob
+    if staged.data is None:
+        # The sweep leaves young files alone; one that waited too long for its commit is refused here.
+        if staged.path is None or not os.path.exists(staged.path):
+            raise TemporaryFailure(cause=f"staged content {staged.id.hex()} is no longer there")
+        return batch.new_blob(staged.id, staged.size, FILE)
+    data, form = staged.data, RAW
+    if len(data) >= _COMPRESS_FROM:
+        packed = _compressor.compress(data)
+        if len(packed) < len(data) * 0.9:
+            data, form = packed, ZSTD
+    blob = batch.new_blob(staged.id, staged.size, form)
+    batch.insert["blob_data"]((blob.id, data))
+    return blob
+
+
+def describe(batch: Batch, blob: BlobState, facts: MessageFacts, header: bytes) -> None:
+    """Write down what is known of a blob's content, once."""
+    number = blob.id
+    insert = batch.insert
+    insert["content"](
+        (
+            number,
+            facts.sent_at,
+            facts.header_size,
+            facts.has_attachment,
+            None if facts.message_id is None else _text(facts.message_id),
+            _text(facts.subject),
+            _text(facts.sender),
+            _text(facts.recipients),
+            _text(facts.preview),
+            facts.envelope,
+            facts.body_structure,
+            facts.body,
+        )
+    )
+    insert["header"]((number, header, _folded(facts.header_text)))
+    insert["head_text"](
+        (
+            number,
+            _folded(facts.subject_text),
+            _folded(facts.from_text),
+            _folded(facts.to_text),
+            _folded(facts.cc_text),
+            _folded(facts.bcc_text),
+        )
+    )
+    insert["body_text"]((number, _folded(facts.body_text)))
+
+
+def _text(text: str) -> str:
+    """Text that SQLite takes: a lone surrogate from a hostile header must not sink a commit."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _folded(text: str) -> bytes:
+    """Search text is kept as octets: `instr` then compares octets and not characters."""
+    return text.encode("utf-8", "replace")
+
+
+def _deliver(
+    batch: Batch,
+    acceptance: Acceptance,
+    facts: MessageFacts,
+    blob: BlobState,
+    delivery: Delivery,
+    account: AccountState,
+    boxes: list[MailboxState],
+    keys: list[int],
+) -> Delivered:
+    email = batch.number("email")
+    thread = _thread(batch, account.id, keys)
+    add_email(batch, account, email, blob.id, thread, acceptance.received_at, facts.size, delivery.keywords)
+    modseq = batch.stamp(account)
+    placements = []
+    for box in boxes:
+        uid = place(batch, account, box, email, facts.size, delivery.keywords)
+        placements.append((MailboxId(box.id), box.uid_validity, uid))
+    if delivery.heard_from or delivery.sent_to:
+        credit(batch, account.id, delivery.heard_from, delivery.sent_to, facts.sender)
+    return Delivered(AccountId(account.id), EmailId(email), ThreadId(thread), tuple(placements), modseq)
+
+
+def _thread(batch: Batch, account: int, keys: list[int]) -> int:
+    """The oldest thread that one of the keys belongs to, or a new one; unknown keys join it."""
+    references = batch.references
+    found = [references[account, key] for key in keys if (account, key) in references]
+    thread = min(found) if found else batch.number("thread")
+    if len(found) < len(keys):
+        add = batch.insert["reference"]
+        for key in keys:
+            if (account, key) not in references:
+                references[account, key] = thread
+                batch.references_known.add((account, key))
+                add((account, key, thread))
+    return thread
+
+
+def add_email(
+    batch: Batch,
+    account: AccountState,
+    email: int,
+    blob: int,
+    thread: int,
+    received_at: float,
+    size: int,
+    keywords: str,
+) -> None:
+    """An email without placements yet."""
+    modseq = batch.stamp(account)
+    batch.insert["email"](
+        (
+            account.id,
+            email,
+            blob,
+            thread,
+            received_at,
+            size,
+            modseq,
+            batch.keywords_id(keywords),
+            modseq,
+            modseq,
+        )
+    )
+    batch.insert["wording"]((email, account.id, 0))
+    batch.hold(blob)
+    account.used += size
+
+
+def place(
+    batch: Batch, account: AccountState, box: MailboxState, email: int, size: int, keywords: str
+) -> int:
+    """Put an email into a mailbox; its uid."""
+    modseq = batch.stamp(account)
+    uid = box.uid_next
+    box.uid_next += 1
+    box.total += 1
+    box.size += size
+    unseen, deleted = seen_deleted(keywords)
+    box.unseen += unseen
+    box.deleted += deleted
+    batch.insert["placement"]((box.id, uid, email, modseq))
+    batch.change_mailbox(account, box, arrived=True)
+    return uid

@@ -1,0 +1,139 @@
+"""IBlobStore on SQLite rows and files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import apsw
+import zstandard
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from mailsys.ports.blobs import IBlobSink, IBlobStore, StagedBlob
+from mailsys.ports.ids import BlobId
+from mailsys.stores.sqlite.accept import FILE, RAW
+from mailsys.stores.sqlite.batch import ids
+from mailsys.stores.sqlite.files import BlobFiles
+from mailsys.stores.sqlite.readers import Readers
+from mailsys.stores.sqlite.rows import one, pieces, values
+from mailsys.stores.sqlite.sink import INLINE, RunInThread, Sink, digest
+
+
+@implementer(IBlobStore)
+class BlobStore:
+    def __init__(self, readers: Readers, files: Callable[[], BlobFiles], run: RunInThread) -> None:
+        self._readers = readers
+        self._files = files
+        self._run = run
+
+    def sink(self) -> IBlobSink:
+        return Sink(self._files, self._run)
+
+    def stage(self, data: bytes) -> StagedBlob:
+        if len(data) > INLINE:
+            raise ValueError(f"{len(data)} octets are too much to stage at once; use a sink")
+        return StagedBlob(digest(data), len(data), data)
+
+    def size(self, blob: BlobId) -> Deferred[int | None]:
+        def read(connection: apsw.Connection) -> int | None:
+            row = one(connection, "SELECT size FROM blob WHERE hash = ?", (blob,))
+            return row[0] if row else None
+
+        return self._readers.run(read)
+
+    def read(self, blob: BlobId, start: int = 0, length: int | None = None) -> Deferred[bytes | None]:
+        def read(connection: apsw.Connection) -> bytes | None:
+            row = one(
+                connection,
+                """SELECT b.size, b.form, d.data FROM blob b LEFT JOIN blob_data d ON d.blob = b.id
+                WHERE b.hash = ?""",
+                (blob,),
+            )
+            if row is None:
+                return None
+            size, form, data = row
+            end = size if length is None else min(size, start + length)
+            if form == FILE:
+                return self._read_file(blob, start, max(0, end - start))
+            return _whole(form, data)[start:end]
+
+        return self._readers.run(read)
+
+    def _read_file(self, blob: BlobId, start: int, length: int) -> bytes | None:
+        try:
+            fd = os.open(self._files().path(blob), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None  # swept since its row was read
+        try:
+            found = []
+            while length > 0:
+                piece = os.pread(fd, min(length, 1 << 20), start)
+                if not piece:
+                    break
+                found.append(piece)
+                start += len(piece)
+                length -= len(piece)
+            return b"".join(found)
+        finally:
+            os.close(fd)
+
+    def read_many(self, blobs: list[BlobId], limit: int) -> Deferred[list[bytes]]:
+        def read(connection: apsw.Connection) -> list[bytes]:
+            return self._many(connection, blobs, limit)
+
+        return self._readers.run(read)
+
+    def _many(self, connection: apsw.Connection, blobs: list[BlobId], limit: int) -> list[bytes]:
+        if not blobs:
+            return []
+        rows = values(
+            one(
+                connection,
+                """SELECT json_group_array(json_array(hex(b.hash), b.size, b.form, b.id))
+                FROM carray(?) w CROSS JOIN blob b ON b.hash = w.value""",
+                (apsw.carray(tuple(set(blobs))),),
+            )[0]
+        )
+        known = {bytes.fromhex(row[0]): row[1:] for row in rows}
+        # How far the limit lets us go, before anything is read.
+        wanted: list[BlobId] = []
+        total = 0
+        for blob in blobs:
+            wanted.append(blob)
+            if blob in known:
+                total += known[blob][0]
+            if total >= limit:
+                break
+        inline = {known[b][2] for b in wanted if b in known and known[b][1] != FILE}
+        data = _inline(connection, inline)
+        found = []
+        for blob in wanted:
+            row = known.get(blob)
+            if row is None:
+                found.append(b"")
+            elif row[1] == FILE:
+                found.append(self._read_file(blob, 0, row[0]) or b"")
+            else:
+                found.append(_whole(row[1], data.get(row[2])))
+        return found
+
+
+def _inline(connection: apsw.Connection, numbers: set[int]) -> dict[int, bytes]:
+    if not numbers:
+        return {}
+    row: Any = one(
+        connection,
+        """SELECT json_group_array(d.blob), group_concat(length(d.data)),
+            CAST(group_concat(d.data, '') AS BLOB)
+        FROM carray(?) w CROSS JOIN blob_data d ON d.blob = w.value""",
+        (ids(sorted(numbers)),),
+    )
+    return dict(zip(values(row[0]), pieces(row[1], row[2]), strict=True))
+
+
+def _whole(form: int, data: bytes | None) -> bytes:
+    if data is None:
+        return b""  # swept since its row was read
+    return data if form == RAW else zstandard.ZstdDecompressor().decompress(data, max_output_size=INLINE)

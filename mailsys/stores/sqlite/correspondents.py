@@ -1,0 +1,53 @@
+"""Whom an account writes to and hears from, for suggestions."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import apsw
+
+from mailsys.ports.mail import Correspondent
+from mailsys.stores.sqlite.batch import Batch
+from mailsys.stores.sqlite.rows import one, values
+
+_LAST = "\U0010ffff"
+
+
+def _name_of(sender: str, address: str) -> str:
+    """The display name in `Name <address>`, when it is this address that it names."""
+    name, bracket, rest = sender.rpartition(" <")
+    if not bracket or rest.rstrip(">").casefold() != address.casefold():
+        return ""
+    return name.strip().strip('"').encode("utf-8", "replace").decode("utf-8")[:200]
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def credit(batch: Batch, account: int, heard_from: str, sent_to: tuple[str, ...], sender: str) -> None:
+    """One more message from `heard_from`, one more to each of `sent_to`."""
+    add = batch.insert["correspondent"]
+    if heard_from:
+        name = _name_of(sender, heard_from)
+        add((account, heard_from, name, _folded(name), 0, 1))
+    for address in sent_to:
+        add((account, address, "", "", 1, 0))
+
+
+def find(connection: apsw.Connection, account: int, prefix: str, limit: int) -> list[Correspondent]:
+    """Ranges of the two indexes instead of LIKE: `%` and `_` in a prefix are just characters."""
+    folded = _folded(prefix)
+    row = one(
+        connection,
+        """SELECT json_group_array(json_array(address, name, sent, received)) FROM (
+            SELECT address, name, sent, received FROM (
+                SELECT address, name, sent, received FROM correspondent
+                WHERE account = ?1 AND address >= ?2 AND address < ?3
+                UNION
+                SELECT address, name, sent, received FROM correspondent INDEXED BY correspondent_name
+                WHERE account = ?1 AND folded >= ?2 AND folded < ?3)
+            ORDER BY 3 * sent + received DESC, address LIMIT ?4)""",
+        (account, folded, folded + _LAST, limit),
+    )
+    return [Correspondent(*found) for found in values(row[0])]

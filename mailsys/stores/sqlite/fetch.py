@@ -1,0 +1,100 @@
+"""Columns of emails, packed by SQL into one row (see rows.py)."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import apsw
+
+from mailsys.ports.ids import BlobId
+from mailsys.ports.mail import Column
+from mailsys.stores.sqlite.rows import integers, one, pieces, values
+from mailsys.stores.sqlite.views import KeywordTexts
+
+# kind: how a column is packed; "json" any scalar, "bytes" octets
+_EMAIL: Final = {
+    Column.RECEIVED_AT: ("json", "e.received_at"),
+    Column.SIZE: ("json", "e.size"),
+    Column.THREAD: ("json", "e.thread"),
+    Column.KEYWORDS: ("keywords", "e.keywords"),
+    Column.MODSEQ: ("json", "e.modseq"),
+}
+_CONTENT: Final = {
+    Column.SENT_AT: ("json", "c.sent_at"),
+    Column.HEADER_SIZE: ("json", "c.header_size"),
+    Column.ENVELOPE: ("bytes", "c.envelope"),
+    Column.BODY: ("bytes", "c.body"),
+    Column.BODY_STRUCTURE: ("bytes", "c.body_structure"),
+    Column.SUBJECT: ("json", "c.subject"),
+    Column.SENDER: ("json", "c.sender"),
+    Column.RECIPIENTS: ("json", "c.recipients"),
+    Column.PREVIEW: ("json", "c.preview"),
+    Column.HAS_ATTACHMENT: ("bool", "c.has_attachment"),
+    Column.MESSAGE_ID: ("json", "c.message_id"),
+}
+_JOIN_CONTENT: Final = " CROSS JOIN content c ON c.blob = e.blob"
+_JOIN_BLOB: Final = " CROSS JOIN blob b ON b.id = e.blob"
+_JOIN_HEADER: Final = " CROSS JOIN header h ON h.blob = e.blob"
+
+
+def fetch(
+    connection: apsw.Connection,
+    texts: KeywordTexts,
+    account: int,
+    emails: Sequence[int],
+    columns: Sequence[Column],
+) -> dict[int, tuple[object, ...]]:
+    if not emails:
+        return {}
+    selected: list[str] = []
+    joins: list[str] = []
+    kinds: list[str] = []
+    for column in columns:
+        if column in _EMAIL:
+            kind, source = _EMAIL[column]
+            join = ""
+        elif column in _CONTENT:
+            kind, source = _CONTENT[column]
+            join = _JOIN_CONTENT
+        elif column is Column.BLOB:
+            kind, source, join = "blob", "b.hash", _JOIN_BLOB
+        else:
+            kind, source, join = "bytes", "h.data", _JOIN_HEADER
+        if join and join not in joins:
+            joins.append(join)
+        kinds.append(kind)
+        if kind in ("bytes", "blob"):
+            selected.append(f"group_concat(length({source})), CAST(group_concat({source}, '') AS BLOB)")
+        elif kind == "keywords":
+            selected.append(f"group_concat({source})")
+        else:
+            selected.append(f"json_group_array({source})")
+    row = one(
+        connection,
+        f"""SELECT group_concat(e.id){"".join(", " + s for s in selected)}
+        FROM carray(?1) w CROSS JOIN email e ON e.account = ?2 AND e.id = w.value{"".join(joins)}""",  # noqa: S608
+        (apsw.carray(array("q", emails)), account),
+    )
+    numbers = integers(row[0])
+    if not columns:
+        return dict.fromkeys(numbers, ())
+    at = 1
+    unpacked: list[Iterable[Any]] = []
+    for kind in kinds:
+        if kind in ("bytes", "blob"):
+            found: Iterable[Any] = pieces(row[at], row[at + 1])
+            if kind == "blob":
+                found = map(BlobId, found)
+            at += 2
+        elif kind == "keywords":
+            found = texts.column(connection, integers(row[at])) if numbers else []
+            at += 1
+        else:
+            found = values(row[at])
+            if kind == "bool":
+                found = map(bool, found)
+            at += 1
+        unpacked.append(found)
+    return dict(zip(numbers, zip(*unpacked, strict=True), strict=True))

@@ -1,0 +1,94 @@
+"""Large blobs as files named by their content, and the spool that they grow in.
+
+Power cut: a file is written and synced under a spool name, renamed to its final name, and the folder
+is synced, all before a commit may name it. A crash before the rename leaves a spool file, one after
+it an unreferenced file; both are swept. Nothing is ever written to a file under its final name.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final
+
+_YOUNG: Final = 3600.0  # seconds in which a staged file may wait for its commit
+
+
+class BlobFiles:
+    def __init__(self, folder: str) -> None:
+        self._blobs = os.path.join(folder, "blobs")
+        self._spool = os.path.join(folder, "spool")
+        self._lock = threading.Lock()  # between a rename into place and the sweep's look and unlink
+        self._number = 0
+        for path in (folder, self._blobs, self._spool):
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        _sync_folder(folder)
+
+    def path(self, digest: bytes) -> str:
+        name = digest.hex()
+        return os.path.join(self._blobs, name[:2], name[2:])
+
+    def open_spool(self) -> tuple[int, str]:
+        """A new, empty file: descriptor and path."""
+        with self._lock:
+            self._number += 1
+            path = os.path.join(self._spool, f"{os.getpid()}-{self._number}")
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), path
+
+    def keep(self, fd: int, spool: str, digest: bytes) -> str:
+        """Make a finished spool file durable under its final name. Renaming over an equal file also
+        makes it young again, so that the sweep cannot take it from under the coming commit."""
+        os.fsync(fd)
+        path = self.path(digest)
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            _sync_folder(self._blobs)
+        with self._lock:
+            os.rename(spool, path)
+        _sync_folder(folder)
+        return path
+
+    def discard(self, digest: bytes) -> None:
+        """Remove an unreferenced file unless it was staged a moment ago."""
+        path = self.path(digest)
+        with self._lock:
+            try:
+                if time.time() - os.stat(path).st_mtime >= _YOUNG:
+                    os.unlink(path)
+            except FileNotFoundError:
+                pass
+
+    def empty_spool(self) -> None:
+        """At start, under the store's lock: whatever lies there belongs to a process that died."""
+        for entry in os.scandir(self._spool):
+            os.unlink(entry.path)
+
+    def found(self) -> Iterator[list[bytes]]:
+        """Digests of files old enough to be swept, a folder at a time."""
+        before = time.time() - _YOUNG
+        for folder in sorted(os.listdir(self._blobs)):
+            digests = []
+            for entry in os.scandir(os.path.join(self._blobs, folder)):
+                try:
+                    if entry.stat().st_mtime < before:
+                        digests.append(bytes.fromhex(folder + entry.name))
+                except (ValueError, FileNotFoundError):
+                    continue
+            if digests:
+                yield digests
+
+    def remove(self) -> None:
+        """The whole folder (stores in memory)."""
+        shutil.rmtree(os.path.dirname(self._blobs), ignore_errors=True)
+
+
+def _sync_folder(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,69 @@
+"""Checking the whole store: SQLite's own check, and that what refers is met by what is referred to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import apsw
+
+# Each statement gives rows that should not be there.
+_CHECKS: Final = {
+    "placement without its email": """SELECT p.mailbox, p.uid FROM placement p
+        JOIN mailbox m ON m.id = p.mailbox
+        LEFT JOIN email e ON e.account = m.account AND e.id = p.email WHERE e.id IS NULL""",
+    "placement without its mailbox": """SELECT p.mailbox, p.uid FROM placement p
+        LEFT JOIN mailbox m ON m.id = p.mailbox WHERE m.id IS NULL
+        AND p.email NOT IN (SELECT e.id FROM email e JOIN removal r ON r.account = e.account)""",
+    "email in no mailbox": """SELECT e.account, e.id FROM email e
+        WHERE NOT EXISTS (SELECT 1 FROM placement p WHERE p.email = e.id)
+        AND e.account NOT IN (SELECT account FROM removal)""",
+    "email without its account": """SELECT e.account, e.id FROM email e
+        LEFT JOIN account a ON a.id = e.account
+        WHERE a.id IS NULL AND e.account NOT IN (SELECT account FROM removal)""",
+    "email without its content": """SELECT e.account, e.id FROM email e LEFT JOIN content c ON c.blob = e.blob
+        LEFT JOIN header h ON h.blob = e.blob LEFT JOIN head_text t ON t.blob = e.blob
+        LEFT JOIN body_text b ON b.blob = e.blob
+        WHERE c.blob IS NULL OR h.blob IS NULL OR t.blob IS NULL OR b.blob IS NULL""",
+    "email or queue item without its blob": """SELECT x.blob FROM
+        (SELECT blob FROM email UNION SELECT blob FROM queue) x
+        LEFT JOIN blob b ON b.id = x.blob WHERE b.id IS NULL""",
+    "blob without its bytes": """SELECT b.id FROM blob b LEFT JOIN blob_data d ON d.blob = b.id
+        WHERE b.form <> 2 AND d.blob IS NULL""",
+    "blob counts its holders wrongly": """SELECT b.id, b.refs, n FROM (SELECT b.id, b.refs,
+        (SELECT count(*) FROM email e WHERE e.blob = b.id) + ifnull(q.n, 0) n FROM blob b
+        LEFT JOIN (SELECT blob, count(*) n FROM queue GROUP BY blob) q ON q.blob = b.id) b
+        WHERE b.refs <> n""",
+    "mailbox counts its emails wrongly": """SELECT k.mailbox, k.total, k.size, k.unseen, k.deleted, n, s, u, d
+        FROM mailbox m JOIN mailbox_count k ON k.mailbox = m.id LEFT JOIN (
+            SELECT p.mailbox, count(*) n, sum(e.size) s,
+                sum(' ' || w.words || ' ' NOT LIKE '% $seen %') u,
+                sum(' ' || w.words || ' ' LIKE '% $deleted %') d, max(p.uid) last
+            FROM placement p JOIN mailbox b ON b.id = p.mailbox
+            JOIN email e ON e.account = b.account AND e.id = p.email
+            JOIN keywords w ON w.id = e.keywords GROUP BY p.mailbox) x ON x.mailbox = m.id
+        WHERE m.account NOT IN (SELECT account FROM removal) AND (k.total <> ifnull(n, 0)
+            OR k.size <> ifnull(s, 0) OR k.unseen <> ifnull(u, 0) OR k.deleted <> ifnull(d, 0)
+            OR k.uid_next <= ifnull(last, 0))""",
+    "account counts its octets wrongly": """SELECT c.account, c.used, s FROM account a
+        JOIN account_count c ON c.account = a.id
+        LEFT JOIN (SELECT account, sum(size) s FROM email GROUP BY account) x ON x.account = a.id
+        WHERE c.used <> ifnull(s, 0)""",
+    "modseq beyond its account's": """SELECT e.account, e.id FROM email e
+        JOIN account_count c ON c.account = e.account WHERE max(e.modseq, e.touched) > c.modseq""",
+    "mailbox without its parent": """SELECT m.id FROM mailbox m LEFT JOIN mailbox p
+        ON p.id = m.parent AND p.account = m.account WHERE m.parent IS NOT NULL AND p.id IS NULL""",
+    "account without an inbox": """SELECT a.id FROM account a WHERE NOT EXISTS
+        (SELECT 1 FROM mailbox m WHERE m.account = a.id AND m.role = 'inbox')""",
+}
+_SHOWN: Final = 20
+
+
+def check(connection: apsw.Connection) -> list[str]:
+    """Complaints, at most a few of each kind. Reads everything: minutes on a large store."""
+    complaints = [
+        str(row[0]) for row in connection.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"
+    ]
+    for what, sql in _CHECKS.items():
+        rows = connection.execute(f"SELECT * FROM ({sql}) LIMIT {_SHOWN}").fetchall()  # noqa: S608
+        complaints += [f"{what}: {' '.join(map(str, row))}" for row in rows]
+    return complaints

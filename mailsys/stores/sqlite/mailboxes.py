@@ -1,0 +1,224 @@
+"""The mailbox tree: creating, renaming, deleting, subscribing, listing.
+
+A path is kept as one row per level (parent and name), so that renaming a tree changes one row.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import apsw
+
+from mailsys.core.refusal import MailboxExists, MailboxHasChildren, NoSuchMailbox, NotAllowed
+from mailsys.ports.ids import MailboxId
+from mailsys.ports.mail import Mailbox, Role
+from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState
+from mailsys.stores.sqlite.placements import remove_placements
+from mailsys.stores.sqlite.rows import one, values
+
+_MAILBOXES: Final = 5000  # of one account
+_LEVELS: Final = 64
+_NAME: Final = 1000  # octets of one level
+
+# Two JSON columns: an account's mailboxes, and the paths that it subscribed to. ?1 is the account.
+TREE: Final = """(SELECT json_group_array(json_array(m.id, m.parent, m.name, m.role, m.uid_validity,
+        k.uid_next, k.modseq, k.total, k.unseen, k.deleted, k.size))
+    FROM mailbox m JOIN mailbox_count k ON k.mailbox = m.id WHERE m.account = ?1),
+    (SELECT json_group_array(path) FROM subscription WHERE account = ?1)"""
+
+
+def tree(boxes: str, subscriptions: str) -> list[Mailbox]:
+    """From the columns of TREE; ordered by path, INBOX first."""
+    rows = {row[0]: row for row in values(boxes)}
+    subscribed = set(values(subscriptions))
+    paths: dict[int, str] = {}
+
+    def path_of(number: int) -> str:
+        found = paths.get(number)
+        if found is None:
+            row = rows[number]
+            found = row[2] if row[1] is None else f"{path_of(row[1])}/{row[2]}"
+            paths[number] = found
+        return found
+
+    found = [
+        Mailbox(
+            MailboxId(row[0]),
+            None if row[1] is None else MailboxId(row[1]),
+            row[2],
+            path_of(row[0]),
+            None if row[3] is None else Role(row[3]),
+            path_of(row[0]) in subscribed,
+            *row[4:],
+        )
+        for row in rows.values()
+    ]
+    found.sort(key=lambda box: (box.path != "INBOX", not box.path.startswith("INBOX/"), box.path))
+    return found
+
+
+def list_all(connection: apsw.Connection, account: int) -> list[Mailbox]:
+    return tree(*one(connection, f"SELECT {TREE}", (account,)))
+
+
+def find(connection: apsw.Connection, account: int, mailbox: int) -> Mailbox | None:
+    return next((box for box in list_all(connection, account) if box.id == mailbox), None)
+
+
+def lost_subscriptions(connection: apsw.Connection, account: int) -> list[str]:
+    boxes, subscriptions = one(connection, f"SELECT {TREE}", (account,))
+    existing = {box.path for box in tree(boxes, subscriptions)}
+    return sorted(path for path in values(subscriptions) if path not in existing)
+
+
+def subscribe(batch: Batch, account_id: int, path: str, subscribed: bool) -> None:
+    account = batch.account(account_id)
+    if subscribed:
+        row = batch.one("SELECT count(*) FROM subscription WHERE account = ?", (account_id,))
+        if row[0] >= 2 * _MAILBOXES or len(path) > _LEVELS * _NAME:
+            raise NotAllowed("Too many subscriptions")
+        changed = batch.execute("INSERT OR IGNORE INTO subscription VALUES (?, ?)", (account_id, path))
+    else:
+        changed = batch.execute("DELETE FROM subscription WHERE account = ? AND path = ?", (account_id, path))
+    if changed:
+        batch.change_tree(account)
+
+
+# -- changing the tree -----------------------------------------------------------------------------
+
+
+def insert(
+    batch: Batch, account: int, parent: int | None, name: str, role: Role | None, modseq: int
+) -> MailboxState:
+    """A new, empty mailbox. Its uid_validity is later than any other's of this store, so a mailbox
+    that comes back under an old name is seen to be another one (RFC 9051 §2.3.1.1)."""
+    number = batch.number("mailbox")
+    validity = batch.number("uid_validity", least=int(time.time()))
+    batch.execute(
+        "INSERT INTO mailbox VALUES (?, ?, ?, ?, ?, ?)",
+        (number, account, parent, name, role.value if role else None, validity),
+    )
+    batch.insert["mailbox_count"]((number, 1, modseq, 0, 0, 0, 0, 1))
+    return MailboxState(
+        number, account, parent, name, role.value if role else None, validity, 1, modseq, 0, 0, 0, 0, 1
+    )
+
+
+def _levels(path: str) -> list[str]:
+    levels = path.split("/")
+    if len(levels) > _LEVELS or not all(levels):
+        raise NotAllowed("That is no mailbox name", cause=path[:200])
+    if any(len(name.encode("utf-8", "surrogatepass")) > _NAME for name in levels):
+        raise NotAllowed("That mailbox name is too long", cause=path[:200])
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        raise NotAllowed("That is no mailbox name", cause=repr(path[:200])) from None
+    return levels
+
+
+def _child(account: AccountState, parent: int | None, name: str) -> MailboxState | None:
+    return next(
+        (box for box in account.mailboxes.values() if box.parent == parent and box.name == name), None
+    )
+
+
+def _descend(account: AccountState, levels: list[str]) -> tuple[MailboxState | None, list[str]]:
+    """The deepest mailbox that exists on this way, and the levels that are missing below it."""
+    found: MailboxState | None = None
+    for depth, name in enumerate(levels):
+        box = _child(account, found.id if found else None, name)
+        if box is None:
+            return found, levels[depth:]
+        found = box
+    return found, []
+
+
+def _add(
+    batch: Batch, account: AccountState, parent: int | None, name: str, role: Role | None
+) -> MailboxState:
+    modseq = batch.stamp(account)
+    box = insert(batch, account.id, parent, name, role, modseq)
+    account.mailboxes[box.id] = box
+    if role is not None:
+        account.roles[role.value] = box
+    batch.change_mailbox(account, box)
+    return box
+
+
+def create(batch: Batch, account_id: int, path: str, role: Role | None) -> Mailbox:
+    account = batch.account(account_id)
+    found, missing = _descend(account, _levels(path))
+    if not missing:
+        raise MailboxExists(cause=path)
+    if role is not None and role.value in account.roles:
+        raise MailboxExists("There is a mailbox for that use already", cause=role.value)
+    if len(account.mailboxes) + len(missing) > _MAILBOXES:
+        raise NotAllowed("Too many mailboxes")
+    for name in missing[:-1]:
+        found = _add(batch, account, found.id if found else None, name, None)
+    box = _add(batch, account, found.id if found else None, missing[-1], role)
+    batch.change_tree(account)
+    batch.flush()
+    created = find(batch.connection, account_id, box.id)
+    if created is None:
+        raise RuntimeError("a mailbox that was just created is not there")
+    return created
+
+
+def _own(account: AccountState, mailbox: int) -> MailboxState:
+    box = account.mailboxes.get(mailbox)
+    if box is None:
+        raise NoSuchMailbox(cause=f"account {account.id} has no mailbox {mailbox}")
+    return box
+
+
+def rename(batch: Batch, account_id: int, mailbox: int, path: str) -> None:
+    account = batch.account(account_id)
+    box = _own(account, mailbox)
+    if box is account.inbox:
+        raise NotAllowed("The inbox cannot be renamed")
+    found, missing = _descend(account, _levels(path))
+    if not missing:
+        raise MailboxExists(cause=path)
+    if len(account.mailboxes) + len(missing) - 1 > _MAILBOXES:
+        raise NotAllowed("Too many mailboxes")
+    above = found
+    while above is not None:
+        if above is box:
+            raise NotAllowed("A mailbox cannot move below itself", cause=path)
+        above = account.mailboxes[above.parent] if above.parent is not None else None
+    for name in missing[:-1]:
+        found = _add(batch, account, found.id if found else None, name, None)
+    box.parent, box.name = (found.id if found else None), missing[-1]
+    batch.execute("UPDATE mailbox SET parent = ?, name = ? WHERE id = ?", (box.parent, box.name, box.id))
+    batch.change_mailbox(account, box)
+    batch.change_tree(account)
+
+
+def delete(batch: Batch, account_id: int, mailbox: int) -> None:
+    account = batch.account(account_id)
+    box = _own(account, mailbox)
+    if box is account.inbox:
+        raise NotAllowed("The inbox cannot be deleted")
+    if any(other.parent == box.id for other in account.mailboxes.values()):
+        raise MailboxHasChildren(cause=box.name)
+    remove_placements(batch, account, box, None, only_deleted=False)
+    batch.drop_mailbox(account, box)
+    batch.change_tree(account)
+    del account.mailboxes[box.id]
+    if box.role is not None:
+        del account.roles[box.role]
+    batch.execute("DELETE FROM mailbox WHERE id = ?", (box.id,))
+    batch.execute("DELETE FROM mailbox_count WHERE mailbox = ?", (box.id,))
+    batch.execute("DELETE FROM vanished WHERE mailbox = ?", (box.id,))
+
+
+def claim_recent(batch: Batch, account_id: int, mailbox: int, uid_next: int) -> int:
+    box = _own(batch.account(account_id), mailbox)
+    before = box.recent
+    if uid_next > before:
+        box.recent = min(uid_next, box.uid_next)
+        batch.touch_mailbox(box)
+    return before

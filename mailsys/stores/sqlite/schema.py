@@ -1,0 +1,166 @@
+"""The file: its tables, its version, and how a connection is set up.
+
+What the layout is for (measured, see bench/store_ingest.py):
+- What depends on the content alone (facts, header, search text) hangs on the *blob*, once however
+  many accounts hold the message. An email is then some forty octets in a clustered table.
+- `placement` and `email` are narrow and WITHOUT ROWID: a mailbox's rows lie side by side.
+- `placement` rows never change after they are written; an email's `modseq` is that of its keywords,
+  `touched` that of anything about it (JMAP: also its set of mailboxes). One index, (account,
+  touched), is the change log.
+- Times are REAL seconds, sizes octets. Ids come from `counter`, are never reused.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import apsw
+
+from mailsys.stores.sqlite.rows import one
+
+VERSION: Final = 1
+PAGE_SIZE: Final = 8192
+
+TABLES: Final = """
+CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE domain (name TEXT PRIMARY KEY, postmaster INTEGER, catch_all INTEGER) WITHOUT ROWID;
+CREATE TABLE account (
+    id INTEGER PRIMARY KEY, address TEXT NOT NULL UNIQUE, name TEXT NOT NULL, admin INTEGER NOT NULL,
+    enabled INTEGER NOT NULL, quota INTEGER NOT NULL, sends_per_hour INTEGER NOT NULL,
+    sends_per_day INTEGER NOT NULL, credentials BLOB);
+CREATE TABLE account_count (
+    account INTEGER PRIMARY KEY, modseq INTEGER NOT NULL, used INTEGER NOT NULL,
+    floor INTEGER NOT NULL);
+CREATE TABLE removal (account INTEGER PRIMARY KEY);
+CREATE TABLE address (
+    address TEXT PRIMARY KEY, kind TEXT NOT NULL, account INTEGER, targets TEXT NOT NULL,
+    domain TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX address_account ON address (account);
+CREATE INDEX address_domain ON address (domain);
+CREATE TABLE dkim_key (
+    domain TEXT NOT NULL, selector TEXT NOT NULL, algorithm TEXT NOT NULL, private BLOB NOT NULL,
+    active INTEGER NOT NULL, PRIMARY KEY (domain, selector)) WITHOUT ROWID;
+
+CREATE TABLE mailbox (
+    id INTEGER PRIMARY KEY, account INTEGER NOT NULL, parent INTEGER, name TEXT NOT NULL, role TEXT,
+    uid_validity INTEGER NOT NULL);
+CREATE UNIQUE INDEX mailbox_name ON mailbox (account, ifnull(parent, 0), name);
+CREATE TABLE mailbox_count (
+    mailbox INTEGER PRIMARY KEY, uid_next INTEGER NOT NULL, modseq INTEGER NOT NULL,
+    total INTEGER NOT NULL, unseen INTEGER NOT NULL, deleted INTEGER NOT NULL, size INTEGER NOT NULL,
+    recent INTEGER NOT NULL);
+CREATE TABLE subscription (account INTEGER, path TEXT, PRIMARY KEY (account, path)) WITHOUT ROWID;
+
+CREATE TABLE blob (
+    id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, form INTEGER NOT NULL,
+    refs INTEGER NOT NULL);
+CREATE INDEX blob_unreferenced ON blob (id) WHERE refs <= 0;
+CREATE TABLE blob_data (blob INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE content (
+    blob INTEGER PRIMARY KEY, sent_at REAL, header_size INTEGER NOT NULL, has_attachment INTEGER NOT NULL,
+    message_id TEXT, subject TEXT NOT NULL, sender TEXT NOT NULL, recipients TEXT NOT NULL,
+    preview TEXT NOT NULL, envelope BLOB NOT NULL, body_structure BLOB NOT NULL, body BLOB NOT NULL);
+CREATE TABLE header (blob INTEGER PRIMARY KEY, data BLOB NOT NULL, folded BLOB NOT NULL);
+CREATE TABLE head_text (
+    blob INTEGER PRIMARY KEY, subject BLOB NOT NULL, sender BLOB NOT NULL, recipient BLOB NOT NULL,
+    cc BLOB NOT NULL, bcc BLOB NOT NULL);
+CREATE TABLE body_text (blob INTEGER PRIMARY KEY, body BLOB NOT NULL);
+
+CREATE TABLE keywords (id INTEGER PRIMARY KEY, words TEXT NOT NULL UNIQUE);
+CREATE TABLE email (
+    account INTEGER, id INTEGER, blob INTEGER NOT NULL, thread INTEGER NOT NULL, received_at REAL NOT NULL,
+    size INTEGER NOT NULL, created INTEGER NOT NULL, keywords INTEGER NOT NULL, modseq INTEGER NOT NULL,
+    touched INTEGER NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;
+CREATE INDEX email_touched ON email (account, touched);
+CREATE INDEX email_blob ON email (blob);
+CREATE TABLE placement (
+    mailbox INTEGER, uid INTEGER, email INTEGER NOT NULL, modseq INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, uid)) WITHOUT ROWID;
+CREATE INDEX placement_email ON placement (email);
+CREATE TABLE reference (account INTEGER, key INTEGER, thread INTEGER NOT NULL, PRIMARY KEY (account, key))
+    WITHOUT ROWID;
+CREATE TABLE vanished (mailbox INTEGER, modseq INTEGER, uid INTEGER, PRIMARY KEY (mailbox, modseq, uid))
+    WITHOUT ROWID;
+CREATE TABLE destroyed (
+    account INTEGER, modseq INTEGER, email INTEGER, created INTEGER NOT NULL,
+    PRIMARY KEY (account, modseq, email)) WITHOUT ROWID;
+CREATE TABLE correspondent (
+    account INTEGER, address TEXT, name TEXT NOT NULL, folded TEXT NOT NULL, sent INTEGER NOT NULL,
+    received INTEGER NOT NULL, PRIMARY KEY (account, address)) WITHOUT ROWID;
+CREATE INDEX correspondent_name ON correspondent (account, folded);
+
+CREATE TABLE queue (
+    id INTEGER PRIMARY KEY, destination TEXT NOT NULL, ready REAL NOT NULL, due REAL NOT NULL,
+    hold INTEGER NOT NULL, token INTEGER NOT NULL, account INTEGER, blob INTEGER NOT NULL,
+    size INTEGER NOT NULL, attempts INTEGER NOT NULL, delayed_told INTEGER NOT NULL,
+    last_error TEXT NOT NULL, item BLOB NOT NULL);
+CREATE INDEX queue_destination ON queue (destination, ready) WHERE hold = 0;
+CREATE INDEX queue_ready ON queue (ready) WHERE hold = 0;
+CREATE INDEX queue_account ON queue (account) WHERE account IS NOT NULL;
+CREATE INDEX queue_leased ON queue (id) WHERE token <> 0;
+CREATE TABLE timeline (
+    id INTEGER PRIMARY KEY, trace TEXT NOT NULL, at REAL NOT NULL, stage TEXT NOT NULL, account INTEGER,
+    recipient TEXT NOT NULL, detail BLOB);
+CREATE INDEX timeline_trace ON timeline (trace);
+
+CREATE VIRTUAL TABLE words USING fts5 (
+    owner, subject, people, body, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2");
+-- what the index does not know yet: emails that came (gone 0) or went (1)
+CREATE TABLE wording (email INTEGER PRIMARY KEY, account INTEGER NOT NULL, gone INTEGER NOT NULL);
+"""
+
+UPGRADES: Final[dict[int, str]] = {}  # from version n to n + 1
+
+
+class StoreError(Exception):
+    """The store cannot be opened; the text says why and what to do."""
+
+
+class SchemaTooNew(StoreError):
+    """The file was written by a later version of this program."""
+
+
+def connect(path: str, *, read_only: bool = False) -> apsw.Connection:
+    """A connection with our settings; `path` may be ":memory:"."""
+    flags = (
+        apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    ) | apsw.SQLITE_OPEN_NOMUTEX
+    connection = apsw.Connection(path, flags=flags, statementcachesize=400)
+    connection.set_busy_timeout(10_000)
+    memory = path == ":memory:"
+    if not read_only:
+        connection.execute(f"PRAGMA page_size={PAGE_SIZE}").fetchall()
+        if not memory:
+            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+    # Promise 1: FULL syncs the WAL at every commit, so what we acknowledged survives a power cut.
+    connection.execute("PRAGMA synchronous=FULL").fetchall()
+    # The checkpoint is ours to time (checkpoint.py), not a surprise inside somebody's commit.
+    connection.execute("PRAGMA wal_autocheckpoint=0").fetchall()
+    connection.execute("PRAGMA foreign_keys=OFF").fetchall()
+    connection.execute("PRAGMA temp_store=MEMORY").fetchall()
+    connection.execute("PRAGMA trusted_schema=OFF").fetchall()
+    if not memory:
+        connection.execute(f"PRAGMA cache_size={-32_768 if read_only else -65_536}").fetchall()
+        # Reads of checkpointed pages come straight from the page cache of the system, shared by all.
+        connection.execute("PRAGMA mmap_size=8589934592").fetchall()
+    return connection
+
+
+def version_of(connection: apsw.Connection) -> int:
+    return int(one(connection, "PRAGMA user_version")[0])
+
+
+def create(connection: apsw.Connection) -> None:
+    """Lay out an empty file, in one commit."""
+    with connection:
+        connection.execute(TABLES)
+        connection.execute(f"PRAGMA user_version={VERSION}")
+
+
+def upgrade(connection: apsw.Connection, found: int) -> None:
+    """Bring an older file up to VERSION, one commit per step. The caller has made a copy."""
+    for step in range(found, VERSION):
+        with connection:
+            connection.execute(UPGRADES[step])
+            connection.execute(f"PRAGMA user_version={step + 1}")

@@ -1,0 +1,197 @@
+"""What the writer does when nobody waits: feed the word index, sweep blobs, prune what is old.
+
+Each step is small (a few milliseconds) and a commit of its own; everything here can stop at any
+point and go on after a restart, since what is left to do is read from the tables themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final
+
+import apsw
+
+from mailsys.stores.sqlite import timeline
+from mailsys.stores.sqlite.accept import FILE
+from mailsys.stores.sqlite.batch import Batch, ids
+from mailsys.stores.sqlite.files import BlobFiles
+from mailsys.stores.sqlite.removal import remove_some
+from mailsys.stores.sqlite.rows import values
+from mailsys.stores.sqlite.search import owner, without_owner
+
+_AT_ONCE: Final = 50  # emails indexed in one step
+_OCTETS: Final = 512 * 1024  # of body text in one step
+_TOMBSTONES: Final = 100_000  # kept per account; fewer after pruning
+_PRUNE_EVERY: Final = 600.0
+
+
+def feed_words(batch: Batch) -> bool:
+    """Index some emails, drop some that are gone; whether there is more to do."""
+    batch.flush()
+    waiting = values(
+        batch.one(
+            """SELECT json_group_array(json_array(w.email, w.account, w.gone, e.blob, length(b.body)))
+            FROM (SELECT * FROM wording ORDER BY email LIMIT ?) w
+            LEFT JOIN email e ON e.account = w.account AND e.id = w.email
+            LEFT JOIN body_text b ON b.blob = e.blob""",
+            (_AT_ONCE,),
+        )[0]
+    )
+    if not waiting:
+        return False
+    done: list[int] = []
+    gone: list[int] = []
+    total = 0
+    for email, account, is_gone, blob, octets in waiting:
+        total += octets or 0
+        if done and total > _OCTETS:
+            break
+        done.append(email)
+        if is_gone:
+            gone.append(email)
+        elif blob is not None:
+            row = batch.one(
+                """SELECT CAST(h.subject AS TEXT),
+                CAST(h.sender || ' ' || h.recipient || ' ' || h.cc || ' ' || h.bcc AS TEXT),
+                CAST(b.body AS TEXT)
+                FROM head_text h JOIN body_text b ON b.blob = h.blob WHERE h.blob = ?""",
+                (blob,),
+            )
+            if row is not None:
+                batch.insert["words"]((email, owner(account), *map(without_owner, row)))
+    if gone:
+        batch.execute("DELETE FROM words WHERE rowid IN (SELECT value FROM carray(?))", (ids(gone),))
+    batch.execute("DELETE FROM wording WHERE email IN (SELECT value FROM carray(?))", (ids(done),))
+    return True
+
+
+def sweep_blobs(batch: Batch, files: Callable[[], BlobFiles], limit: int = 100) -> bool:
+    """Remove blobs that nothing holds. The rows go first; a crash before the files follow leaves
+    orphans for the sweep at the next start, never a row without its file."""
+    batch.flush()
+    found = values(
+        batch.one(
+            """SELECT json_group_array(json_array(id, form, hex(hash))) FROM
+            (SELECT * FROM blob WHERE refs <= 0 LIMIT ?)""",
+            (limit,),
+        )[0]
+    )
+    if not found:
+        return False
+    numbers = ids(row[0] for row in found)
+    for table, column in (
+        ("blob_data", "blob"),
+        ("content", "blob"),
+        ("header", "blob"),
+        ("head_text", "blob"),
+        ("body_text", "blob"),
+        ("blob", "id"),
+    ):
+        batch.execute(
+            f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM carray(?))",  # noqa: S608
+            (numbers,),
+        )
+    batch.blobs.clear()
+    for _, form, digest in found:
+        if form == FILE:
+            batch.after_commit.append(partial(_discard, files, bytes.fromhex(digest)))
+    return True
+
+
+def _discard(files: Callable[[], BlobFiles], digest: bytes) -> None:
+    files().discard(digest)
+
+
+def prune_tombstones(batch: Batch) -> bool:
+    """Keep the newest tombstones of each account; older states then read `complete=False`."""
+    batch.flush()
+    row = batch.one(
+        """SELECT account, count(*) FROM destroyed GROUP BY account HAVING count(*) > ? LIMIT 1""",
+        (_TOMBSTONES,),
+    )
+    if row is None:
+        row = batch.one(
+            """SELECT m.account, count(*) FROM vanished v JOIN mailbox m ON m.id = v.mailbox
+            GROUP BY m.account HAVING count(*) > ? LIMIT 1""",
+            (_TOMBSTONES,),
+        )
+    if row is None:
+        return False
+    account = batch.find_account(row[0])
+    if account is None:
+        return False
+    cut = batch.one(
+        """SELECT max(n) FROM (
+            SELECT modseq n FROM (SELECT modseq FROM destroyed WHERE account = ?1
+                ORDER BY modseq DESC LIMIT 1 OFFSET ?2)
+            UNION ALL SELECT modseq FROM (SELECT v.modseq FROM mailbox m JOIN vanished v ON v.mailbox = m.id
+                WHERE m.account = ?1 ORDER BY v.modseq DESC LIMIT 1 OFFSET ?2))""",
+        (account.id, _TOMBSTONES // 2),
+    )[0]
+    account.floor = max(account.floor, cut)
+    batch.touch_account(account)
+    batch.execute("DELETE FROM destroyed WHERE account = ? AND modseq <= ?", (account.id, cut))
+    batch.execute(
+        """DELETE FROM vanished WHERE modseq <= ?
+        AND mailbox IN (SELECT id FROM mailbox WHERE account = ?)""",
+        (cut, account.id),
+    )
+    return True
+
+
+class Tidy:
+    """One step of whatever is due at a time."""
+
+    def __init__(self, files: Callable[[], BlobFiles], now: Callable[[], float]) -> None:
+        self._files = files
+        self._now = now
+        self._pruned = 0.0
+        self._orphans: Iterator[list[bytes]] | None = None
+
+    def look_for_orphans(self, files: BlobFiles) -> None:
+        self._orphans = files.found()
+
+    def step(self, batch: Batch) -> bool:
+        """Whether there is more to do."""
+        return (
+            sweep_blobs(batch, self._files)
+            or feed_words(batch)
+            or self._go_on_removing(batch)
+            or self._orphan(batch)
+            or self._prune(batch)
+        )
+
+    def _go_on_removing(self, batch: Batch) -> bool:
+        """Accounts whose removal a crash interrupted."""
+        row = batch.one("SELECT account FROM removal LIMIT 1")
+        if row is None:
+            return False
+        remove_some(batch, row[0])
+        return True
+
+    def _orphan(self, batch: Batch) -> bool:
+        if self._orphans is None:
+            return False
+        found = next(self._orphans, None)
+        if found is None:
+            self._orphans = None
+            return False
+        held = values(
+            batch.one(
+                "SELECT json_group_array(hex(b.hash)) FROM carray(?) w CROSS JOIN blob b ON b.hash = w.value",
+                (apsw.carray(tuple(found)),),
+            )[0]
+        )
+        for digest in set(found) - {bytes.fromhex(text) for text in held}:
+            self._files().discard(digest)
+        return True
+
+    def _prune(self, batch: Batch) -> bool:
+        now = self._now()
+        if now < self._pruned + _PRUNE_EVERY:
+            return False
+        if timeline.prune(batch, now - timeline.KEPT, 500) or prune_tombstones(batch):
+            return True
+        self._pruned = now
+        return False

@@ -1,0 +1,58 @@
+"""What happened to each message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import apsw
+import msgspec
+
+from mailsys.ports.ids import AccountId, TraceId
+from mailsys.ports.queue import Stage, TimelineEntry
+from mailsys.stores.sqlite.batch import Batch
+from mailsys.stores.sqlite.rows import many
+
+KEPT = 30 * 86400.0  # seconds
+_AT_MOST = 5000  # entries of one message read
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(dict[str, str]).decode
+
+
+def record(batch: Batch, entries: Sequence[TimelineEntry]) -> None:
+    add = batch.insert["timeline"]
+    for entry in entries:
+        detail = _encode(entry.detail) if entry.detail else None
+        add((entry.trace, entry.at, entry.stage.value, entry.account, entry.recipient, detail))
+        batch.writes += 1
+
+
+def read(connection: apsw.Connection, trace: TraceId) -> list[TimelineEntry]:
+    rows = many(
+        connection,
+        "SELECT at, stage, account, recipient, detail FROM timeline WHERE trace = ? ORDER BY at, id LIMIT ?",
+        (trace, _AT_MOST),
+    )
+    return [
+        TimelineEntry(
+            trace,
+            at,
+            Stage(stage),
+            None if account is None else AccountId(account),
+            recipient,
+            _decode(detail) if detail else {},
+        )
+        for at, stage, account, recipient, detail in rows
+    ]
+
+
+def prune(batch: Batch, before: float, limit: int) -> bool:
+    """Drop up to `limit` of the oldest entries made before a time; whether more may be left."""
+    row = batch.one(
+        "SELECT count(*), max(id) FROM (SELECT id, at FROM timeline ORDER BY id LIMIT ?) WHERE at < ?",
+        (limit, before),
+    )
+    if not row[0]:
+        return False
+    batch.execute("DELETE FROM timeline WHERE id <= ? AND at < ?", (row[1], before))
+    return bool(row[0] == limit)
