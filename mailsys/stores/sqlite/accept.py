@@ -93,6 +93,8 @@ def accept(batch: Batch, acceptance: Acceptance) -> tuple[Delivered, ...]:
             delivered.append(_deliver(batch, acceptance, facts, blob, delivery, account, boxes, keys))
     for item in acceptance.queued:
         enqueue(batch, item, blob)
+    if acceptance.sent_by is not None and batch.find_account(acceptance.sent_by) is not None:
+        credit(batch, acceptance.sent_by, "", acceptance.sent_to, "")
     record(batch, acceptance.timeline)
     return tuple(delivered)
 
