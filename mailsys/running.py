@@ -13,14 +13,13 @@ import pwd
 import resource
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from twisted.application.service import IProcess, MultiService
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import ServerFactory
 from twisted.logger import ILogObserver
 from twisted.python.components import Componentized
 
@@ -47,7 +46,7 @@ class Serving(Protocol):
     @property
     def administration(self) -> Administration: ...
 
-    def factories(self) -> Mapping[str, ServerFactory[Any]]:
+    def factories(self) -> Mapping[str, Any]:
         """By the name of the service in the settings."""
 
     async def start(self) -> None:
@@ -58,7 +57,8 @@ class Serving(Protocol):
 
 
 class MailService(MultiService):
-    """A mail system as a Twisted service. `make` opens the store and builds all else.
+    """A mail system as a Twisted service. `make(certificates, addresses)` opens the store and builds
+    all else.
 
     `ready` fires once all endpoints listen, and fails with what prevented it. `addresses` then has
     (service, "127.0.0.1:25") for every endpoint.
@@ -70,7 +70,7 @@ class MailService(MultiService):
         self,
         settings: Settings,
         reactor: Any,
-        make: Callable[[Certificates], Awaitable[Serving]],
+        make: Callable[[Certificates, Sequence[tuple[str, str]]], Serving],
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._settings = settings
@@ -121,17 +121,20 @@ class MailService(MultiService):
         direct(self._settings.log.level, kind(self._writer.write))
 
     def startService(self) -> None:  # noqa: N802
+        """Open the store (raises what that raises), then begin to serve: see `ready`."""
         super().startService()  # type: ignore[no-untyped-call]
-        self._starting = Deferred.fromCoroutine(self._start())
+        assert self._certificates is not None, "privilegedStartService comes first"
+        self._serving = self._make(self._certificates, self.addresses)
+        self._starting = Deferred.fromCoroutine(self._start(self._serving))
         self._starting.addCallbacks(self.ready.callback, self._failed)
 
-    async def _start(self) -> None:
-        assert self._certificates is not None, "privilegedStartService comes first"
-        self._serving = serving = await self._make(self._certificates)
+    async def _start(self, serving: Serving) -> None:
         await serving.start()
         factories = serving.factories()
         bound, self._bound = self._bound, []
         for each in bound:
+            if each.service not in factories:
+                continue  # until IMAP is wired in
             self._listeners.open(each, factories[each.service], self._settings.listen.backlog)
         self._control.open(self._reactor, ControlFactory(serving.administration, self._reactor))
         self._hangup = signal.signal(signal.SIGHUP, self._on_hangup)

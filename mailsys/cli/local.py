@@ -26,7 +26,7 @@ from mailsys.log import twisted_observer
 from mailsys.ports.accounts import Credentials
 from mailsys.services import commands as c
 from mailsys.services.certificates import CertificateError, write_self_signed
-from mailsys.settings import Listen, Log, Settings, SettingsError
+from mailsys.settings import Log, Settings, SettingsError
 from mailsys.settings_file import parse
 
 SERVICES: Final = ("smtp", "submission", "submissions", "imap", "imaps")
@@ -35,8 +35,9 @@ _REMEMBERED: Final = "local.json"  # passwords that were printed, so that a rest
 
 
 def run(options: argparse.Namespace) -> int:
-    from twisted.internet import reactor
+    import twisted.internet.reactor as installed
 
+    reactor: Any = installed
     settings = settings_of(options)
     accounts = accounts_of(options, settings)
     throw_away = options.state is None
@@ -60,27 +61,38 @@ def run(options: argparse.Namespace) -> int:
                 await service.ready
             except Exception as problem:
                 problems.append(problem)
-                reactor.stop()  # type: ignore[attr-defined]
+                reactor.stop()
                 return
             announce(settings, service.addresses, accounts)
 
-        globalLogBeginner.beginLoggingTo([twisted_observer], redirectStandardIO=False, discardBuffer=True)
+        globalLogBeginner.beginLoggingTo(
+            [twisted_observer],  # type: ignore[list-item] # a plain function is an observer
+            redirectStandardIO=False,
+            discardBuffer=True,
+        )
         service.privilegedStartService()
-        reactor.addSystemEventTrigger("before", "shutdown", service.stopService)  # type: ignore[attr-defined]
-        reactor.callWhenRunning(lambda: Deferred.fromCoroutine(start()))  # type: ignore[attr-defined]
-        reactor.run()  # type: ignore[attr-defined]
-    except (BindError, CertificateError, StoreProblem) as problem:
+        reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+        reactor.callWhenRunning(lambda: Deferred.fromCoroutine(start()))
+        reactor.run()
+    except (BindError, CertificateError, SettingsError) as problem:
         problems.append(problem)
     finally:
         if throw_away:
             shutil.rmtree(settings.state, ignore_errors=True)
-    for problem in problems:
-        if isinstance(problem, StoreProblem):
-            raise Problem(str(problem), UNREACHABLE)
-        if isinstance(problem, BindError | CertificateError):
-            raise Problem(str(problem), REFUSED)
-        raise problem
+    for each in problems:
+        raise _told(each)
     return DONE
+
+
+def _told(problem: Exception) -> Exception:
+    """What went wrong, in the words and with the exit code of the command line."""
+    if isinstance(problem, StoreProblem):
+        return Problem(str(problem), UNREACHABLE)
+    if isinstance(problem, SettingsError):
+        return Problem(str(problem), USAGE)
+    if isinstance(problem, BindError | CertificateError):
+        return Problem(str(problem), REFUSED)
+    return problem
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
@@ -103,11 +115,11 @@ def settings_of(options: argparse.Namespace) -> Settings:
     except SettingsError as problem:
         raise Problem(str(problem), USAGE) from None
     ports = [options.port_base + n if options.port_base is not None else 0 for n in range(len(SERVICES))]
-    listen = Listen(**{name: (f"127.0.0.1:{port}",) for name, port in zip(SERVICES, ports, strict=True)})
+    endpoints = {name: (f"127.0.0.1:{port}",) for name, port in zip(SERVICES, ports, strict=True)}
     return msgspec.structs.replace(
         settings,
         state=str(_state_folder(options.state)),
-        listen=listen,
+        listen=msgspec.structs.replace(settings.listen, **endpoints),
         log=Log(level=options.log_level, format=options.log_format),
     )
 

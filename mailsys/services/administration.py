@@ -36,6 +36,7 @@ class Administration:
     hash_password: credentials of a new password, made off the reactor's thread.
     make_keys: fresh DKIM keys of a domain, likewise.
     look: further complaints for `check` (certificates and the like).
+    changed: awaited after commands, so that addresses hold at once.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Administration:
         hostname: str,
         ports: tuple[int, int, int] = (465, 587, 993),
         look: Callable[[], list[str]] = list,
+        changed: Callable[[], Awaitable[object]] | None = None,
         seconds: Callable[[], float] = time.time,
     ) -> None:
         self._accounts = accounts
@@ -58,6 +60,7 @@ class Administration:
         self._hostname = hostname
         self._ports = ports
         self._look = look
+        self._changed = changed
         self._seconds = seconds
         self._ways: Final[dict[type[c.Command], Callable[[Any], Awaitable[object]]]] = {
             c.ListAccounts: self._list_accounts,
@@ -87,7 +90,10 @@ class Administration:
     async def perform(self, command: c.Command) -> object:
         """Carry out one command; its result is plain JSON data. Raises Refusal with a text for the
         operator."""
-        return await self._ways[type(command)](command)
+        result = await self._ways[type(command)](command)
+        if self._changed is not None:
+            await self._changed()
+        return result
 
     # -- accounts ------------------------------------------------------------------------------
 

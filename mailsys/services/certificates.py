@@ -33,6 +33,7 @@ PrivateKey = (
 # RFC 9325 §4.2: forward secrecy and AEAD only, for TLS 1.2; TLS 1.3's own suites are all fine.
 _CIPHERS: Final = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 _RELEASE_BUFFERS: Final = 0x10  # SSL_MODE_RELEASE_BUFFERS: an idle session gives back ~34 KiB
+_SOON: Final = datetime.timedelta(days=14)  # renewals come 30 days before the end: one has failed
 _LARGEST: Final = 1024 * 1024  # octets of a PEM file worth reading
 
 
@@ -102,12 +103,18 @@ class Certificates:
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802, N803
         return SSL.Connection(self.current.context, None)
 
-    def _complain(self) -> None:
-        now = datetime.datetime.now(datetime.UTC)
+    def complaints(self) -> list[str]:
+        """What an operator should know of the present one."""
+        now, end = datetime.datetime.now(datetime.UTC), self.current.not_after
         if self.current.expired(now):
-            log.error(
-                "certificate expired", path=str(self._certificate), until=self.current.not_after.isoformat()
-            )
+            return [f"certificate: {self._certificate} is not valid now (it ends on {end:%Y-%m-%d})"]
+        if end - now < _SOON:
+            return [f"certificate: {self._certificate} ends on {end:%Y-%m-%d}"]
+        return []
+
+    def _complain(self) -> None:
+        for complaint in self.complaints():
+            log.error("certificate", why=complaint)
 
 
 def self_signed(names: Sequence[str], days: int = 3650) -> tuple[bytes, bytes]:

@@ -1,0 +1,283 @@
+"""The one place that puts the parts together, and the only one that names a store."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from twisted.internet.defer import gatherResults
+from twisted.internet.threads import deferToThreadPool
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.threadpool import ThreadPool
+
+from mailsys.core.message.analysis import analyse
+from mailsys.ports.accounts import Credentials, DkimKey, IAccountStore
+from mailsys.running import MailService
+from mailsys.services.administration import Administration
+from mailsys.services.bounce import Reporter
+from mailsys.services.certificates import CertificateError, Certificates
+from mailsys.services.directory import Directory
+from mailsys.services.passwords import PasswordPool, hash_password
+from mailsys.services.reading import MessageReader
+from mailsys.services.receive import Reception
+from mailsys.services.resolve import StubResolver
+from mailsys.services.route import Ourselves, Router
+from mailsys.services.send import Sending
+from mailsys.services.sign import Signer, generate_keys
+from mailsys.services.sign_in import SignIn
+from mailsys.services.submit import Submission
+from mailsys.settings import Settings, SettingsError
+from mailsys.settings_file import host_port
+from mailsys.smtp.client import Dialer
+from mailsys.smtp.server import SmtpFactory
+from mailsys.stores.memory.events import Events
+from mailsys.stores.memory.limits import Limits as Counters
+from mailsys.stores.sqlite.schema import StoreError as StoreProblem
+from mailsys.stores.sqlite.store import SqliteStore, open_store
+
+__all__ = ["StoreProblem", "System", "administer", "assemble"]
+
+T = TypeVar("T")
+
+_READING_THREADS: Final = 2  # for large messages; they share the interpreter, so more would not be faster
+
+
+class System:
+    """A mail system over an open store: running.Serving, and what `mailsys local` fills it by."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        reactor: Any,
+        certificates: Certificates,
+        listening: Sequence[tuple[str, str]],
+        prepare: Callable[[System], Awaitable[None]] | None = None,
+    ) -> None:
+        """`listening`: (service, "address:port") of what is bound. Raises StoreProblem."""
+        limits, chance = settings.limits, os.urandom
+        events = Events()
+        self._store = store = open_store(settings.state, reactor, events)
+        self._prepare = prepare
+        self.accounts: IAccountStore = store.accounts
+        self._passwords = PasswordPool(reactor)
+        self._pool = ThreadPool(0, _READING_THREADS, "reading")
+        offload = partial(deferToThreadPool, reactor, self._pool)
+        self._directory = directory = Directory(store.accounts, reactor, settings.domain)
+        reader = MessageReader(analyse, offload)
+        reporter = Reporter(
+            hostname=settings.hostname,
+            domain=settings.domain,
+            directory=directory,
+            blobs=store.blobs,
+            analyse=analyse,
+            unique=lambda: chance(12).hex(),
+        )
+        counters = Counters(reactor)
+        sign_in = SignIn(
+            store.accounts,
+            counters,
+            limits,
+            reactor,
+            self._passwords,
+            chance,
+            settings.domain,
+            _secret(Path(settings.state)),
+        )
+        reception = Reception(
+            store.mail, store.blobs, directory, reader, reporter, limits, reactor, chance, settings.hostname
+        )
+        submission = Submission(
+            store.mail,
+            store.blobs,
+            directory,
+            reader,
+            reporter,
+            counters,
+            limits,
+            reactor,
+            chance,
+            settings.hostname,
+        )
+        secure_random = random.SystemRandom()
+        resolver = StubResolver(
+            reactor,
+            _resolvers(settings),
+            random=secure_random,
+            trust_ad=settings.dns.trust_ad,
+            timeout=settings.dns.timeout,
+        )
+        self._sending = Sending(
+            queue=store.queue,
+            blobs=store.blobs,
+            directory=directory,
+            router=Router(
+                resolver,
+                secure_random,
+                Ourselves.listening(
+                    settings.hostname, [host_port(where) for service, where in listening if service == "smtp"]
+                ),
+                settings.sending.port,
+                settings.sending.smarthost,
+            ),
+            dialer=Dialer(reactor, settings.hostname, settings.sending),
+            signer=Signer(store.accounts, offload, time.time),
+            reporter=reporter,
+            reader=reader,
+            settings=settings.sending,
+            clock=reactor,
+            now=time.time,
+            random=secure_random,
+        )
+        in_the_clear = settings.login_without_tls_on_loopback
+        smtp = partial(
+            SmtpFactory,
+            hostname=settings.hostname,
+            limits=limits,
+            reactor=reactor,
+            login_without_tls=in_the_clear,
+        )
+        self._factories: dict[str, Any] = {
+            "smtp": smtp(reception, None, submission=False, tls=certificates),
+            "submission": smtp(submission, sign_in, submission=True, tls=certificates),
+            "submissions": smtp(submission, sign_in, submission=True),
+        }
+        self._implicit = {"submissions", "imaps"}
+        self._certificates = certificates
+        self.administration = _administration(
+            settings, store, self._passwords, certificates.complaints, directory.refresh
+        )
+
+    def factories(self) -> Mapping[str, Any]:
+        """By service; those with TLS from the start are wrapped in it."""
+        return {
+            name: TLSMemoryBIOFactory(self._certificates, False, factory)
+            if name in self._implicit
+            else factory
+            for name, factory in self._factories.items()
+        }
+
+    async def start(self) -> None:
+        self._pool.start()
+        self._passwords.start()
+        if self._prepare is not None:
+            await self._prepare(self)
+        await self._directory.start()
+        self._sending.startService()
+
+    async def stop(self) -> None:
+        """Sessions first, then what they gave work to, the store last."""
+        await gatherResults([factory.stop() for factory in self._factories.values()])
+        await self._sending.stopService()
+        self._directory.stop()
+        self._passwords.stop()
+        self._pool.stop()
+        await self._store.close()
+
+    async def hash_password(self, password: str) -> Credentials:
+        return await hash_password(password, self._passwords)
+
+
+def assemble(
+    settings: Settings, reactor: Any, prepare: Callable[[System], Awaitable[None]] | None = None
+) -> MailService:
+    """The whole of a mail system as one service. Nothing is opened or bound before it is started.
+
+    `prepare` is awaited once the store is open and before anybody is served. Raises SettingsError.
+    """
+    _check_storage(settings)
+
+    def make(certificates: Certificates, listening: Sequence[tuple[str, str]]) -> System:
+        return System(settings, reactor, certificates, listening, prepare)
+
+    return MailService(settings, reactor, make)
+
+
+async def administer(settings: Settings, reactor: Any, work: Callable[[Administration], Awaitable[T]]) -> T:
+    """Open the store of a system that does not run, do `work` on it, close it. Raises StoreProblem."""
+    _check_storage(settings)
+    store = open_store(settings.state, reactor, Events())
+    passwords = PasswordPool(reactor)
+    passwords.start()
+    try:
+        return await work(_administration(settings, store, passwords, partial(_complaints, settings)))
+    finally:
+        passwords.stop()
+        await store.close()
+
+
+def _administration(
+    settings: Settings,
+    store: SqliteStore,
+    passwords: PasswordPool,
+    look: Callable[[], list[str]],
+    changed: Callable[[], Awaitable[object]] | None = None,
+) -> Administration:
+    async def make_keys(domain: str) -> list[DkimKey]:
+        return await passwords.run(lambda: generate_keys(domain))
+
+    return Administration(
+        store.accounts,
+        store.mail,
+        store.queue,
+        partial(hash_password, pool=passwords),
+        make_keys,
+        settings.hostname,
+        _ports(settings),
+        look,
+        changed,
+    )
+
+
+def _check_storage(settings: Settings) -> None:
+    if settings.storage not in ("", "sqlite"):
+        raise SettingsError(f"storage: {settings.storage!r}: this version keeps mail in SQLite only (empty)")
+
+
+def _ports(settings: Settings) -> tuple[int, int, int]:
+    """What to tell mail clients: the first port of submissions, submission and imaps; 0: none."""
+    listen = settings.listen
+    first = [
+        host_port(each[0])[1] if each else 0 for each in (listen.submissions, listen.submission, listen.imaps)
+    ]
+    return first[0], first[1], first[2]
+
+
+def _complaints(settings: Settings) -> list[str]:
+    state = Path(settings.state)
+    try:
+        return Certificates(state / settings.tls.certificate, state / settings.tls.key).complaints()
+    except CertificateError as problem:
+        return [f"certificate: {problem}"]
+
+
+def _resolvers(settings: Settings) -> list[tuple[str, int]]:
+    """Those of the settings, or the system's."""
+    if settings.dns.servers:
+        return [host_port(each) for each in settings.dns.servers]
+    try:
+        lines = Path("/etc/resolv.conf").read_text("ascii", "replace").splitlines()
+    except OSError:
+        lines = []
+    words = [line.split() for line in lines]
+    found = [(each[1], 53) for each in words if len(each) > 1 and each[0] == "nameserver"]
+    return found[:3] or [("127.0.0.1", 53)]
+
+
+def _secret(state: Path) -> bytes:
+    """Chance that stays the same over restarts, kept in the state folder."""
+    path = state / "secret"
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(os.urandom(32))
+    except FileExistsError:
+        pass
+    secret = path.read_bytes()
+    if len(secret) != 32:  # a crash while it was written: nothing depends on the old one
+        secret = os.urandom(32)
+        path.write_bytes(secret)
+    return secret
