@@ -283,7 +283,7 @@ class _Incoming:
             due=now,
             created=now,
             trace=self._trace,
-            eight_bit=parameters.body != "7BIT" or not reading.seven_bit,
+            eight_bit=not reading.seven_bit,  # whatever BODY= said: what is 7-bit may go anywhere
             binary=parameters.body == "BINARYMIME",
             utf8=not self._sender.isascii() or not reading.header.isascii(),
             require_tls=parameters.require_tls,

@@ -23,6 +23,7 @@ from mailsys.core.sasl.plain import Claim, Login, parse_plain
 from mailsys.core.sasl.scram import ScramKeys, ScramServer, invented
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, Credentials, IAccountStore
+from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
 from mailsys.services.authentication import Challenge, IExchange, ISignIn, SignedIn
 from mailsys.services.passwords import NOBODY, PasswordPool, verify_password
@@ -98,6 +99,7 @@ class SignIn:
         key = self._key(stored, claim.password)
         until = self._remembered.get(key)
         if until is not None and until > self._clock.seconds() and account is not None and account.enabled:
+            await self.succeed(account, address, login, mechanism)
             return account
         if delay:
             await self._throttle.wait(address, delay)
@@ -115,6 +117,7 @@ class SignIn:
     async def look_up(self, login: str) -> tuple[Account | None, Credentials | None]:
         account: Account | None = await self._accounts.account_named(login) if login else None
         if account is None:
+            await self._accounts.credentials(AccountId(0))  # so that both cases cost two questions
             return None, None
         return account, await self._accounts.credentials(account.id)
 

@@ -309,7 +309,7 @@ class _Submitted:
             created=now,
             trace=self._trace,
             account=self._account.id,
-            eight_bit=parameters.body != "7BIT" or not seven_bit,
+            eight_bit=not seven_bit,  # whatever BODY= said: what is 7-bit may go anywhere
             binary=parameters.body == "BINARYMIME",
             utf8=not self._sender.isascii() or not ascii_header,
             require_tls=parameters.require_tls,

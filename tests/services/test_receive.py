@@ -206,7 +206,7 @@ class ForwardTests(HouseTestCase):
         )
         self.assertEqual(
             (item.trace, item.ret, item.envid, item.require_tls, item.eight_bit, item.utf8, item.account),
-            (trace_of(text), "HDRS", "E1", True, True, False, None),
+            (trace_of(text), "HDRS", "E1", True, False, False, None),
         )
 
     async def test_what_goes_on_has_no_return_path(self):

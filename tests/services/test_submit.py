@@ -166,7 +166,7 @@ class WayTests(HouseTestCase):
         item = (await self.house.queued())["far.example"].item
         self.assertEqual(
             (item.binary, item.eight_bit, item.utf8, item.ret, item.envid, item.require_tls, item.hold),
-            (True, True, False, "FULL", "E", True, False),
+            (True, False, False, "FULL", "E", True, False),
         )
         self.assertEqual(
             (item.recipients[0].notify, item.recipients[0].original), ("DELAY", "rfc822;o@far.example")
