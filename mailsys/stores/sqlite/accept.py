@@ -32,13 +32,11 @@ _compressor = zstandard.ZstdCompressor(level=1)
 def prepare(batch: Batch, acceptances: list[Any]) -> None:
     """Look up the blobs and thread references of a whole group in two statements."""
     batch.look_up_blobs(a.blob.id if isinstance(a.blob, StagedBlob) else a.blob for a in acceptances)
-    wanted = {
-        (delivery.account, key)
-        for a in acceptances
-        if a.facts is not None
-        for delivery in a.deliveries
-        for key in thread_keys(a.facts)
-    }
+    wanted: set[tuple[int, int]] = set()
+    for acceptance in acceptances:
+        if acceptance.facts is not None and acceptance.deliveries:
+            keys = batch.thread_keys[id(acceptance)] = thread_keys(acceptance.facts)
+            wanted.update((d.account, key) for d in acceptance.deliveries for key in keys)
     _look_up_references(batch, wanted)
 
 
@@ -87,7 +85,9 @@ def accept(batch: Batch, acceptance: Acceptance) -> tuple[Delivered, ...]:
         if not blob.described:
             blob.described = True
             describe(batch, blob, facts, acceptance.header)
-        keys = thread_keys(facts)
+        keys = batch.thread_keys.get(id(acceptance))
+        if keys is None:
+            keys = thread_keys(facts)
         _look_up_references(batch, {(account.id, key) for _, account, _ in targets for key in keys})
         for delivery, account, boxes in targets:
             delivered.append(_deliver(batch, acceptance, facts, blob, delivery, account, boxes, keys))

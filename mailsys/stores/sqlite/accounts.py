@@ -280,7 +280,7 @@ class AccountStore:
                 " ORDER BY selector",
                 (domain,),
             )
-            return [DkimKey(*facts, bool(active)) for *facts, active in rows]
+            return [DkimKey(d, s, algorithm, private, bool(on)) for d, s, algorithm, private, on in rows]
 
         return self._readers.run(read)
 

@@ -102,6 +102,7 @@ class Batch:
         self._held: dict[int, int] = {}
         self.references: dict[tuple[int, int], int] = {}
         self.references_known: set[tuple[int, int]] = set()
+        self.thread_keys: dict[int, list[int]] = {}  # of acceptances, by id(): computed once
         self.after_commit: list[Callable[[], None]] = []
         self.queued = False
         self.writes = 0  # grows with every change: a refusal after one cannot stand alone

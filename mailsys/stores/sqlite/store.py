@@ -62,8 +62,8 @@ class SqliteStore:
                 tidy.look_for_orphans(files)
                 self._pool = ThreadPool(0, 4, "store-spool")
                 self._pool.start()
-                checkpoint = Checkpoint(connection)
-                self.writer = Writer(connection, reactor, events, True, tidy.step, checkpoint.between_commits)
+                checkpoint = Checkpoint(connection, lambda: schema.connect(path))
+                self.writer = Writer(connection, reactor, events, True, tidy.step, checkpoint)
                 self.readers = Readers(reactor, lambda: schema.connect(path, read_only=True), readers)
             except BaseException:
                 self._lock.release()

@@ -24,6 +24,7 @@ from mailsys.core.refusal import Refusal, ShuttingDown, TemporaryFailure
 from mailsys.log import Log
 from mailsys.ports.events import Changed, IEvents
 from mailsys.stores.sqlite.batch import Batch
+from mailsys.stores.sqlite.checkpoint import Checkpoint
 from mailsys.stores.sqlite.failures import failure
 
 log = Log("store")
@@ -58,7 +59,7 @@ class Writer:
         events: IEvents,
         threaded: bool,
         idle: Callable[[Batch], bool],
-        checkpoint: Callable[[apsw.Connection, bool], None] | None,
+        checkpoint: Checkpoint | None,
     ) -> None:
         self.batch = Batch(connection)
         self.wakers: list[Callable[[], None]] = []
@@ -121,10 +122,19 @@ class Writer:
                 more = True
             else:
                 more = self._idle_step()
-            if self._checkpoint is not None:
-                self._checkpoint(self._connection, not jobs)
+            self._copy_back(not jobs)
+        if self._checkpoint is not None:
+            self._checkpoint.close()
         self._connection.close()
         self._reactor.callFromThread(self._finished.callback, None)
+
+    def _copy_back(self, idle: bool) -> None:
+        if self._checkpoint is not None:
+            try:
+                self._checkpoint.between_commits(self._connection, idle)
+            except apsw.Error as error:
+                # The log keeps everything; the next attempt copies it.
+                log.error("checkpoint failed", failure=error)
 
     def _take(self, more: bool) -> list[Job] | None:
         """What waits. Empty: nothing came for a moment and idle work may run. None: stop."""
