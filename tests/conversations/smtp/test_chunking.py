@@ -67,7 +67,9 @@ class ChunkingTests(ConversationCase):
         """Where its octets end is not known, and they must not become commands."""
         for line in (b"BDAT", b"BDAT x", b"BDAT -1", b"BDAT 5 FIRST", b"BDAT 5 LAST LAST"):
             conversation = self.greeted()
-            self.assertTrue(conversation.say(ENVELOPE + line + b"\r\n").splitlines()[-1].startswith(b"501 5.5.4"))
+            self.assertTrue(
+                conversation.say(ENVELOPE + line + b"\r\n").splitlines()[-1].startswith(b"501 5.5.4")
+            )
             self.assertTrue(conversation.closed)
 
     def test_chunks_that_sum_up_to_too_much_are_refused(self):
