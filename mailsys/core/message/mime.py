@@ -319,10 +319,12 @@ class _Parser:
             line, newline, _ = tail.partition(b"\n")
             blank = not (line[2:] if closing else line).strip(b" \t\r")
             if blank and (newline or behind + len(line) >= end):
+                if not closing and self.parts + len(starts) >= MAX_PARTS:
+                    break  # the last part takes what is left
                 if starts:
                     before = found - 1 if found > 0 and content[found - 1 : found] == b"\r" else found
                     ends.append(max(before, starts[-1]))
-                if closing or self.parts + len(starts) >= MAX_PARTS:
+                if closing:
                     break
                 starts.append(min(behind + len(line) + len(newline), end))
                 position = starts[-1] - 1  # the next delimiter may follow at once

@@ -171,5 +171,4 @@ def from_html(html: str) -> str:
                 piece = _ENTITY.sub(_character, piece)
             pieces.append(piece)
             start = stop
-        pieces.append(" ")
     return "".join(pieces)
