@@ -1,0 +1,192 @@
+from random import Random
+
+import dns.rcode
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from mailsys.ports.resolver import Answer, ResolverError
+from mailsys.services.resolve import StubResolver, configured_servers, system_servers
+from tests.peers.dns import DnsPeer
+
+
+class Later:
+    """The real reactor with its own idea of time, so that answers age without waiting."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def seconds(self) -> float:
+        return reactor.seconds() + self.ahead
+
+    def __getattr__(self, name: str):
+        return getattr(reactor, name)
+
+
+class ResolverTests(TestCase):
+    async def setUp(self) -> None:
+        self.peer = await DnsPeer(reactor).start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.peer.stop()))
+        self.clock = Later()
+        self.resolver = self.make()
+
+    def make(self, *more: tuple[str, int], **given) -> StubResolver:
+        values = {"random": Random(7), "timeout": 0.25} | given
+        return StubResolver(self.clock, [*more, self.peer.address], **values)
+
+    async def test_it_gives_each_kind_of_record_in_its_form(self):
+        zone = self.peer.zone
+        zone["example.net", "MX"] = ["10 MX1.Example.Net.", "0 ."]
+        zone["example.net", "A"] = ["192.0.2.1"]
+        zone["example.net", "AAAA"] = ["2001:db8::1"]
+        zone["example.net", "TXT"] = ['"v=spf1 " "-all"']
+        zone["1.2.0.192.in-addr.arpa", "PTR"] = ["Host.Example.Net."]
+        zone["_25._tcp.example.net", "TLSA"] = ["3 1 1 " + "ab" * 32]
+        for name, rtype, records in (
+            ("example.net", "MX", {(10, "mx1.example.net"), (0, "")}),
+            ("EXAMPLE.net.", "A", {"192.0.2.1"}),
+            ("example.net", "AAAA", {"2001:db8::1"}),
+            ("example.net", "TXT", {b"v=spf1 -all"}),
+            ("1.2.0.192.in-addr.arpa", "PTR", {"host.example.net"}),
+            ("_25._tcp.example.net", "TLSA", {(3, 1, 1, b"\xab" * 32)}),
+        ):
+            answer = await self.resolver.query(name, rtype)
+            self.assertEqual(set(answer.records), records, name)
+            self.assertTrue(answer.exists)
+
+    async def test_no_such_name_and_no_such_record_are_told_apart(self):
+        self.peer.host("example.net", "192.0.2.1")
+        self.assertEqual(await self.resolver.query("example.net", "MX"), Answer((), True, 60))
+        self.assertEqual(await self.resolver.query("nowhere.net", "MX"), Answer((), False, 60))
+
+    async def test_an_answer_is_asked_for_once_until_it_ages(self):
+        self.peer.host("example.net", "192.0.2.1")
+        for _ in range(3):
+            await self.resolver.query("example.net", "A")
+        self.assertEqual(len(self.peer.asked), 1)
+        self.clock.ahead = 301
+        await self.resolver.query("example.net", "A")
+        self.assertEqual(len(self.peer.asked), 2)
+
+    async def test_a_negative_answer_is_kept_as_its_soa_says(self):
+        await self.resolver.query("nowhere.net", "A")
+        self.clock.ahead = 59
+        await self.resolver.query("nowhere.net", "A")
+        self.assertEqual(len(self.peer.asked), 1)
+        self.clock.ahead = 61
+        await self.resolver.query("nowhere.net", "A")
+        self.assertEqual(len(self.peer.asked), 2)
+
+    async def test_equal_questions_in_flight_are_asked_once(self):
+        self.peer.host("example.net", "192.0.2.1")
+        answers = await gatherResults([self.resolver.query("example.net", "A") for _ in range(20)])
+        self.assertEqual([a.records for a in answers], [("192.0.2.1",)] * 20)
+        self.assertEqual(len(self.peer.asked), 1)
+
+    async def test_each_query_has_its_own_port_and_id(self):
+        for n in range(20):
+            await self.resolver.query(f"h{n}.net", "A")
+        self.assertGreater(len(self.peer.ports), 15)
+        self.assertGreater(len(set(self.peer.ids)), 15)
+
+    async def test_aliases_are_followed_within_an_answer(self):
+        self.peer.zone["www.net", "CNAME"] = ["a.net."]
+        self.peer.zone["a.net", "CNAME"] = ["b.net."]
+        self.peer.host("b.net", "192.0.2.9")
+        self.assertEqual((await self.resolver.query("www.net", "A")).records, ("192.0.2.9",))
+        self.assertEqual(len(self.peer.asked), 1)
+
+    async def test_an_alias_that_leads_out_of_the_answer_is_asked_for(self):
+        self.peer.zone["www.net", "CNAME"] = ["elsewhere.net."]
+        self.peer.host("elsewhere.net", "192.0.2.9")
+        self.assertEqual((await self.resolver.query("www.net", "A")).records, ("192.0.2.9",))
+        self.assertEqual([name for name, _ in self.peer.asked], ["www.net", "elsewhere.net"])
+
+    async def test_an_alias_loop_ends(self):
+        self.peer.zone["elsewhere.net", "CNAME"] = ["elsewhere.net."]
+        with self.assertRaises(ResolverError):
+            await self.resolver.query("elsewhere.net", "A")
+        self.assertLess(len(self.peer.asked), 20)
+
+    async def test_a_cut_answer_is_fetched_over_tcp(self):
+        self.peer.zone["big.net", "TXT"] = [f'"{n:0200}"' for n in range(100)]
+        self.peer.udp_limit = 1232
+        answer = await self.resolver.query("big.net", "TXT")
+        self.assertEqual(len(answer.records), 100)
+        self.assertEqual(self.peer.tcp_queries, 1)
+
+    async def test_a_forged_answer_is_not_heard(self):
+        self.peer.host("example.net", "192.0.2.1")
+        self.peer.host("evil.net", "203.0.113.6")
+
+        def forge(query: bytes, response: bytes) -> list[bytes]:
+            asked = list(self.peer.asked)
+            other = bytes([query[0] ^ 1]) + query[1:]
+            wrong_id = bytes([response[0] ^ 1]) + response[1:]
+            wrong_name = self.peer.answer(query.replace(b"\x07example", b"\x04evil", 1))
+            not_a_response = query
+            self.peer.asked = asked
+            return [b"", b"x" * 40, other, wrong_id, wrong_name, not_a_response, response]
+
+        self.peer.mangle = forge
+        self.assertEqual((await self.resolver.query("example.net", "A")).records, ("192.0.2.1",))
+
+    async def test_silence_is_retried_and_then_a_passing_failure(self):
+        self.peer.mangle = lambda query, response: []
+        with self.assertRaises(ResolverError):
+            await self.resolver.query("example.net", "A")
+        self.assertEqual(len(self.peer.asked), 2)
+
+    async def test_servfail_is_a_passing_failure_and_not_remembered(self):
+        self.peer.rcodes["example.net"] = dns.rcode.SERVFAIL
+        with self.assertRaises(ResolverError):
+            await self.resolver.query("example.net", "A")
+        del self.peer.rcodes["example.net"]
+        self.peer.host("example.net", "192.0.2.1")
+        self.assertEqual((await self.resolver.query("example.net", "A")).records, ("192.0.2.1",))
+
+    async def test_the_next_server_is_asked_when_one_is_gone(self):
+        gone = await DnsPeer(reactor).start()
+        await gone.stop()
+        self.peer.host("example.net", "192.0.2.1")
+        resolver = self.make(gone.address)
+        self.assertEqual((await resolver.query("example.net", "A")).records, ("192.0.2.1",))
+
+    async def test_authenticated_data_is_believed_only_where_that_is_set(self):
+        self.peer.authenticated = True
+        self.peer.host("example.net", "192.0.2.1")
+        self.assertFalse((await self.resolver.query("example.net", "A")).authenticated)
+        self.assertTrue((await self.make(trust_ad=True).query("example.net", "A")).authenticated)
+
+    async def test_what_can_be_no_name_does_not_exist(self):
+        for name in ("", "x" * 64 + ".net", ".".join(["abc"] * 80)):
+            self.assertFalse((await self.resolver.query(name, "A")).exists, name)
+        self.assertEqual(self.peer.asked, [])
+
+    async def test_a_thousand_questions_at_once_are_all_answered(self):
+        for n in range(1000):
+            self.peer.host(f"h{n}.net", "192.0.2.1")
+        resolver = self.make(timeout=10.0)
+        answers = await gatherResults([resolver.query(f"h{n}.net", "A") for n in range(1000)])
+        self.assertTrue(all(answer.records for answer in answers))
+
+
+class ServerListTests(SynchronousTestCase):
+    def test_resolv_conf_is_read(self):
+        text = "# x\nsearch a b\nnameserver 192.0.2.53\n nameserver 2001:db8::53 # y\nnameserver\n"
+        self.assertEqual(system_servers(text), [("192.0.2.53", 53), ("2001:db8::53", 53)])
+        self.assertEqual(system_servers(""), [("127.0.0.1", 53)])
+
+    def test_settings_come_first(self):
+        self.assertEqual(
+            configured_servers(["192.0.2.1", "192.0.2.1:5353", "[::1]:5353", "::1"]),
+            [("192.0.2.1", 53), ("192.0.2.1", 5353), ("::1", 5353), ("::1", 53)],
+        )
+
+    def test_a_missing_file_means_the_local_server(self):
+        self.assertEqual(configured_servers((), self.mktemp()), [("127.0.0.1", 53)])
+
+    def test_a_server_that_cannot_be_asked_fails_the_query(self):
+        resolver = StubResolver(Clock(), [], random=Random(1))
+        self.failureResultOf(resolver.query("example.net", "A"), ResolverError)
