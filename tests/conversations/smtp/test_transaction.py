@@ -69,8 +69,8 @@ class TransactionTests(ConversationCase):
         writes: list[bytes] = []
         conversation.line.write = writes.append
         conversation.protocol.dataReceived(
-            b"EHLO x\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nRCPT TO:<unknown@example.com>\r\n"
-            b"DATA\r\nhello\r\n.\r\nQUIT\r\n"
+            b"EHLO x\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\n"
+            b"RCPT TO:<unknown@example.com>\r\nDATA\r\nhello\r\n.\r\nQUIT\r\n"
         )
         self.assertEqual(len(writes), 1)
         codes = [line[:3] for line in writes[0].splitlines() if line[3:4] == b" "]

@@ -82,7 +82,7 @@ class StateTests(SynchronousTestCase):
                         self.assertIs(receiver.state, state)
 
     def test_what_is_refused_changes_no_state(self):
-        for verb, (line, kind) in COMMANDS.items():
+        for verb, (line, _kind) in COMMANDS.items():
             for state in State:
                 if state not in RULES[verb].allowed or verb in (b"HELO", b"EHLO", b"RSET", b"BDAT", b"DATA"):
                     continue
