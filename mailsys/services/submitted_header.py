@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailsys.core.message.address import mailboxes
-from mailsys.core.message.header import MAX_VALUE, scan, unfold
-from mailsys.core.refusal import MessageRejected, NotYourAddress
+from mailsys.core.message.header import scan, unfold
+from mailsys.core.refusal import MessageRejected, MessageTooBig, NotYourAddress
 
 AUTHORS_AT_MOST: Final = 20
+_FROM_AT_MOST: Final = 4096  # octets of a From or Sender value; parsing more takes too long
+_FIELDS_AT_MOST: Final = 1000
 _HIDDEN: Final = frozenset({b"bcc", b"resent-bcc"})  # RFC 5322 §3.6.3
 _OURS: Final = frozenset({b"return-path"})  # RFC 5321 §4.4: only final delivery writes it
 
@@ -30,8 +32,11 @@ def check_and_complete(block: bytes, date: str, message_id: str) -> SubmittedHea
 
     `date` and `message_id` are used when the fields are missing. MessageRejected without a From
     field, or with two of From, Sender, Date or Message-ID (RFC 5322 §3.6: readers would differ in
-    which one they show); NotYourAddress when From holds something that is no address.
+    which one they show); NotYourAddress when From holds something that is no address; MessageTooBig
+    with more than 1000 fields.
     """
+    if block.count(b"\n") - block.count(b"\n ") - block.count(b"\n\t") > _FIELDS_AT_MOST:
+        raise MessageTooBig("The header has too many fields")
     kept: list[bytes] = []
     authors: list[str] = []
     seen: dict[bytes, int] = {}
@@ -60,7 +65,7 @@ def check_and_complete(block: bytes, date: str, message_id: str) -> SubmittedHea
 
 
 def _addresses(value: bytes) -> list[str]:
-    if len(value) > MAX_VALUE:
+    if len(value) > _FROM_AT_MOST:
         raise NotYourAddress("From is too long", cause="longer than is parsed")
     found = mailboxes(unfold(value))
     if not found:

@@ -89,7 +89,7 @@ def hops(header: bytes) -> int:
 
 
 _MARK_FIELD: Final = "X-Mailsys-Forwarded"
-_MARK: Final = re.compile(rb"^x-mailsys-forwarded:[ \t]*([0-9a-f]{20})[ \t]*\r?$", re.I | re.M)
+_MARK: Final = re.compile(rb"^x-mailsys-forwarded: ([0-9a-f]{20})\r?$", re.I | re.M)
 
 
 def _mark(address: str, hostname: str) -> str:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailsys.core.refusal import MessageRejected, NotYourAddress, Refusal
+from mailsys.core.refusal import MessageRejected, MessageTooBig, NotYourAddress, Refusal
 from mailsys.services.submitted_header import check_and_complete
 
 WHOLE = b"From: a@b.example\r\nDate: x\r\nMessage-ID: <1@b>\r\n"
@@ -72,6 +72,11 @@ class SubmittedHeaderTests(SynchronousTestCase):
         ):
             with self.assertRaises(NotYourAddress):
                 edited(b"From: " + value + b"\r\n\r\n")
+
+    def test_a_header_of_very_many_fields_is_refused(self):
+        with self.assertRaises(MessageTooBig):
+            edited(WHOLE + b"X:\r\n" * 1000 + b"\r\n")
+        edited(WHOLE + b"To: a@b.example,\r\n" + b" c@d.example,\r\n" * 5000 + b"\r\n")
 
     def test_a_from_behind_a_bare_line_feed_counts(self):
         with self.assertRaises(MessageRejected):
