@@ -45,6 +45,12 @@ def string(data: bytes) -> bytes:
     return literal(data)
 
 
+def section_value(data: bytes, *, binary: bool = False) -> bytes:
+    """A BODY[...] or (`binary`) BINARY[...] section's octets, as a literal always: they are long, and
+    may end in CRLF. Only BINARY may answer with a literal8 (RFC 9051 §7.5.2, RFC 3516 §4.2)."""
+    return literal8(data) if binary and b"\0" in data else literal(data)
+
+
 def nstring(data: bytes | None) -> bytes:
     return b"NIL" if data is None else string(data)
 
@@ -130,9 +136,9 @@ def list_line(
     `old_name`: RFC 9051 §6.3.9.7 OLDNAME."""
     extended = []
     if child := b" ".join(b'"%b"' % word for word in child_info):
-        extended.append(b"CHILDINFO (%b)" % child)
+        extended.append(b'"CHILDINFO" (%b)' % child)
     if old_name is not None:
-        extended.append(b"OLDNAME (%b)" % mailbox(old_name, utf8=utf8))
+        extended.append(b'"OLDNAME" (%b)' % mailbox(old_name, utf8=utf8))
     return b'* %b (%b) "/" %b%b\r\n' % (
         b"LSUB" if lsub else b"LIST",
         b" ".join(attributes),
@@ -184,7 +190,8 @@ def search_line(numbers: Iterable[int], *, modseq: int | None = None) -> bytes:
 def esearch(
     tag: bytes, found: Sequence[int], returns: frozenset[bytes], *, uid: bool, modseq: int | None = None
 ) -> bytes:
-    """RFC 9051 §7.3.4, RFC 4731 §3.1. `found` ascending. MIN, MAX and ALL are left out when nothing
+    """RFC 9051 §7.3.4, RFC 4731 §3.1. A rev2 client's plain SEARCH is answered so too, with `returns`
+    of ALL. `found` ascending. MIN, MAX and ALL are left out when nothing
     was found, COUNT never; SAVE shows nothing. The caller gives the `modseq` that RFC 4731 §3.2 asks for."""
     parts = [b'* ESEARCH (TAG "%b")' % tag.replace(b"\\", b"\\\\").replace(b'"', b'\\"')]
     if uid:
@@ -222,7 +229,9 @@ ROW_FORMATS: Final[dict[bytes, bytes]] = {
 
 def row_format(items: Iterable[bytes], tail: bytes = b")\r\n") -> bytes:
     """The %-format of one FETCH response with `items` in this order: number first, then a value for
-    each item. An item out of ROW_FORMATS (a section's label) takes a ready nstring."""
+    each item. An item that is not in ROW_FORMATS (a section's label) takes ready octets: a
+    `section_value`, NIL, digits for BINARY.SIZE; or, with `tail` b"", just `{n}` CRLF of a literal
+    that is streamed after the row's beginning."""
     shown = [ROW_FORMATS.get(item) or item.replace(b"%", b"%%") + b" %b" for item in items]
     return b"* %d FETCH (" + b" ".join(shown) + tail
 

@@ -37,9 +37,9 @@ _BEFORE: Final = State.NOT_AUTHENTICATED
 _AFTER: Final = State.AUTHENTICATED | State.SELECTED
 _SELECTED: Final = State.SELECTED
 
-# UID forms are their own rows: RFC 9051 §7.5.1 lets EXPUNGE come during UID commands. RFC 3501
-# §7.4.1 forbids it during FETCH, STORE and SEARCH only; COPY and MOVE hold numbers too, but their
-# answers have none: MOVE must send EXPUNGE itself (RFC 6851 §3.3).
+# UID forms are their own rows: RFC 9051 §7.5.1 lets EXPUNGE come during UID commands. It forbids it
+# during FETCH, STORE and SEARCH; COPY by number waits too, out of care for clients that pipeline it.
+# MOVE sends EXPUNGE itself (RFC 6851 §3.3).
 RULES: Final[dict[bytes, Rule]] = {
     b"CAPABILITY": Rule(_ANY),
     b"NOOP": Rule(_ANY),

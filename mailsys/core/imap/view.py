@@ -162,20 +162,16 @@ class View:
         vanished: Iterable[int] = (),
     ) -> None:
         """The image has `uids` now. `changed`: (uid, modseq) of rows whose flags changed; `vanished`:
-        uids it no longer has. Rows that the client was not told of yet concern it in `uids` only."""
+        uids it no longer has, as far as is known: `flush` finds those that are not named. Rows that
+        the client was not told of yet concern it in `uids` only."""
         self._target = uids
-        for uid in vanished:
-            if self.number(uid):
-                if self._vanished is None:
-                    self._vanished = set()
-                self._vanished.add(uid)
-                if self._changed is not None:
-                    self._changed.pop(uid, None)
-        for uid, modseq in changed:
-            if self.number(uid) and not (self._vanished and uid in self._vanished):
-                if self._changed is None:
-                    self._changed = {}
-                self._changed[uid] = modseq
+        last = self.last_uid
+        fresh = {uid: modseq for uid, modseq in changed if uid <= last}
+        if fresh:
+            self._changed = fresh if self._changed is None else self._changed | fresh
+        gone = {uid for uid in vanished if self.number(uid)}
+        if gone:
+            self._vanished = gone if self._vanished is None else self._vanished | gone
 
     def forget(self, uids: Iterable[int], modseq: int) -> None:
         """The client knows these uids' flags as of `modseq` (it was answered, or asked for silence):
@@ -210,7 +206,7 @@ class View:
             self._uids, self._count = self._target, len(self._target)
         elif expunge:
             gone = tuple(sorted(self._vanished))
-            numbers = tuple([self.number(uid) for uid in reversed(gone)])
+            numbers = tuple(reversed(self.numbers(gone)))
             told -= len(gone)
             self._vanished = None
             self._uids, self._count = self._target, len(self._target)
@@ -221,7 +217,8 @@ class View:
                 self._count = len(self._uids)
         flags: tuple[tuple[int, int], ...] = ()
         if self._changed is not None:
-            flags = tuple([(self.number(uid), uid) for uid in sorted(self._changed)])
+            uids = sorted(self._changed.keys() - (self._vanished or ()))
+            flags = tuple([pair for pair in zip(self.numbers(uids), uids, strict=True) if pair[0]])
             self._changed = None
         grown = self._count > told
         return Changes(
@@ -233,14 +230,32 @@ class View:
         )
 
     def _reconcile(self) -> None:
-        """Should a vanished row never have been noted, find it: what the client has without those
-        noted must be exactly how the image's array begins."""
-        if self._uids is self._target:
+        """Find vanished rows that were not noted: what the client has, without them, must be exactly
+        how the image's array begins.
+
+        Nothing is ever put between rows that were told (uids ascend), so up to the next vanished row
+        the two arrays agree at a fixed distance, and from there on nowhere: each is found by bisection.
+        """
+        mine, theirs, count = self._uids, self._target, self._count
+        if mine is theirs:
             return
-        left = self._count - len(self._vanished or ())
-        if bisect_right(self._target, self.last_uid) == left:
+        kept = bisect_right(theirs, self.last_uid)
+        missing = count - kept
+        if missing == len(self._vanished or ()):
             return
-        missing = set(self._uids[: self._count]).difference(self._target)
-        self._vanished = missing or None
-        if self._changed is not None:
-            self._changed = {uid: n for uid, n in self._changed.items() if uid not in missing} or None
+        if missing * 16 > count:
+            self._vanished = set(mine[:count]).difference(theirs)
+            return
+        gone: set[int] = set()
+        at = 0
+        while len(gone) < missing:
+            shift, high = len(gone), count
+            while at < high:
+                middle = (at + high) // 2
+                if middle - shift < kept and mine[middle] == theirs[middle - shift]:
+                    at = middle + 1
+                else:
+                    high = middle
+            gone.add(mine[at])
+            at += 1
+        self._vanished = gone

@@ -1,0 +1,407 @@
+"""Small values: modified UTF-7, sequence sets, dates, patterns, responses, header fields, the table."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import time
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailsys.core.imap import dates, fetch, header_fields, names, object_ids, response, sequence, states, utf7
+from mailsys.core.imap.commands import Section
+from mailsys.core.imap.lexer import Lexer
+from mailsys.core.imap.parse import UID_VERBS, VERBS, parse
+from mailsys.core.imap.patterns import compile_pattern
+from mailsys.core.imap.states import RULES, State
+
+TEXT = st.text(st.characters(blacklist_categories=("Cs",)), max_size=30)
+
+
+class ModifiedUtf7(SynchronousTestCase):
+    def test_known_names(self):
+        for text, octets in (
+            ("Entwürfe", b"Entw&APw-rfe"),
+            ("R&D", b"R&-D"),
+            ("~peter/mail/台北/日本語", b"~peter/mail/&U,BTFw-/&ZeVnLIqe-"),
+            ("\U0001f600", b"&2D3eAA-"),
+            ("", b""),
+        ):
+            self.assertEqual(utf7.encode(text), octets)
+            self.assertEqual(utf7.decode(octets), text)
+
+    def test_other_spellings_are_refused(self):
+        for octets in (
+            b"&",
+            b"a&b",
+            b"&APw",
+            b"&APw=-",
+            b"&AP-",
+            b"&AGE-",
+            b"\xc3\xa4",
+            b"&2D0-",
+            b"&APw-&APw-",
+            b"&A*w-",
+        ):
+            with self.assertRaises(utf7.NotModifiedUtf7, msg=octets):
+                utf7.decode(octets)
+
+    @settings(max_examples=200)
+    @given(TEXT)
+    def test_decode_undoes_encode(self, text):
+        self.assertEqual(utf7.decode(utf7.encode(text)), text)
+
+    @settings(max_examples=200)
+    @given(st.text("&-,+/abAZ09 é", max_size=12).map(str.encode))
+    def test_no_two_spellings_name_one_mailbox(self, octets):
+        try:
+            text = utf7.decode(octets)
+        except utf7.NotModifiedUtf7:
+            return
+        self.assertEqual(utf7.encode(text), octets)
+
+
+class Sets(SynchronousTestCase):
+    def test_resolving(self):
+        for text, maximum, expected in (
+            (b"1", 5, [(1, 1)]),
+            (b"5:1", 9, [(1, 5)]),
+            (b"*", 0, []),
+            (b"3:*,1", 0, [(1, 1)]),
+            (b"*:3", 2, [(2, 3)]),
+            (b"9:*", 5, [(5, 9)]),
+            (b"1:3,4,6,2:2", 9, [(1, 4), (6, 6)]),
+            (b"4294967295", 9, [(4294967295, 4294967295)]),
+        ):
+            self.assertEqual(sequence.parse(text).resolve(maximum), expected, text)
+
+    def test_malformed_sets_are_refused(self):
+        for text in (
+            b"",
+            b"0",
+            b"1,",
+            b",1",
+            b"1:",
+            b"1:2:3",
+            b"4294967296",
+            b"a",
+            b"1 2",
+            b"$1",
+            b"01:*:",
+            b"-1",
+            b"1\n",
+        ):
+            with self.assertRaises(ValueError, msg=text):
+                sequence.parse(text)
+        with self.assertRaises(ValueError):
+            sequence.parse(b"1,2,3", limit=2)
+
+    @settings(max_examples=200)
+    @given(st.sets(st.integers(1, 60)))
+    def test_rendered_numbers_parse_back(self, numbers):
+        if not numbers:
+            self.assertEqual(sequence.render([]), b"")
+            return
+        ranges = sequence.parse(sequence.render(sorted(numbers))).resolve(1)
+        self.assertEqual(list(sequence.expand(ranges, 100)), sorted(numbers))
+        self.assertEqual(sequence.count(ranges), len(numbers))
+        for number in range(62):
+            self.assertEqual(sequence.contains(ranges, number), number in numbers)
+
+    def test_expansion_is_bounded(self):
+        self.assertEqual(list(sequence.expand([(5, 4_000_000_000)], 3)), [5, 6, 7])
+
+
+class Dates(SynchronousTestCase):
+    def test_rendering_and_parsing(self):
+        self.assertEqual(dates.render_date_time(0.0), b"01-Jan-1970 00:00:00 +0000")
+        self.assertEqual(dates.render_date_time(-0.5), b"31-Dec-1969 23:59:59 +0000")
+        self.assertEqual(dates.parse_date_time(b" 1-Jan-1970 00:00:00 -0130"), 5400.0)
+        self.assertEqual(dates.render_date_time(1e18), b"31-Dec-9999 01:46:40 +0000")
+
+    @settings(max_examples=200)
+    @given(st.integers(-62135596800, 253402300799))
+    def test_parse_undoes_render(self, seconds):
+        self.assertEqual(dates.parse_date_time(dates.render_date_time(seconds)), seconds)
+
+
+class Patterns(SynchronousTestCase):
+    def test_known_cases(self):
+        for reference, pattern, name, expected in (
+            ("", "*", "a/b", True),
+            ("", "%", "a/b", False),
+            ("", "%", "a", True),
+            ("", "%/%", "a/b", True),
+            ("", "a%", "a", True),
+            ("", "a%", "ab/c", False),
+            ("", "*%", "a/b", True),
+            ("", "%*%", "a/b/c", True),
+            ("a/", "%", "a/b", True),
+            ("a/", "%", "b", False),
+            ("", "inbox", "INBOX", True),
+            ("", "Inb*", "INBOX", True),
+            ("", "inbox/%", "INBOX/x", True),
+            ("", "", "", True),
+            ("", "", "a", False),
+            ("", "ü*", "über", True),
+            ("", "a", "A", False),
+            ("", "*a*b", "xxaxxbxb", True),
+            ("", "[a]", "a", False),
+        ):
+            self.assertEqual(compile_pattern(reference, pattern).matches(name), expected, (pattern, name))
+
+    @settings(max_examples=300)
+    @given(st.text("ab/%*", max_size=10), st.text("ab/", max_size=12))
+    def test_it_agrees_with_a_regular_expression(self, pattern, name):
+        expression = "".join({"*": ".*", "%": "[^/]*"}.get(c, re.escape(c)) for c in pattern)
+        self.assertEqual(
+            compile_pattern("", pattern).matches(name), re.fullmatch(expression, name) is not None
+        )
+
+    def test_a_bomb_costs_nothing(self):
+        bombs = ["%*" * 500, "%a" * 500, "*a" * 500 + "b", "%/%" * 300, "*%*%" * 100 + "x"]
+        started = time.perf_counter()
+        for bomb in bombs:
+            compile_pattern("", bomb).matches("a/" * 500)
+        self.assertLess(time.perf_counter() - started, 0.1)
+        self.assertTrue(fnmatch.fnmatch("a", "*"))
+
+
+class Responses(SynchronousTestCase):
+    def test_strings(self):
+        for function, value, expected in (
+            (response.astring, b"abc", b"abc"),
+            (response.astring, b"NIL", b'"NIL"'),
+            (response.astring, b"", b'""'),
+            (response.astring, b'a "\\', b'"a \\"\\\\"'),
+            (response.astring, b"a\r\n", b"{3}\r\na\r\n"),
+            (response.nstring, None, b"NIL"),
+            (response.string, b"\xff", b"{1}\r\n\xff"),
+            (response.string, b"x" * 1001, b"{1001}\r\n" + b"x" * 1001),
+            (response.literal8, b"\0", b"~{1}\r\n\0"),
+        ):
+            self.assertEqual(function(value), expected)
+
+    @settings(max_examples=200)
+    @given(st.binary(max_size=30).filter(lambda data: b"\0" not in data))
+    def test_an_astring_reads_back(self, data):
+        self.assertEqual(Lexer(response.astring(data) + b"\r\n").astring(), data)
+
+    @settings(max_examples=200)
+    @given(TEXT.map(names.canonical), st.booleans())
+    def test_a_mailbox_name_reads_back(self, name, utf8):
+        shown = response.mailbox(name, utf8=utf8)
+        if not names._FORBIDDEN.search(name):
+            self.assertEqual(names.decode(Lexer(shown + b"\r\n").astring8(), utf8=utf8), name)
+
+    def test_status_responses_never_break_their_line(self):
+        self.assertEqual(response.tagged(b"a", b"NO", "a\r\nb OK ü", b"LIMIT"), b"a NO [LIMIT] a b OK ?\r\n")
+        self.assertEqual(response.untagged(b"OK"), b"* OK Done\r\n")
+
+    def test_copyuid_keeps_the_pairs_in_step(self):
+        self.assertEqual(
+            response.copy_uid(9, [1, 2, 3, 7], [10, 11, 20, 21]), b"COPYUID 9 1:2,3,7 10:11,20,21"
+        )
+
+    def test_list_and_status_lines(self):
+        self.assertEqual(
+            response.list_line([b"\\HasChildren"], "R&D", child_info=[b"SUBSCRIBED"]),
+            b'* LIST (\\HasChildren) "/" R&-D ("CHILDINFO" ("SUBSCRIBED"))\r\n',
+        )
+        self.assertEqual(response.list_line([], "ü", lsub=True, utf8=True), '* LSUB () "/" "ü"\r\n'.encode())
+        self.assertEqual(
+            response.status_line("a b", [(b"MESSAGES", 1), (b"MAILBOXID", b"(F1)")]),
+            b'* STATUS "a b" (MESSAGES 1 MAILBOXID (F1))\r\n',
+        )
+
+    def test_esearch(self):
+        both = frozenset(b"MIN MAX COUNT ALL SAVE".split())
+        self.assertEqual(
+            response.esearch(b"a", [2, 3, 9], both, uid=True, modseq=7),
+            b'* ESEARCH (TAG "a") UID MIN 2 MAX 9 ALL 2:3,9 COUNT 3 MODSEQ 7\r\n',
+        )
+        self.assertEqual(response.esearch(b"a", [], both, uid=False), b'* ESEARCH (TAG "a") COUNT 0\r\n')
+        self.assertEqual(response.search_line([]), b"* SEARCH\r\n")
+        self.assertEqual(response.search_line([1, 2], modseq=5), b"* SEARCH 1 2 (MODSEQ 5)\r\n")
+
+    def test_rows(self):
+        self.assertEqual(
+            response.flag_rows([1, 2], [b"\\Seen", b""], uids=[5, 6], modseqs=[8, 9]),
+            b"* 1 FETCH (UID 5 MODSEQ (8) FLAGS (\\Seen))\r\n* 2 FETCH (UID 6 MODSEQ (9) FLAGS ())\r\n",
+        )
+        self.assertEqual(
+            response.rows([b"EMAILID", b"BODY[HEADER.FIELDS (50%d)]"], [3], [[7], [b"NIL"]]),
+            b"* 3 FETCH (EMAILID (M7) BODY[HEADER.FIELDS (50%d)] NIL)\r\n",
+        )
+
+    def test_vanished(self):
+        self.assertEqual(response.vanished([1, 2, 5], earlier=True), b"* VANISHED (EARLIER) 1:2,5\r\n")
+        self.assertEqual(response.vanished([]), b"")
+
+    def test_object_ids_read_back_by_kind(self):
+        self.assertEqual(object_ids.number("M", object_ids.email_id(12).decode()), 12)
+        for text in ("T12", "M", "M01", "M-1", "M" + "9" * 30, "m1", "M1\n"):
+            self.assertIsNone(object_ids.number("M", text))
+
+
+HEADER = b"From: a\r\n b\r\nTO : c\r\nX-From: d\r\nfrom: e\r\nSubject:\r\n\r\n"
+
+
+class HeaderFields(SynchronousTestCase):
+    def test_selecting_keeps_folding_order_and_every_octet(self):
+        self.assertEqual(
+            header_fields.select(HEADER, (b"to", b"FROM")), b"From: a\r\n b\r\nTO : c\r\nfrom: e\r\n\r\n"
+        )
+        self.assertEqual(header_fields.select(HEADER, (b"Date",)), b"\r\n")
+
+    def test_leaving_out(self):
+        self.assertEqual(
+            header_fields.select(HEADER, (b"to", b"FROM"), negate=True), b"X-From: d\r\nSubject:\r\n\r\n"
+        )
+
+    def test_a_block_without_its_blank_line(self):
+        self.assertEqual(header_fields.select(b"a: b\r\nc: d", (b"c",)), b"c: d\r\n\r\n")
+        self.assertEqual(header_fields.select(b"a: b\r\nc: d", (b"c",), negate=True), b"a: b\r\n\r\n")
+        self.assertEqual(header_fields.select(b"", (b"c",), negate=True), b"\r\n")
+
+    @settings(max_examples=200)
+    @given(
+        st.lists(
+            st.sampled_from([b"a: 1", b"B: 2\r\n\t3", b"ab: x", b"c:", b"a : y", b"nonsense"]), max_size=8
+        )
+    )
+    def test_the_two_forms_share_out_the_block(self, fields):
+        block = b"".join(field + b"\r\n" for field in fields) + b"\r\n"
+        some = header_fields.select(block, (b"a", b"b"))
+        rest = header_fields.select(block, (b"A", b"B"), negate=True)
+        self.assertEqual(len(some) + len(rest), len(block) + 2)
+        wanted = [f for f in fields if f.split(b":")[0].strip().lower() in (b"a", b"b")]
+        self.assertEqual(some, b"".join(field + b"\r\n" for field in wanted) + b"\r\n")
+
+    def test_a_large_block_is_read_in_milliseconds(self):
+        block = b"X: \r\n \r\n" * 30000 + b"\r\n"
+        started = time.perf_counter()
+        for negate in (False, True):
+            header_fields.select(block, tuple(b"X%d" % n for n in range(50)), negate=negate)
+        self.assertLess(time.perf_counter() - started, 0.2)
+
+
+class FetchPlans(SynchronousTestCase):
+    def plan(self, text: bytes, **options):
+        return fetch.plan(parse(b"a FETCH 1 " + text + b"\r\n")[1], **options)
+
+    def test_flags_need_no_store(self):
+        self.assertTrue(self.plan(b"(UID FLAGS MODSEQ EMAILID)").image_only)
+
+    def test_columns(self):
+        self.assertEqual(self.plan(b"FULL").columns, ("received_at", "size", "envelope", "body"))
+        self.assertFalse(self.plan(b"FULL").needs_blob)
+
+    def test_header_sections_need_only_the_header(self):
+        plan = self.plan(b"(BODY.PEEK[HEADER.FIELDS (FROM)] RFC822.HEADER BODY.PEEK[HEADER])")
+        self.assertEqual(len(plan.header_sections), 3)
+        self.assertFalse(plan.needs_blob)
+        self.assertFalse(plan.sets_seen)
+
+    def test_ranges_and_parts(self):
+        plan = self.plan(b"(BODY[] BODY[TEXT] RFC822 BODY[1] BODY[1.HEADER] BINARY[])")
+        self.assertEqual([len(plan.range_sections), len(plan.part_sections)], [3, 3])
+        self.assertEqual(plan.columns, ("header_size", "size", "blob"))
+
+    def test_seen_is_set_by_what_does_not_peek(self):
+        for text, seen in (
+            (b"BODY[]", True),
+            (b"BODY.PEEK[]", False),
+            (b"RFC822", True),
+            (b"RFC822.HEADER", False),
+            (b"RFC822.TEXT", True),
+            (b"BINARY[1]", True),
+            (b"BINARY.SIZE[1]", False),
+            (b"BODY", False),
+        ):
+            self.assertEqual(self.plan(text).sets_seen, seen, text)
+            self.assertFalse(self.plan(text, read_only=True).sets_seen)
+
+    def test_spans_and_cuts(self):
+        for section, expected in (
+            (Section(), (0, 100)),
+            (Section(text=b"TEXT"), (30, 100)),
+            (Section(start=90, length=50), (90, 100)),
+            (Section(start=500, length=50), (100, 100)),
+            (Section(text=b"TEXT", start=5, length=5), (35, 40)),
+        ):
+            self.assertEqual(fetch.span(section, 30, 100), expected)
+        self.assertEqual(fetch.cut(Section(start=2, length=2), b"abcdef"), b"cd")
+        self.assertEqual(
+            fetch.from_header(Section(text=b"HEADER.FIELDS", fields=(b"To",), start=0, length=4), HEADER),
+            b"TO :",
+        )
+
+
+class CommandTable(SynchronousTestCase):
+    EXAMPLES = (
+        b"CAPABILITY",
+        b"NOOP",
+        b"LOGOUT",
+        b"ID NIL",
+        b"STARTTLS",
+        b"AUTHENTICATE X",
+        b"LOGIN a b",
+        b"ENABLE X",
+        b"SELECT a",
+        b"EXAMINE a",
+        b"CREATE a",
+        b"DELETE a",
+        b"RENAME a b",
+        b"SUBSCRIBE a",
+        b"UNSUBSCRIBE a",
+        b'LIST "" a',
+        b'LSUB "" a',
+        b"NAMESPACE",
+        b"STATUS a (SIZE)",
+        b"IDLE",
+        b"CHECK",
+        b"CLOSE",
+        b"UNSELECT",
+        b"EXPUNGE",
+        b"UID EXPUNGE 1",
+        b"SEARCH ALL",
+        b"UID SEARCH ALL",
+        b"FETCH 1 UID",
+        b"UID FETCH 1 UID",
+        b"STORE 1 FLAGS a",
+        b"UID STORE 1 FLAGS a",
+        b"COPY 1 a",
+        b"UID COPY 1 a",
+        b"MOVE 1 a",
+        b"UID MOVE 1 a",
+    )
+
+    def test_every_command_has_its_row_by_name(self):
+        named = {states.name_of(parse(b"a " + text + b"\r\n")[1]) for text in self.EXAMPLES}
+        self.assertEqual(named | {b"APPEND"}, set(RULES))
+        for text in self.EXAMPLES:
+            self.assertTrue(text.startswith(states.name_of(parse(b"a " + text + b"\r\n")[1])))
+
+    def test_every_verb_is_in_the_table(self):
+        self.assertEqual(
+            {*VERBS, b"SEARCH", b"UID SEARCH", *(b"UID " + verb for verb in UID_VERBS)}, set(RULES)
+        )
+
+    def test_states(self):
+        def names_in(state: State) -> set[bytes]:
+            return {name for name, rule in RULES.items() if rule.states & state}
+
+        always = set(b"CAPABILITY NOOP LOGOUT ID".split())
+        self.assertEqual(
+            names_in(State.NOT_AUTHENTICATED), always | set(b"STARTTLS LOGIN AUTHENTICATE".split())
+        )
+        self.assertNotIn(b"FETCH", names_in(State.AUTHENTICATED))
+        self.assertNotIn(b"LOGIN", names_in(State.SELECTED))
+        self.assertEqual(names_in(State.LOGOUT), set())
+
+    def test_expunge_waits_for_what_names_messages_by_number(self):
+        waiting = {name for name, rule in RULES.items() if rule.keeps_numbers}
+        self.assertEqual(waiting, set(b"FETCH STORE SEARCH COPY".split()))
