@@ -85,6 +85,8 @@ def _read(message: Any, asked: dns.name.Name, kind: Any, missing: bool) -> Read:
             break
         ttl = min(ttl, link.ttl)
         current = link[0].target
+    else:
+        return Read(failed="an endless chain of aliases")
     negative = _negative_ttl(message)
     if current != asked and negative is None and not missing:
         return Read(ttl=ttl, alias=_host(current))

@@ -64,6 +64,10 @@ def fate_of(reply: RemoteReply) -> Result:
 RECIPIENTS_AT_ONCE: Final = 100  # RFC 5321 §4.5.3.1.8: what every server has to take
 
 
+# RFC 5321 §4.1.1.1: ehlo-line; "AUTH=" is how servers before RFC 2554 wrote it
+_EHLO_LINE = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9-]*)[ =]?(.*)", re.DOTALL)
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What EHLO offered. Keywords are upper case; unknown ones are kept too."""
@@ -77,8 +81,8 @@ class Capabilities:
         texts = [line.decode("ascii", "replace") for line in reply.lines]
         keywords: dict[str, str] = {}
         for text in texts[1:]:
-            keyword, _, parameters = text.strip().replace("=", " ", 1).partition(" ")
-            keywords.setdefault(keyword.upper(), parameters.strip())
+            if found := _EHLO_LINE.match(text):
+                keywords.setdefault(found[1].upper(), found[2].strip())
         return cls(texts[0].split(" ")[0][:255] if texts else "", keywords)
 
     def offers(self, keyword: str) -> bool:
