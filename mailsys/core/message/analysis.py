@@ -34,7 +34,7 @@ def header_block(content: Content) -> bytes:
 
 def is_quick(content: Content) -> bool:
     """Whether `analyse` takes at most about 5 ms whatever the octets: then the reactor may do it itself."""
-    return len(content) <= 32 * 1024 and mime.header_end(content, 0, len(content)) <= 12 * 1024
+    return len(content) <= 32 * 1024 and mime.header_end(content, 0, len(content)) <= 8 * 1024
 
 
 def analyse(content: Content, size: int | None = None) -> MessageFacts:
@@ -200,8 +200,9 @@ def _preview(text: str) -> str:
 
 
 def inspect_for_sending(content: Content) -> tuple[bool, bool, bool]:
-    """(octets above 127 anywhere, octets above 127 in the header, CR or LF that are not CRLF).
+    """(octets above 127 anywhere, UTF-8 beyond ASCII in the header, CR or LF that are not CRLF).
 
+    Raw octets in the header that are no UTF-8 are only 8-bit: SMTPUTF8 would not make them right.
     Decides 8BITMIME, SMTPUTF8 and BINARYMIME (RFC 6152, RFC 6531, RFC 3030)."""
     end = len(content)
     eight_bit = bare = False
@@ -222,9 +223,15 @@ def inspect_for_sending(content: Content) -> tuple[bool, bool, bool]:
         if eight_bit and bare:
             break
     bare = bare or last == b"\r"
-    utf8_header = eight_bit and not _ascii_header(content)
-    return eight_bit, utf8_header, bare
+    return eight_bit, eight_bit and _utf8_header(content), bare
 
 
-def _ascii_header(content: Content) -> bool:
-    return content[: mime.header_end(content, 0, len(content))].isascii()
+def _utf8_header(content: Content) -> bool:
+    block = header_block(content)
+    if block.isascii():
+        return False
+    try:
+        block.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

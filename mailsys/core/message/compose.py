@@ -154,7 +154,10 @@ def multipart(subtype: str, parts: Sequence[Entity], boundary: str, **params: st
     for part in parts:
         pieces += [f"--{boundary}\r\n".encode(), part.fields, b"\r\n", part.body, b"\r\n"]
     pieces.append(f"--{boundary}--\r\n".encode())
-    return Entity(structured("Content-Type", f'{value}boundary="{boundary}"'), b"".join(pieces))
+    fields = structured("Content-Type", f'{value}boundary="{boundary}"')
+    if any(part.eight_bit for part in parts):  # RFC 2045 §6.4: labelled at every level
+        fields += structured("Content-Transfer-Encoding", "8bit")
+    return Entity(fields, b"".join(pieces))
 
 
 def message_part(content: bytes) -> Entity:

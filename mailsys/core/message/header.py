@@ -98,7 +98,10 @@ def every(found: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
     return [value for key, value in found if key == name]
 
 
-@lru_cache(maxsize=512)
+_MAX_SELECTOR: Final = 1024  # octets of names that are compiled and remembered
+
+
+@lru_cache(maxsize=256)
 def _selector(names: tuple[bytes, ...], invert: bool) -> re.Pattern[bytes]:
     head = rb"(?i:" + rb"|".join(re.escape(n) for n in sorted(set(names))) + rb")[ \t]*+:"
     taken = rb"((?!" + head + rb")" + _LINES + rb")" if invert else rb"(" + head + _LINES + rb")"
@@ -117,6 +120,9 @@ def select_fields(block: bytes, names: Sequence[bytes], invert: bool = False) ->
         block = block[:-1]
     if not names:
         taken = block if invert else b""
+    elif sum(map(len, names)) > _MAX_SELECTOR:  # no pattern is kept for what a client made up
+        wanted = {name.lower() for name in names}
+        taken = b"".join([block[f.start : f.end] for f in scan(block) if (f.name in wanted) != invert])
     else:
         taken = b"".join(_selector(tuple(names), invert).findall(block))
     if taken and not taken.endswith(b"\n"):

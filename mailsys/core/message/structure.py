@@ -13,6 +13,7 @@ from mailsys.core.message.mime import Pairs, Part, Valued
 
 _QUOTABLE: Final = re.compile(rb"[\x20\x21\x23-\x5b\x5d-\x7e\t]*")
 _ESCAPABLE: Final = re.compile(rb"[\x20-\x7e\t]*")
+_SAFE_LIST: Final = re.compile(rb"[\x20-\x5a\x5e-\x7e\t]*")  # no part of such a list needs escapes
 _MAX_QUOTED: Final = 1000
 
 
@@ -40,7 +41,12 @@ def _addresses(value: bytes) -> bytes:
     found = address.parse_raw(value)
     if not found:
         return b"NIL"
-    return b"(" + b"".join([b"(%b)" % b" ".join(map(nstring, raw)) for raw in found]) + b")"
+    write = _plainly if _SAFE_LIST.fullmatch(value) else nstring
+    return b"(" + b"".join([b"(%b)" % b" ".join([write(text) for text in raw]) for raw in found]) + b")"
+
+
+def _plainly(value: bytes | None) -> bytes:
+    return b"NIL" if value is None else b'"%b"' % value
 
 
 _remembered: Final = lru_cache(maxsize=1024)(_addresses)  # From and To repeat; one entry is under 1 KB
@@ -99,7 +105,7 @@ def _short_params(params: Pairs) -> bytes:
 def _params(params: Pairs) -> bytes:
     if not params:
         return b"NIL"
-    if len(params) <= 3 and sum(len(v) for _, v in params) < 40:
+    if len(params) <= 3 and sum(len(n) + len(v) for n, v in params) < 80:
         return _short_params(params)
     return b"(" + b" ".join([string(text) for pair in params for text in pair]) + b")"
 

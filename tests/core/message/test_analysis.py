@@ -159,6 +159,7 @@ class InspectTests(SynchronousTestCase):
             (odd.PLAIN, (False, False, False)),
             (head + "ö\r\n".encode(), (True, False, False)),
             ("Subject: ö\r\n\r\nx".encode(), (True, True, False)),
+            (b"Subject: \xf6\r\n\r\nx", (True, False, False)),
             (head + b"a\nb", (False, False, True)),
             (head + b"a\rb", (False, False, True)),
             (head + b"a\r", (False, False, True)),

@@ -79,7 +79,7 @@ class MessageTests(SynchronousTestCase):
             [
                 compose.text("Your mail could not be delivered.\nSorry."),
                 compose.delivery_status(
-                    [[("Reporting-MTA", "dns; mx")], [("Final-Recipient", "rfc822; ö\r\n@x"), ("Action", "x")]]
+                    [[("Reporting-MTA", "dns; mx")], [("Final-Recipient", "rfc822; ö\r\n"), ("Action", "x")]]
                 ),
                 compose.headers_part(original[:27]),
             ],
@@ -112,8 +112,10 @@ class MessageTests(SynchronousTestCase):
         original = b"Subject: x\r\n\r\n--b\r\n\xff\r\n--b--\r\n"
         entity = compose.multipart("mixed", [compose.message_part(original)], "b")
         content = compose.compose([], entity)
-        (part,) = parse(content).children
+        root = parse(content)
+        (part,) = root.children
         self.assertEqual(content[part.body : part.end], original)
+        self.assertEqual((root.encoding, part.encoding), (b"8bit", b"8bit"))
         self.assertTrue(entity.eight_bit)
 
     def test_an_attachment_comes_back(self) -> None:

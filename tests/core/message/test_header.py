@@ -90,6 +90,13 @@ class SelectTests(SynchronousTestCase):
     def test_a_last_line_without_end_gets_one(self) -> None:
         self.assertEqual(header.select_fields(b"To: x", [b"To"]), b"To: x\r\n\r\n")
 
+    def test_many_names_select_as_few_do(self) -> None:
+        for invert in (False, True):
+            many = [b"To", *(b"X-%d" % i for i in range(1000))]
+            self.assertEqual(
+                header.select_fields(BLOCK, many, invert), header.select_fields(BLOCK, [b"To"], invert)
+            )
+
     @given(BLOCKS, st.lists(st.sampled_from([b"from", b"To", b"SUBJECT", b"x"]), min_size=1, max_size=3))
     def test_a_selection_and_its_inverse_share_out_the_block(self, block: bytes, names: list[bytes]) -> None:
         taken = header.select_fields(block, names)
