@@ -45,6 +45,8 @@ class Image:
     """See the module. `modseq` is the account's counter up to which the arrays are current."""
 
     __slots__ = (
+        "_alone",
+        "_before",
         "_clock",
         "_floor",
         "_hold",
@@ -90,7 +92,8 @@ class Image:
         self.uid_validity = snapshot.mailbox.uid_validity
         self.uid_next = snapshot.mailbox.uid_next
         self.highest_modseq = snapshot.mailbox.modseq
-        self.modseq = self.heard = snapshot.modseq
+        self.modseq = self.heard = self._before = snapshot.modseq
+        self._alone = False
         self.uids = snapshot.uids
         self.emails = snapshot.emails
         self.modseqs = snapshot.modseqs
@@ -178,9 +181,11 @@ class Image:
 
     async def set_keywords(
         self, rows: Sequence[int], change: KeywordChange, unchanged_since: int | None = None
-    ) -> KeywordsChanged:
-        """`IMailStore.set_keywords` of the messages in `rows`, worked in here before this returns."""
+    ) -> tuple[KeywordsChanged, bool]:
+        """`IMailStore.set_keywords` of the messages in `rows`, worked in here before this returns;
+        and whether it was the only change since `modseq` stood where it stood at the call."""
         numbered = self.uids
+        only = False
         emails = [self.emails[at] for at in rows]
         self._hold += 1
         try:
@@ -188,17 +193,18 @@ class Image:
         finally:
             self._hold -= 1
         if done.changed:
-            alone = self.modseq == done.modseq - 1 and not self._reading and not self._hold
-            if alone and self.uids is numbered:
+            # Ours is the only commit since the arrays were read: no need to read back our own write.
+            alone = self.heard == done.modseq and self._alone and self._before <= self.modseq
+            if alone and self.uids is numbered and not self._reading and not self._hold:
                 self._apply(done, change, rows)
+                only = True
             else:
                 self.heard = max(self.heard, done.modseq)
                 await self.current()
         self._read()
-        return done
+        return done, only
 
     def _apply(self, done: KeywordsChanged, change: KeywordChange, rows: Sequence[int]) -> None:
-        """Nothing else happened in between: spare the store the reading back of our own write."""
         wanted = frozenset(done.changed)
         emails, keywords, modseqs, uids = self.emails, self.keywords, self.modseqs, self.uids
         stamp = done.modseq
@@ -214,16 +220,18 @@ class Image:
                 modseqs[at] = stamp
                 touched.append(uids[at])
         self.modseq = stamp
-        self.heard = max(self.heard, stamp)
         self.highest_modseq = max(self.highest_modseq, stamp)
         self._remember(stamp, touched)
         self._tell()
 
     # -- being told ------------------------------------------------------------------------------
 
-    def hear(self, modseq: int) -> None:
-        """The mailbox changed in the commit `modseq`."""
+    def hear(self, modseq: int, alone: bool = False) -> None:
+        """The mailbox changed in a commit up to `modseq`; `alone`: no other modseq is told by that
+        event (a group commit tells of many at once)."""
         if modseq > self.heard:
+            self._before = self.heard
+            self._alone = alone
             self.heard = modseq
         if self.heard > self.modseq and self._watchers:
             self._read(patient=True)
@@ -365,8 +373,10 @@ def _changed(keywords: str, change: KeywordChange) -> str:
     if change.replace is not None:
         return change.replace
     if change.add:
-        return with_added(keywords, change.add)
-    return with_removed(keywords, change.remove)
+        keywords = with_added(keywords, change.add)
+    if change.remove:
+        keywords = with_removed(keywords, change.remove)
+    return keywords
 
 
 async def open_image(account: AccountId, mailbox: MailboxId, mail: IMailStore, clock: IReactorTime) -> Image:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from mailsys.core.message.text import nfc
 from mailsys.core.refusal import NoSuchMailbox, NotAllowed
 from mailsys.log import Log
 from mailsys.ports.events import Changed, IEvents
@@ -35,7 +36,7 @@ def check_path(path: str) -> str:
 
     One trailing delimiter is dropped: "CREATE foo/" declares that children will follow (§6.3.4).
     """
-    path = unicodedata.normalize("NFC", path.removesuffix("/"))
+    path = nfc(path.removesuffix("/"))
     levels = path.split("/")
     if levels[0].upper() == "INBOX":
         levels[0] = "INBOX"  # §5.1: in any case
@@ -56,7 +57,7 @@ def normal_path(path: str) -> str:
     head, slash, rest = path.partition("/")
     if head.upper() == "INBOX":
         path = "INBOX" + slash + rest
-    return unicodedata.normalize("NFC", path)
+    return nfc(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +108,20 @@ class AccountMailboxes:
         self._unsubscribe = events.subscribe(account, self._changed)
 
     def _changed(self, changed: Changed) -> None:
+        alone = changed.modseq == self._latest + 1
         self._latest = max(self._latest, changed.modseq)
         if changed.tree:
             self._tree = None
             self._tree_reading += 1
+            for image in tuple(self.images.values()):  # a deleted mailbox may not be named
+                image.hear(changed.modseq)
+            return
         images = self.images
         if images:
             for mailbox in changed.mailboxes:
-                image = images.get(mailbox)
-                if image is not None:
-                    image.hear(changed.modseq)
-            if changed.tree:  # a deleted mailbox may not be named among the changed
-                for image in tuple(images.values()):
-                    image.hear(changed.modseq)
+                shown = images.get(mailbox)
+                if shown is not None:
+                    shown.hear(changed.modseq, alone)
 
     def close(self) -> None:
         self._unsubscribe()
@@ -161,9 +163,10 @@ class AccountMailboxes:
             waiting.append(turn)
             await turn
             waiting = self._opening.get(mailbox)
-        image = self.images.pop(mailbox, None)
-        if image is not None and image.exists:
-            self.images[mailbox] = image
+        found = self.images.pop(mailbox, None)
+        if found is not None and found.exists:
+            image = found
+            self.images[mailbox] = image  # now the one lately opened
         else:
             self._opening[mailbox] = []
             try:
@@ -173,6 +176,7 @@ class AccountMailboxes:
                 for one in self._opening.pop(mailbox):
                     one.callback(None)
             image.hear(self._latest)  # what was committed between the reading and now
+            self._latest = max(self._latest, image.modseq)
         await image.current()
         if not image.exists:
             self.images.pop(mailbox, None)

@@ -1,0 +1,116 @@
+"""FETCH items that are ready values: what of an image or a stored column goes where.
+
+A request is compiled once into one `%` format and one producer per item; each chunk of rows then
+costs one `zip` and one `%` per row. Nothing here waits.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mailsys.core.imap.dates import render_date_time
+from mailsys.core.imap.response import row_format
+from mailsys.core.message.keywords import imap_flags
+from mailsys.ports.mail import Column
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Rows being answered, as parallel columns."""
+
+    numbers: Sequence[int]  # sequence numbers
+    uids: Sequence[int]
+    emails: Sequence[int]
+    keywords: Sequence[str]
+    modseqs: Sequence[int]
+    recent: tuple[tuple[int, int], ...] = ()  # uid ranges, ends included, that are \Recent here
+    stored: dict[Column, Sequence[Any]] = field(default_factory=dict)
+
+    def only(self, keep: Sequence[int]) -> Chunk:
+        """The rows at `keep`."""
+
+        def pick(values: Sequence[Any]) -> list[Any]:
+            return [values[at] for at in keep]
+
+        return Chunk(
+            pick(self.numbers),
+            pick(self.uids),
+            pick(self.emails),
+            pick(self.keywords),
+            pick(self.modseqs),
+            self.recent,
+            {column: pick(values) for column, values in self.stored.items()},
+        )
+
+
+Producer = Callable[[Chunk], Iterable[Any]]
+
+
+def flags(chunk: Chunk) -> list[bytes]:
+    known = {keywords: imap_flags(keywords) for keywords in set(chunk.keywords)}
+    lists = [known[keywords] for keywords in chunk.keywords]
+    if chunk.recent:
+        for at, uid in enumerate(chunk.uids):
+            if any(low <= uid <= high for low, high in chunk.recent):
+                lists[at] = lists[at] + b" \\Recent" if lists[at] else b"\\Recent"
+    return lists
+
+
+def _stored(column: Column) -> Producer:
+    return lambda chunk: chunk.stored[column]
+
+
+# what must be read from the store for an item, and its column
+ITEMS: dict[bytes, tuple[tuple[Column, ...], Producer]] = {
+    b"UID": ((), lambda chunk: chunk.uids),
+    b"FLAGS": ((), flags),
+    b"MODSEQ": ((), lambda chunk: chunk.modseqs),  # RFC 7162 §3.1.4.2
+    b"EMAILID": ((), lambda chunk: chunk.emails),  # RFC 8474 §5.1
+    b"THREADID": ((Column.THREAD,), _stored(Column.THREAD)),  # RFC 8474 §5.2
+    b"INTERNALDATE": (
+        (Column.RECEIVED_AT,),
+        lambda chunk: map(render_date_time, chunk.stored[Column.RECEIVED_AT]),
+    ),
+    b"RFC822.SIZE": ((Column.SIZE,), _stored(Column.SIZE)),
+    b"ENVELOPE": ((Column.ENVELOPE,), _stored(Column.ENVELOPE)),
+    b"BODY": ((Column.BODY,), _stored(Column.BODY)),
+    b"BODYSTRUCTURE": ((Column.BODY_STRUCTURE,), _stored(Column.BODY_STRUCTURE)),
+}
+
+
+class Format:
+    """A compiled list of items, with room for values computed elsewhere."""
+
+    __slots__ = ("_format", "_opening", "_producers", "columns")
+
+    def __init__(self, items: Sequence[bytes], labels: Sequence[bytes] = ()) -> None:
+        """`labels` name sections (`BODY[TEXT]`), whose rendered values `lines` is given in step."""
+        columns: dict[Column, None] = {}
+        self._producers: list[Producer] = []
+        for item in items:
+            needed, producer = ITEMS[item]
+            self._producers.append(producer)
+            columns.update(dict.fromkeys(needed))
+        self._format = row_format((*items, *labels))
+        self._opening = row_format(items, b"")
+        self.columns = tuple(columns)
+
+    def lines(self, chunk: Chunk, *values: Iterable[bytes]) -> list[bytes]:
+        """One untagged FETCH response for each row."""
+        columns = [producer(chunk) for producer in self._producers]
+        return list(map(self._format.__mod__, zip(chunk.numbers, *columns, *values, strict=True)))
+
+    def opening(self, chunk: Chunk) -> bytes:
+        """The first row's response as far as its items go, sections and `)` to follow."""
+        columns = [producer(chunk) for producer in self._producers]
+        return self._opening % next(iter(zip(chunk.numbers, *columns, strict=True)))
+
+
+def pick_rows(values: array[int] | Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
+    """Values at `rows`: a slice when the rows are consecutive, which they mostly are."""
+    if rows and rows[-1] - rows[0] == len(rows) - 1:
+        return values[rows[0] : rows[-1] + 1]
+    return [values[at] for at in rows]

@@ -1,0 +1,523 @@
+"""One connection of the IMAP server: transport, order and time; what is said is the session's.
+
+Events of the receiver are answered one after the other by a pump that runs while there are any.
+While a command waits for a service nothing more is taken, except that APPENDs overlap. An idle
+connection keeps no coroutine, no buffer and no timer of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from binascii import b2a_base64
+from collections.abc import Coroutine
+from typing import Any, Final, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHandshakeListener, IProtocol, IPushProducer, ISSLTransport
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from mailsys.core.imap import receiver as events
+from mailsys.core.imap import response
+from mailsys.core.imap.commands import Append, Authenticate, Login, Simple
+from mailsys.core.imap.lexer import BadCommand
+from mailsys.core.imap.receiver import Receiver
+from mailsys.core.imap.states import RULES
+from mailsys.imap.append import Appends
+from mailsys.imap.auth import capabilities, channel_binding
+from mailsys.imap.dispatch import answer
+from mailsys.imap.session import ClientGone, Parts, Session
+from mailsys.imap.wheel import Wheel
+from mailsys.log import Log
+
+log = Log("imap")
+
+WRITE: Final = 64 * 1024  # octets gathered into one write
+AHEAD: Final = 256 * 1024  # octets fed and not yet taken before the transport must wait
+TURN: Final = 0.004  # seconds of commands before other connections get their turn
+GRACE: Final = 10.0  # seconds for a closed connection to take its last words
+
+
+class Host(Protocol):
+    """What a connection needs of the factory that made it."""
+
+    parts: Parts
+    wheel: Wheel
+    tls: Any
+    implicit_tls: bool
+
+    def admit(self, connection: ImapConnection, address: str) -> bytes | None:
+        """Count it in; or what turns it away, then it was not counted."""
+
+    def gone(self, connection: ImapConnection, address: str) -> None:
+        """Count it out. Called once for each that was admitted."""
+
+
+def plain_address(host: str) -> str:
+    """An IP address as the services see it: IPv4-mapped IPv6 as IPv4, without a zone."""
+    host = host.partition("%")[0]
+    return host[7:] if host.lower().startswith("::ffff:") and "." in host else host
+
+
+@implementer(IProtocol, IHandshakeListener, IPushProducer)
+class ImapConnection:
+    __slots__ = (
+        "_address",
+        "_admitted",
+        "_appends",
+        "_asked",
+        "_busy",
+        "_choked",
+        "_drained",
+        "_errors",
+        "_greeted",
+        "_host",
+        "_later",
+        "_lost",
+        "_out",
+        "_out_size",
+        "_paused",
+        "_pumping",
+        "_receiver",
+        "_session",
+        "_stopping",
+        "_tls",
+        "closing",
+        "deadline",
+        "transport",
+    )
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.transport: Any = None
+        self.closing = False  # the last word is said
+        self.deadline = 0.0
+        self._admitted = False
+        self._appends: Appends | None = None  # made when the first APPEND comes
+        self._asked: Deferred[bytes | None] | None = None  # AUTHENTICATE waits for the client
+        self._busy = False  # a command is being carried out
+        self._choked = False  # the client does not read what we write
+        self._drained: Deferred[None] | None = None
+        self._errors = 0
+        self._greeted = False
+        self._later = False  # the pump goes on in the reactor's next turn
+        self._lost = False
+        self._out: list[bytes] = []
+        self._out_size = 0
+        self._paused = False  # we do not read what the client writes
+        self._pumping = False
+        self._stopping = False
+        self._tls = False
+
+    # -- the transport's calls -------------------------------------------------------------------------
+
+    def makeConnection(self, transport: Any) -> None:  # noqa: N802
+        self.transport = transport
+        self._address = plain_address(getattr(transport.getPeer(), "host", ""))
+        self._restart()
+        refusal = self._host.admit(self, self._address)
+        wrapped = ISSLTransport.providedBy(transport)
+        if refusal is not None:
+            self.closing = True
+            if wrapped or self._host.implicit_tls:  # words would wait for a handshake that may never come
+                transport.abortConnection()
+            else:
+                transport.write(refusal)
+                transport.loseConnection()
+            return
+        self._admitted = True
+        transport.setTcpNoDelay(True)
+        self.deadline = self._now() + self._host.parts.limits.imap_idle_before_login
+        self._host.wheel.add(self)
+        if self._host.implicit_tls and not wrapped:
+            transport.startTLS(self._host.tls)
+            wrapped = True
+        transport.registerProducer(self, True)
+        if not wrapped:
+            self._greet()
+
+    def connectionMade(self) -> None:  # noqa: N802
+        pass  # makeConnection did it all
+
+    def handshakeCompleted(self) -> None:  # noqa: N802
+        self._tls = True
+        if not self._greeted:  # TLS from the first octet (RFC 8314 §3.2): now the greeting
+            self._greet()
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        if self.closing:
+            return
+        receiver = self._receiver
+        receiver.feed(data)
+        if self._asked is not None:
+            self._take_answer()
+        elif not (self._busy or self._choked or self._later):
+            self._pump()
+        if receiver.buffered > AHEAD and not self._paused and not self.closing:
+            self._paused = True
+            self.transport.pauseProducing()
+
+    def connectionLost(self, reason: Failure) -> None:  # noqa: N802
+        self._lost = self.closing = True
+        self._out.clear()
+        if not self._admitted:
+            return
+        self._admitted = False
+        self._host.wheel.remove(self)
+        if self._appends is not None:
+            self._appends.spoil()
+        for waiting in (self._drained, self._asked):
+            if waiting is not None:
+                waiting.errback(ClientGone())
+        self._drained = self._asked = None
+        Deferred.fromCoroutine(self._session.close()).addErrback(self._broken)
+        self._host.gone(self, self._address)
+
+    # -- as the producer of answers: the transport's buffer is full, the client does not read -------------
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        self._choked = True
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self._choked = False
+        if self._session.account is not None:  # what we write is read: a sign of life
+            self.deadline = self._now() + self._host.parts.limits.imap_idle
+        if self._drained is not None:
+            drained, self._drained = self._drained, None
+            drained.callback(None)
+        if self._session.idling is not None and not self._choked:
+            self.tell()
+        if not (self._busy or self._choked or self._later):
+            self._pump()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        pass  # connectionLost comes
+
+    # -- the session's wire ------------------------------------------------------------------------------
+
+    @property
+    def tls(self) -> bool:
+        return self._tls
+
+    def binding(self) -> tuple[str, bytes] | None:
+        return channel_binding(self.transport.getHandle()) if self._tls else None
+
+    def say(self, data: bytes) -> None:
+        if not self.closing:
+            self._out.append(data)
+            self._out_size += len(data)
+
+    async def flow(self) -> None:
+        if self._out_size >= WRITE:
+            self._flush()
+        if self._lost:
+            raise ClientGone
+        if self._choked:
+            self._drained = Deferred()
+            await self._drained
+
+    async def ask(self, challenge: bytes) -> bytes | None:
+        self.say(response.continuation(b2a_base64(challenge, newline=False)))
+        self._flush()
+        if self._lost:
+            raise ClientGone
+        asked: Deferred[bytes | None] = Deferred()
+        self._asked = asked
+        self._receiver.expect_auth()
+        self._receiver.resume()
+        self._take_answer()  # it may be here already
+        return await asked
+
+    def tell(self) -> None:
+        if not self._choked and not self.closing:
+            self._session.news(expunge=True)
+            self._flush()
+
+    def nudge(self) -> None:
+        """Something was said outside of a command."""
+        if not self._pumping:
+            self._flush()
+
+    def hang_up(self) -> None:
+        self._flush()
+        if self.closing:
+            return
+        self.closing = True
+        transport = self.transport
+        if self._host.implicit_tls and not self._tls:  # nothing can be said before the handshake
+            transport.abortConnection()
+            return
+        transport.unregisterProducer()
+        transport.resumeProducing()  # TLS has yet to read the other side's goodbye
+        transport.loseConnection()
+        self._host.wheel.remove(self)
+        self.deadline = self._now() + GRACE
+        self._host.wheel.add(self)
+
+    def abort(self) -> None:
+        self.closing = True
+        self._out.clear()
+        self.transport.abortConnection()
+
+    def signed_in(self) -> None:
+        self._receiver.logged_in()
+        self._errors = 0
+
+    def names_in_utf8(self) -> None:
+        self._receiver.utf8 = True
+
+    # -- order -------------------------------------------------------------------------------------------
+
+    def _restart(self) -> None:
+        """A session that knows nothing, at the beginning and after STARTTLS (RFC 9051 §6.2.1)."""
+        parts = self._host.parts
+        limits = parts.limits
+        self._receiver = Receiver(limits.imap_line, limits.imap_literal_before_login, limits.message_size)
+        self._session = Session(parts, self, self._address)
+
+    def _greet(self) -> None:
+        self._greeted = True
+        offered = b"CAPABILITY " + capabilities(self._session)
+        self.say(response.untagged(b"OK", f"{self._host.parts.hostname} IMAP4 ready", offered))
+        self._flush()
+
+    def _now(self) -> float:
+        seconds: float = self._host.parts.clock.seconds()
+        return seconds
+
+    def _pump(self) -> None:
+        """Answer what is here until a command must wait."""
+        self._later = False
+        if self._pumping or self.closing:
+            return
+        self._pumping = True
+        until = time.monotonic() + TURN
+        receiver = self._receiver
+        alive = False
+        while not (self._busy or self._choked or self.closing):
+            if alive and time.monotonic() > until:
+                self._later = True
+                self._host.parts.clock.callLater(0, self._pump)
+                break
+            event = receiver.next_event()
+            if event is None:
+                break
+            alive = True
+            self._start(self._take(event))
+            receiver = self._receiver  # STARTTLS makes a new one
+        self._pumping = False
+        if self._lost:
+            return
+        self._flush()
+        if alive:
+            limits = self._host.parts.limits
+            known = self._session.account is not None
+            self.deadline = self._now() + (limits.imap_idle if known else limits.imap_idle_before_login)
+        if self._paused and self._receiver.buffered < AHEAD // 2 and not self.closing:
+            self._paused = False
+            self.transport.resumeProducing()
+        if self._stopping and not self._busy:
+            self._end()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._busy = True
+        Deferred.fromCoroutine(work).addCallbacks(self._done, self._broken)
+
+    def _done(self, _result: None) -> None:
+        self._busy = False
+        self._receiver.resume()
+        if not self._pumping:
+            self._pump()
+
+    def _broken(self, failure: Failure) -> None:
+        self._busy = False
+        if self._lost and isinstance(failure.value, ClientGone):
+            return
+        log.error("session failed", failure.value, peer=self._address)
+        if not self._lost:
+            self.say(response.untagged(b"BYE", "Internal error", b"SERVERBUG"))
+            self.hang_up()
+
+    def _flush(self) -> None:
+        out = self._out
+        if out:
+            data = out[0] if len(out) == 1 else b"".join(out)
+            out.clear()
+            self._out_size = 0
+            if not self.closing:
+                self.transport.write(data)
+
+    async def _take(self, event: events.Event) -> None:
+        if isinstance(event, events.AppendData):
+            await self._append_data(event.data)
+        elif isinstance(event, events.Parsed):
+            await self._command(event.tag, event.command)
+        elif isinstance(event, events.AppendEnd):
+            if self._appends is not None and self._appends.arriving is not None:
+                room = self._appends.finish()
+                if room is not None:
+                    await room
+        else:
+            await self._rare(event)
+
+    async def _append_data(self, data: bytes) -> None:
+        appends = self._appends
+        if appends is None or appends.arriving is None:
+            return  # it failed on the way: the rest of it is dropped
+        try:
+            wait = appends.write(data)
+            if wait is not None:
+                await wait
+        except Exception as problem:
+            if appends.arriving is not None:
+                appends.fail(problem)
+
+    async def _rare(self, event: events.Event) -> None:
+        match event:
+            case events.Continue():
+                if self._appends is not None:
+                    await self._settled()
+                self.say(b"+ OK\r\n")
+            case events.Bad(tag, text, code, status):
+                self._spoil()
+                self.say(response.tagged(tag or b"*", status, text, code))
+                self._error()
+            case events.TooBig(tag, text):
+                self._spoil()
+                self.say(response.tagged(tag or b"*", b"NO", text, b"TOOBIG"))
+                self._error()
+            case events.IdleDone():
+                tag, self._session.idling = self._session.idling, None
+                if tag is not None:
+                    self._session.news(expunge=True)
+                    self.say(response.tagged(tag, b"OK", "IDLE completed"))
+            case events.Fatal(text):
+                self.say(response.untagged(b"BYE", text))
+                self.hang_up()
+
+    def _spoil(self) -> None:
+        if self._appends is not None:
+            self._appends.spoil()
+
+    async def _settled(self) -> None:
+        if self._appends is not None:
+            settled = self._appends.settled()
+            if settled is not None:
+                await settled
+
+    async def _command(self, tag: bytes, command: Any) -> None:
+        if type(command) is Append:
+            await self._append(tag, command)
+            return
+        if self._appends is not None:
+            await self._settled()
+        if type(command) is Simple and command.name in (b"IDLE", b"STARTTLS", b"LOGOUT"):
+            await self._turn(tag, command.name)
+            return
+        session = self._session
+        good = await answer(session, tag, command)
+        if not good or (session.account is None and type(command) in (Authenticate, Login)):
+            self._error()
+        elif session.account is not None:
+            self._errors = 0
+
+    async def _append(self, tag: bytes, command: Append) -> None:
+        if self._appends is None:
+            self._appends = Appends(self._session)
+        if not await self._appends.begin(tag, command):
+            self._receiver.refuse_append()
+
+    async def _turn(self, tag: bytes, name: bytes) -> None:
+        """Commands after which the connection is read otherwise."""
+        session = self._session
+        if not RULES[name].states & session.state or (name == b"STARTTLS" and self._tls):
+            self.say(response.tagged(tag, b"BAD", f"{name.decode()} is not possible now"))
+            self._error()
+        elif name == b"LOGOUT":
+            self.say(response.untagged(b"BYE", "Logging out"))
+            self.say(response.tagged(tag, b"OK", "LOGOUT completed"))
+            self.hang_up()
+        elif name == b"IDLE":
+            self.say(b"+ idling\r\n")
+            self._receiver.expect_done()
+            if session.selected is not None:
+                await session.selected.image.current()
+                session.news(expunge=True)
+            session.idling = tag
+        elif session.may_start_tls:
+            self._start_tls(tag)
+        else:
+            self.say(response.tagged(tag, b"BAD", "TLS is not offered"))
+
+    def _start_tls(self, tag: bytes) -> None:
+        if self._receiver.drop_pending():
+            # CVE-2011-0411: a man in the middle would have us run it under TLS
+            log.warning("injected", peer=self._address, cause="octets behind STARTTLS in the clear")
+            self.say(response.untagged(b"BYE", "Commands behind STARTTLS"))
+            self.hang_up()
+            return
+        self.say(response.tagged(tag, b"OK", "Begin TLS"))
+        self._flush()
+        self._restart()
+        self._errors = 0
+        self.transport.startTLS(self._host.tls)
+        self._tls = True
+
+    def _error(self) -> None:
+        self._errors += 1
+        if self._errors >= self._host.parts.limits.errors_per_session:
+            log.info("too many errors", peer=self._address)
+            self.say(response.untagged(b"BYE", "Too many errors"))
+            self.hang_up()
+
+    def _take_answer(self) -> None:
+        """AUTHENTICATE waits for the client's next line: the pump stands still meanwhile."""
+        if self._asked is None or self.closing:
+            return
+        event = self._receiver.next_event()
+        if event is None:
+            return
+        asked, self._asked = self._asked, None
+        match event:
+            case events.AuthData(data):
+                asked.callback(data)
+            case events.Bad(_, text, code, status):
+                asked.errback(BadCommand(text, code=code, status=status))
+            case _:
+                asked.errback(BadCommand("Line too long"))
+                self.hang_up()
+
+    # -- time and the end -----------------------------------------------------------------------------------
+
+    def expire(self) -> None:
+        """The wheel: nothing was heard for too long."""
+        if self.closing or self._lost:
+            if not self._lost:
+                self.transport.abortConnection()
+            return
+        if self._busy and self._asked is None and not self._choked:
+            self.deadline = self._now() + 60.0  # it is we who are slow
+            self._host.wheel.add(self)
+            return
+        log.info("timeout", peer=self._address, signed_in=self._session.account is not None)
+        if self._choked or self._asked is not None:
+            self.abort()
+            return
+        self.say(response.untagged(b"BYE", "Nothing was heard for too long"))
+        self.hang_up()
+
+    def stop(self) -> None:
+        """Say BYE now, or when what is being carried out is done."""
+        self._stopping = True
+        if not self._busy and not self._later:
+            self._end()
+
+    def _end(self) -> None:
+        if self.closing:
+            return
+        settled = self._appends.settled() if self._appends is not None else None
+        if settled is not None:
+            settled.addCallback(lambda _: self._end())
+            return
+        self.say(response.untagged(b"BYE", "The server is closing, come back soon", b"UNAVAILABLE"))
+        self.hang_up()

@@ -1,0 +1,374 @@
+"""FETCH (RFC 9051 §6.4.5, RFC 7162 §3.1.4 and §3.2.6).
+
+Answers are made in chunks: rows of the image, columns of the store, and for sections the messages
+themselves in batches. After each piece the session waits until the client has read enough of it,
+so a slow reader costs a buffer, and others get their turn.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import Deferred
+
+from mailsys.core.imap.commands import Fetch, Section
+from mailsys.core.imap.fetch import is_header
+from mailsys.core.imap.sequence import Ranges, render_ranges, to_ranges
+from mailsys.core.refusal import NoSuchMailbox
+from mailsys.imap.columns import Chunk, Format
+from mailsys.imap.content import (
+    IN_MEMORY,
+    IN_MEMORY_PARTS,
+    PIECE,
+    InMemory,
+    Streamed,
+    UnknownEncoding,
+    from_block,
+    needs_tree,
+)
+from mailsys.imap.selected import Selected
+from mailsys.ports.ids import BlobId
+from mailsys.ports.mail import Column, KeywordChange
+
+if TYPE_CHECKING:
+    from mailsys.imap.session import Answer, Session
+
+ROWS: Final = 500  # of one chunk; the store takes up to 1,000
+FIRST_ROWS: Final = 100  # the first chunk tells how large rows are
+CHUNK_OCTETS: Final = 512 * 1024  # of answers that one chunk should come to
+BATCH: Final = 1024 * 1024  # octets of messages read at a time
+
+_SEEN: Final = KeywordChange(add="$seen")
+
+
+async def fetch(session: Session, tag: bytes, command: Fetch) -> Answer:
+    selected = session.selection
+    if command.changed_since is not None or b"MODSEQ" in command.items:
+        session.enable_condstore()
+    positions = selected.resolve(command.numbers, command.uid)
+    if command.changed_since is not None:
+        if command.vanished:
+            wanted = command.numbers.resolve(selected.image.uid_next - 1)
+            await tell_vanished(session, selected, command.changed_since, wanted)
+        positions = _changed(selected, positions, command.changed_since)
+    undecodable = False
+    if all(map(is_header, command.sections)):
+        answered = await _ready(session, selected, positions, command)
+    else:
+        answered, undecodable = await _messages(session, selected, positions, command)
+    if undecodable:
+        return b"NO", "A part's transfer encoding is not known", b"UNKNOWN-CTE"
+    if answered < len(positions):
+        # RFC 9051 §7.1 EXPUNGEISSUED: others removed them, and we may not say which just yet
+        return b"NO", "Some of the messages no longer exist", b"EXPUNGEISSUED"
+    return b"OK", "FETCH completed", b""
+
+
+def _changed(selected: Selected, positions: array[int], since: int) -> array[int]:
+    """RFC 7162 §3.1.4.1: only messages whose modseq is greater."""
+    chunk = selected.chunk(positions)
+    pairs = zip(chunk.numbers, chunk.modseqs, strict=True)
+    return array("I", [number - 1 for number, modseq in pairs if modseq > since])
+
+
+async def tell_vanished(session: Session, selected: Selected, since: int, wanted: Ranges | None) -> None:
+    """RFC 7162 §3.2.6: which of `wanted` uids (None: all) went since a modseq. The store's record
+    of that ends somewhere: then every uid that does not exist is said to have gone."""
+    image = selected.image
+    delta = await session.mail.delta(image.account, image.mailbox, since)
+    if not delta.exists:
+        raise NoSuchMailbox
+    limits = wanted if wanted is not None else [(1, image.uid_next - 1)]
+    if delta.complete:
+        gone: Ranges = _within(delta.vanished, limits)
+    else:
+        gone = _gaps(limits, image.uids, image.uid_next - 1)
+    if gone:
+        session.say(b"* VANISHED (EARLIER) " + render_ranges(gone) + b"\r\n")
+
+
+def _within(uids: Sequence[int], limits: Ranges) -> Ranges:
+    kept: list[int] = []
+    at = 0
+    for uid in uids:
+        while at < len(limits) and limits[at][1] < uid:
+            at += 1
+        if at == len(limits):
+            break
+        if limits[at][0] <= uid:
+            kept.append(uid)
+    return to_ranges(kept)
+
+
+def _gaps(limits: Ranges, present: Sequence[int], last: int) -> Ranges:
+    """Ranges within `limits` and up to `last` that hold none of `present` (ascending)."""
+    gaps: Ranges = []
+    at = 0
+    for low, high in limits:
+        high = min(high, last)
+        while at < len(present) and present[at] < low:
+            at += 1
+        while at < len(present) and present[at] <= high:
+            if low < present[at]:
+                gaps.append((low, present[at] - 1))
+            low = present[at] + 1
+            at += 1
+        if low <= high:
+            gaps.append((low, high))
+    return gaps
+
+
+# -- rows, read ahead ------------------------------------------------------------------------------
+
+
+class _Rows:
+    """Chunks of rows in order; the store reads the next one while one is written."""
+
+    def __init__(
+        self, session: Session, selected: Selected, positions: array[int], columns: Sequence[Column]
+    ) -> None:
+        self._session = session
+        self._selected = selected
+        self._positions = positions
+        self._columns = columns
+        self._start = 0
+        self._size = FIRST_ROWS if columns else ROWS
+        self._ahead: Deferred[Chunk] | None = None
+
+    async def next(self) -> Chunk | None:
+        """Rows that still exist out of the next so many; None at the end."""
+        ahead = self._ahead or self._read()
+        if ahead is None:
+            return None
+        self._ahead = None
+        chunk = await ahead
+        if self._columns:
+            self._ahead = self._read()
+        return chunk
+
+    def wrote(self, octets: int) -> None:
+        """How much the last chunk came to: the next ones are made to fit."""
+        if octets > CHUNK_OCTETS:
+            self._size = max(self._size // 2, 1)
+        elif octets < CHUNK_OCTETS // 2:
+            self._size = min(self._size * 2, ROWS)
+
+    def close(self) -> None:
+        """Nobody will ask for more: a read that fails now is nobody's failure."""
+        if self._ahead is not None:
+            self._ahead.addErrback(lambda _: None)
+
+    def _read(self) -> Deferred[Chunk] | None:
+        if self._start >= len(self._positions):
+            return None
+        piece = self._positions[self._start : self._start + self._size]
+        self._start += len(piece)
+        return Deferred.fromCoroutine(self._fill(self._selected.chunk(piece)))
+
+    async def _fill(self, chunk: Chunk) -> Chunk:
+        columns = self._columns
+        if not columns or not chunk.emails:
+            return chunk
+        found = await self._session.mail.fetch(self._selected.image.account, chunk.emails, columns)
+        if len(found) < len(chunk.emails):
+            chunk = chunk.only([at for at, email in enumerate(chunk.emails) if email in found])
+        stored: list[Sequence[Any]] = list(zip(*[found[email] for email in chunk.emails], strict=True))
+        chunk.stored = dict(zip(columns, stored or [()] * len(columns), strict=True))
+        return chunk
+
+
+def _columns(form: Format, *more: Column) -> tuple[Column, ...]:
+    return (*form.columns, *(column for column in more if column not in form.columns))
+
+
+# -- \Seen -----------------------------------------------------------------------------------------
+
+
+def _marks_seen(selected: Selected, sections: Sequence[Section]) -> bool:
+    """RFC 9051 §6.4.5: reading content sets \\Seen unless it is a peek or the mailbox is read-only."""
+    if selected.read_only:
+        return False
+    return any(not section.peek and section.kind != b"BINARY.SIZE" for section in sections)
+
+
+async def _mark_seen(selected: Selected, chunk: Chunk) -> bool:
+    """True when some were not seen before: then the chunk holds their new flags."""
+    image = selected.image
+    rows = [
+        row
+        for uid, keywords in zip(chunk.uids, chunk.keywords, strict=True)
+        if "$seen" not in keywords and (row := image.index(uid)) >= 0
+    ]
+    if not rows:
+        return False
+    await selected.set_keywords(rows, _SEEN)
+    places = [image.index(uid) for uid in chunk.uids]
+    if min(places) >= 0:
+        chunk.keywords = [image.keywords[row] for row in places]
+        chunk.modseqs = [image.modseqs[row] for row in places]
+    return True
+
+
+def _with_flags(session: Session, items: Sequence[bytes]) -> tuple[bytes, ...]:
+    more = (b"FLAGS", b"MODSEQ") if session.condstore else (b"FLAGS",)
+    return (*items, *(item for item in more if item not in items))
+
+
+# -- items that are ready, and the message's own header --------------------------------------------
+
+
+async def _ready(session: Session, selected: Selected, positions: array[int], command: Fetch) -> int:
+    sections = command.sections
+    labels = [section.label for section in sections]
+    form = plain = Format(command.items, labels)
+    columns = _columns(form, Column.HEADER, Column.HEADER_SIZE, Column.BLOB) if sections else form.columns
+    marks = _marks_seen(selected, sections)
+    seen = Format(_with_flags(session, command.items), labels) if marks else plain
+    answered = 0
+    rows = _Rows(session, selected, positions, columns)
+    try:
+        while (chunk := await rows.next()) is not None:
+            if marks:
+                form = seen if await _mark_seen(selected, chunk) else plain
+            if sections:
+                blocks = await _header_blocks(session, chunk)
+                values = [[from_block(section, block) for block in blocks] for section in sections]
+                lines = form.lines(chunk, *values)
+            else:
+                lines = form.lines(chunk)
+            answered += len(lines)
+            data = b"".join(lines)
+            rows.wrote(len(data))
+            session.say(data)
+            await session.flow()
+    finally:
+        rows.close()
+    return answered
+
+
+async def _header_blocks(session: Session, chunk: Chunk) -> Sequence[bytes]:
+    """The messages' header blocks; one longer than the store keeps apart comes from the blob."""
+    blocks: Sequence[bytes] = chunk.stored[Column.HEADER]
+    sizes = chunk.stored[Column.HEADER_SIZE]
+    short = [at for at, block in enumerate(blocks) if len(block) < sizes[at]]
+    if short:
+        blocks = list(blocks)
+        for at in short:
+            blocks[at] = await session.contents.read(chunk.stored[Column.BLOB][at], 0, sizes[at])
+    return blocks
+
+
+# -- contents --------------------------------------------------------------------------------------
+
+
+async def _messages(
+    session: Session, selected: Selected, positions: array[int], command: Fetch
+) -> tuple[int, bool]:
+    """How many were answered, and whether a BINARY could not be decoded."""
+    sections = command.sections
+    labels = [section.label for section in sections]
+    form = plain = Format(command.items, labels)
+    marks = _marks_seen(selected, sections)
+    seen = Format(_with_flags(session, command.items), labels) if marks else plain
+    trees = any(map(needs_tree, sections))
+    limit, batch = (IN_MEMORY_PARTS, BATCH // 4) if trees else (IN_MEMORY, BATCH)
+    answered, undecodable = 0, False
+    rows = _Rows(session, selected, positions, _columns(form, Column.SIZE, Column.HEADER_SIZE, Column.BLOB))
+    try:
+        while (chunk := await rows.next()) is not None:
+            if marks:
+                form = seen if await _mark_seen(selected, chunk) else plain
+            sizes, blobs = chunk.stored[Column.SIZE], chunk.stored[Column.BLOB]
+            at = 0
+            while at < len(sizes):
+                if sizes[at] > limit:
+                    done = await _large(session, form, chunk.only((at,)), sections)
+                    answered += done
+                    undecodable |= not done
+                    at += 1
+                    continue
+                end, total = at, 0
+                while end < len(sizes) and sizes[end] <= limit and total < batch:
+                    total += sizes[end]
+                    end += 1
+                contents = await session.blobs.read_many(list(blobs[at:end]), batch)
+                if not contents:  # none of them exists any more
+                    at = end
+                    continue
+                piece = chunk.only(range(at, at + len(contents)))
+                at += len(contents)
+                lines, bad = _small(form, piece, contents, sections)
+                answered += len(lines)
+                undecodable |= bad
+                session.say(b"".join(lines))
+                await session.flow()
+    finally:
+        rows.close()
+    return answered, undecodable
+
+
+def _small(
+    form: Format, chunk: Chunk, contents: Sequence[bytes], sections: Sequence[Section]
+) -> tuple[list[bytes], bool]:
+    bad = False
+    values: list[list[bytes]] = []
+    kept: list[int] = []
+    sizes, headers = chunk.stored[Column.SIZE], chunk.stored[Column.HEADER_SIZE]
+    for at, content in enumerate(contents):
+        if len(content) != sizes[at]:
+            continue  # its blob is gone: the email was destroyed a moment ago
+        message = InMemory(content, headers[at])
+        try:
+            values.append([message.render(section) for section in sections])
+        except UnknownEncoding:
+            bad = True
+            continue
+        kept.append(at)
+    if len(kept) < len(contents):
+        chunk = chunk.only(kept)
+    return form.lines(chunk, *zip(*values, strict=True)) if values else [], bad
+
+
+async def _large(session: Session, form: Format, chunk: Chunk, sections: Sequence[Section]) -> int:
+    """One message that is never held whole: 1 when it was answered."""
+    blob, size = chunk.stored[Column.BLOB][0], chunk.stored[Column.SIZE][0]
+    header_size = chunk.stored[Column.HEADER_SIZE][0]
+    try:
+        values = [await session.contents.large(section, blob, size, header_size) for section in sections]
+    except UnknownEncoding:
+        return 0
+    opening = form.opening(chunk)
+    for section, value in zip(sections, values, strict=True):
+        opening += b"%b%b " % (b"" if opening.endswith(b"(") else b" ", section.label)
+        if isinstance(value, bytes):
+            opening += value
+            continue
+        session.say(opening + value.opening)
+        opening = b""
+        # From here on the client counts octets: a failure can only end the connection.
+        await _stream(session, blob, value)
+    session.say(opening + b")\r\n")
+    await session.flow()
+    return 1
+
+
+async def _stream(session: Session, blob: BlobId, value: Streamed) -> None:
+    left = value.size
+    try:
+        if value.pieces is not None:
+            for piece in value.pieces:
+                left -= len(piece)
+                session.say(piece)
+                await session.flow()
+        else:
+            end = value.start + value.size
+            for start in range(value.start, end, PIECE):
+                data = await session.contents.read(blob, start, min(PIECE, end - start))
+                left -= len(data)
+                session.say(data)
+                await session.flow()
+    finally:
+        if left:
+            session.abort("literal not completed")

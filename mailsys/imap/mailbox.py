@@ -1,0 +1,78 @@
+"""CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 §6.3.4 to §6.3.8)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mailsys.core.imap.commands import Create, Delete, Rename, Subscribe
+from mailsys.core.imap.object_ids import mailbox_id
+from mailsys.core.refusal import MailboxExists, NoSuchMailbox
+from mailsys.imap.listing import USES
+from mailsys.imap.session import Answer, Session
+from mailsys.ports.mail import Mailbox, Role
+from mailsys.services.mailboxes import check_path, normal_path
+
+MOST: Final = 10_000  # mailboxes of one account
+AT_ONCE: Final = 5_000  # messages moved in one commit
+
+_ROLES: Final = {use.decode().upper(): role for role, use in USES.items()}
+
+
+async def create(session: Session, tag: bytes, command: Create) -> Answer:
+    path = check_path(command.mailbox)
+    role: Role | None = None
+    for use in command.use:  # RFC 6154 §3
+        if role is not None or use.upper() not in _ROLES:
+            return b"NO", "That special use is not supported", b"USEATTR"
+        role = _ROLES[use.upper()]
+    tree = await session.mailboxes.tree()
+    if len(tree.by_path) >= MOST:
+        return b"NO", "There are too many mailboxes", b"LIMIT"
+    if role is not None and tree.role(role) is not None:
+        return b"NO", "Another mailbox has that special use", b"USEATTR"
+    made = await session.mail.create_mailbox(session.mailboxes.account, path, role)
+    return b"OK", "Mailbox created", b"MAILBOXID (%b)" % mailbox_id(made.id)  # RFC 8474 §4.1
+
+
+async def delete(session: Session, tag: bytes, command: Delete) -> Answer:
+    boxes = session.mailboxes
+    mailbox = await boxes.find(command.mailbox)
+    await session.mail.delete_mailbox(boxes.account, mailbox.id)
+    if session.selected is not None and session.selected.image.mailbox == mailbox.id:
+        await session.deselect()
+    return b"OK", "Mailbox deleted", b""
+
+
+async def rename(session: Session, tag: bytes, command: Rename) -> Answer:
+    boxes = session.mailboxes
+    target = check_path(command.target)
+    tree = await boxes.tree()
+    source = tree.find(command.source)
+    if source is None:
+        raise NoSuchMailbox
+    if target in tree.by_path:
+        raise MailboxExists
+    if source.path == "INBOX":
+        await _rename_inbox(session, source, target)
+    else:
+        await session.mail.rename_mailbox(boxes.account, source.id, target)
+    return b"OK", "Mailbox renamed", b""
+
+
+async def _rename_inbox(session: Session, inbox: Mailbox, target: str) -> None:
+    """§6.3.6: its messages move to a new mailbox, its children stay."""
+    boxes = session.mailboxes
+    made = await session.mail.create_mailbox(boxes.account, target)
+    image = await boxes.open(inbox.id)
+    uids = list(image.uids)
+    for start in range(0, len(uids), AT_ONCE):
+        await session.mail.move(boxes.account, inbox.id, uids[start : start + AT_ONCE], made.id)
+    if image.watched:
+        await image.current()
+
+
+async def subscribe(session: Session, tag: bytes, command: Subscribe) -> Answer:
+    """§6.3.7: a name may be subscribed to whether or not a mailbox of that name exists."""
+    path = check_path(command.mailbox) if command.on else normal_path(command.mailbox)
+    await session.mail.subscribe(session.mailboxes.account, path, command.on)
+    return b"OK", "Subscribed" if command.on else "Unsubscribed", b""

@@ -1,0 +1,97 @@
+"""SEARCH (RFC 9051 §6.4.4; ESEARCH: RFC 4731, SEARCHRES: RFC 5182, CONDSTORE: RFC 7162 §3.1.5)."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from mailsys.core.imap import response
+from mailsys.core.imap.commands import And, Not, Numbers, Or, Search, SearchKey, Text
+from mailsys.core.imap.search import SearchPlan, evaluate, highest_modseq, make_plan, undecided
+from mailsys.imap.selected import Selected
+from mailsys.imap.session import Answer, Session
+from mailsys.ports.mail import Column, TextField
+
+_AT_ONCE: Final = 1000  # emails of one IMailStore.fetch
+
+
+async def search(session: Session, tag: bytes, command: Search) -> Answer:
+    selected = session.selection
+    _check(command.key, selected)
+    if session.rev2 and command.returns is None:
+        returns: frozenset[bytes] | None = frozenset((b"ALL",))  # RFC 9051 §6.4.4: ESEARCH always
+    else:
+        returns = command.returns
+    plan = make_plan(command.key)
+    if plan.uses_modseq:
+        session.enable_condstore()
+    if returns is not None and b"SAVE" in returns:
+        selected.view.saved = array("I")  # RFC 5182 §2.1: a search that fails leaves nothing saved
+    texts = {one: await _look_up(session, selected, one) for one in plan.texts}
+    columns = await _columns(session, selected, plan, texts)
+    uids = evaluate(plan, selected.search_rows(), texts, columns)
+    view = selected.view
+    if returns is not None and b"SAVE" in returns:
+        view.saved = _saved(uids, returns)
+    found: Sequence[int] = uids if command.uid else [n for n in view.numbers(uids) if n]
+    modseq = None
+    if plan.uses_modseq and uids:
+        modseq = highest_modseq(selected.search_rows(), _counted(uids, returns))
+    if returns is None:
+        session.say(response.search_line(found, modseq=modseq))
+    elif returns != {b"SAVE"}:
+        session.say(response.esearch(tag, found, returns, uid=command.uid, modseq=modseq))
+    return b"OK", "SEARCH completed", b""
+
+
+def _check(key: SearchKey, selected: Selected) -> None:
+    """Message numbers beyond the last are BAD, wherever in the key they are."""
+    match key:
+        case And(keys):
+            for one in keys:
+                _check(one, selected)
+        case Or(left, right):
+            _check(left, selected)
+            _check(right, selected)
+        case Not(inner):
+            _check(inner, selected)
+        case Numbers(numbers, uid):
+            selected.check(numbers, uid)
+
+
+async def _look_up(session: Session, selected: Selected, text: Text) -> array[int]:
+    image = selected.image
+    return await session.mail.search_text(
+        image.account, image.mailbox, TextField(text.field), text.needle, text.header
+    )
+
+
+async def _columns(
+    session: Session, selected: Selected, plan: SearchPlan, texts: Mapping[Text, array[int]]
+) -> dict[str, dict[int, Any]]:
+    """The stored columns of those messages that they decide."""
+    if not plan.columns:
+        return {}
+    emails = undecided(plan, selected.search_rows(), texts)
+    wanted = [Column(name) for name in plan.columns]
+    values: dict[str, dict[int, Any]] = {name: {} for name in plan.columns}
+    for start in range(0, len(emails), _AT_ONCE):
+        piece = emails[start : start + _AT_ONCE]
+        found = await session.mail.fetch(selected.image.account, piece, wanted)
+        for at, name in enumerate(plan.columns):
+            values[name].update({email: row[at] for email, row in found.items()})
+    return values
+
+
+def _saved(uids: array[int], returns: frozenset[bytes]) -> array[int]:
+    """RFC 5182 §2.4: with MIN or MAX, but neither ALL nor COUNT, only those are saved."""
+    if not uids or returns & {b"ALL", b"COUNT"} or not returns & {b"MIN", b"MAX"}:
+        return uids
+    ends = ([uids[0]] if b"MIN" in returns else []) + ([uids[-1]] if b"MAX" in returns else [])
+    return array("I", sorted(set(ends)))
+
+
+def _counted(uids: array[int], returns: frozenset[bytes] | None) -> Sequence[int]:
+    """RFC 4731 §3.2: the messages whose highest MODSEQ is shown."""
+    return uids if returns is None else _saved(uids, returns)

@@ -1,0 +1,94 @@
+"""SELECT, EXAMINE, UNSELECT (RFC 9051 §6.3.2, §6.3.3, §6.4.2; QRESYNC: RFC 7162 §3.2.5)."""
+
+from __future__ import annotations
+
+from array import array
+
+from mailsys.core.imap import response
+from mailsys.core.imap.commands import QResync, Select, Simple
+from mailsys.core.imap.lexer import BadCommand
+from mailsys.core.imap.object_ids import mailbox_id
+from mailsys.core.imap.response import flag_list, untagged
+from mailsys.core.imap.sequence import contains
+from mailsys.core.message.keywords import imap_flags, names
+from mailsys.imap.columns import Format
+from mailsys.imap.fetch import tell_vanished
+from mailsys.imap.listing import attributes
+from mailsys.imap.selected import Selected
+from mailsys.imap.session import Answer, Session
+from mailsys.services.images import Image
+
+_SYSTEM = (b"\\Answered", b"\\Flagged", b"\\Deleted", b"\\Seen", b"\\Draft")
+_CHANGED = Format((b"UID", b"FLAGS", b"MODSEQ"))
+_SHOWN_KEYWORDS = 200  # in FLAGS: what a mailbox collected may be more than a client wants to parse
+_ROWS = 500
+
+
+async def select(session: Session, tag: bytes, command: Select) -> Answer:
+    if command.qresync is not None and not session.qresync:
+        raise BadCommand("Enable QRESYNC first")  # RFC 7162 §3.2.5
+    if session.selected is not None:
+        # §6.3.2: whatever comes of it, the mailbox before is no longer selected
+        await session.deselect()
+        session.say(untagged(b"OK", "Previous mailbox closed", b"CLOSED"))  # RFC 7162 §3.2.11
+    boxes = session.mailboxes
+    mailbox = await boxes.find(command.mailbox)
+    image = await boxes.open(mailbox.id)
+    if command.condstore:
+        session.condstore = True
+    selected = Selected(image, command.read_only, recent=not session.rev2)
+    session.select(selected)
+    flags = [*_SYSTEM, *_keywords(image)]
+    permanent = () if command.read_only else (*flags, b"\\*")
+    lines = [b"* FLAGS " + flag_list(flags) + b"\r\n", response.exists(selected.view.count)]
+    if not session.rev2:
+        lines.append(response.recent(selected.view.recent_count()))
+        unseen = image.first_unseen()
+        if unseen is not None:
+            lines.append(untagged(b"OK", "First unseen", b"UNSEEN %d" % (unseen + 1)))
+    lines += [
+        untagged(b"OK", "Flags that stay", b"PERMANENTFLAGS " + flag_list(permanent)),
+        untagged(b"OK", "UIDs are valid", b"UIDVALIDITY %d" % image.uid_validity),
+        untagged(b"OK", "Next UID at least", b"UIDNEXT %d" % image.uid_next),
+        untagged(b"OK", "Highest modseq", b"HIGHESTMODSEQ %d" % max(image.highest_modseq, 1)),
+        untagged(b"OK", "Mailbox id", b"MAILBOXID (%b)" % mailbox_id(image.mailbox)),  # RFC 8474 §4.2
+    ]
+    if session.rev2:  # §6.3.2: the name, as LIST has it
+        tree = await boxes.tree()
+        named = tree.by_id.get(mailbox.id, mailbox)
+        lines.append(response.list_line(attributes(tree, named), named.path, utf8=session.utf8))
+    for line in lines:
+        session.say(line)
+    if command.qresync is not None and command.qresync.uid_validity == image.uid_validity:
+        await _resynchronise(session, selected, command.qresync)
+    code = b"READ-ONLY" if command.read_only else b"READ-WRITE"
+    return b"OK", "Mailbox selected", code
+
+
+async def _resynchronise(session: Session, selected: Selected, known: QResync) -> None:
+    """Tell what happened since the client was here last. The sequence numbers that it may send along
+    are only needed by servers without a record of expunged uids (§3.2.5.2)."""
+    image = selected.image
+    wanted = None if known.known_uids is None else known.known_uids.resolve(image.uid_next)
+    await tell_vanished(session, selected, known.modseq, wanted)
+    positions = array("I", [at for at, modseq in enumerate(image.modseqs) if modseq > known.modseq])
+    if wanted is not None:
+        positions = array("I", [at for at in positions if contains(wanted, image.uids[at])])
+    for start in range(0, len(positions), _ROWS):
+        chunk = selected.chunk(positions[start : start + _ROWS])
+        session.say(b"".join(_CHANGED.lines(chunk)))
+        await session.flow()
+
+
+def _keywords(image: Image) -> list[bytes]:
+    """The keywords in use, besides the system flags."""
+    found: set[str] = set()
+    for one in set(image.keywords):
+        found |= names(one)
+    shown = sorted(imap_flags(one) for one in found)
+    return [one for one in shown if not one.startswith(b"\\")][:_SHOWN_KEYWORDS]
+
+
+async def unselect(session: Session, tag: bytes, command: Simple) -> Answer:
+    await session.deselect()
+    return b"OK", "Mailbox unselected", b""
