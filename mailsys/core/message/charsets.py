@@ -51,6 +51,7 @@ _MAIL_NAMES: Final = {
     "unicode_1_1_utf_7": "utf_7",
     "unicode_1_1_utf_8": "utf_8",
 }
+_DEFINED: Final = bytes(0 if c in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else c for c in range(256))
 _EXTRA: Final = ("cp874", "cp737", "cp856", "koi8_t", "koi8_u", "mac_cyrillic", "cp720", "cp1006")
 _OTHER: Final = re.compile(r"[^a-z0-9]+")
 _WINDOW: Final = 64 * 1024
@@ -107,4 +108,7 @@ def decode(data: bytes, charset: str | None = None) -> str:
                     text = text.encode("utf-8", "replace").decode("utf-8")
                 return text
     text = _strict(data, "utf_8")
-    return data.decode("cp1252", "replace") if text is None else text
+    if text is None:
+        # The codec's own replacement costs 0.1 us an octet; NUL stands for what is undefined instead.
+        text = data.translate(_DEFINED).decode("cp1252").replace("\0", "\ufffd")
+    return text

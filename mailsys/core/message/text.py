@@ -119,10 +119,15 @@ def _character(match: re.Match[str]) -> str:
     return html5.get(name + ";") or match.group(0)
 
 
+def _lowered(text: str) -> str:
+    """ASCII letters in lower case and nothing else changed, so that offsets stay; in windows."""
+    return "".join([text[i : i + _WINDOW].translate(_ASCII_LOWER) for i in range(0, len(text), _WINDOW)])
+
+
 def _visible(html: str) -> list[str]:
     """The stretches of a document outside comments, scripts and styles. An unclosed one swallows the
     rest, as in a browser; so each search goes only forward."""
-    lower = html.lower() if html.isascii() else html.translate(_ASCII_LOWER)
+    lower = html.lower() if html.isascii() else _lowered(html)
     next_at = {opening: lower.find(opening) for opening in _HIDDEN}
     pieces: list[str] = []
     start = 0
