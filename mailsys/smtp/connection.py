@@ -25,6 +25,7 @@ from mailsys.services.transactions import Client
 from mailsys.smtp.service import Service, plain_address
 from mailsys.smtp.session import Session
 from mailsys.smtp.tls import channel_binding, describe
+from mailsys.sockets import send_now
 
 log = Log("smtp")
 
@@ -63,7 +64,7 @@ class SmtpConnection:
     __slots__ = (
         "_address",
         "_admitted",
-        "_begun",
+        "_began",
         "_choked",
         "_client",
         "_connected",
@@ -94,7 +95,7 @@ class SmtpConnection:
         self._stopping = False
         self._handshaking = False
         self._greet_under_tls = False
-        self._begun: float | None = None  # when the content that is arriving began to
+        self._began: float | None = None  # when the message that is arriving did, as last looked at
         self._seen = 0.0  # when a sign of life was last seen
         self._timer: IDelayedCall | None = None
 
@@ -105,7 +106,7 @@ class SmtpConnection:
         peer = transport.getPeer()
         self._address = plain_address(getattr(peer, "host", ""))
         self._client = Client(self._address, getattr(peer, "port", 0))
-        self._session = Session(self._host.service, self._client, self._now, self._binding)
+        self._session = Session(self._host.service, self._client, self._host.reactor.seconds)
         tls = ISSLTransport.providedBy(transport)
         reply = self._host.admit(self, self._address)
         if reply is not None:
@@ -131,13 +132,14 @@ class SmtpConnection:
         pass  # makeConnection did it all
 
     def handshakeCompleted(self) -> None:  # noqa: N802
-        self._session.tls_began(describe(self.transport.getHandle()))
+        tls = self.transport.getHandle()
+        binding = channel_binding(tls) if self._host.service.submission else None
+        self._session.tls_began(describe(tls), binding)
         self._handshaking = False
         self._seen = self._host.reactor.seconds()
         if self._greet_under_tls:  # TLS from the first octet (RFC 8314 §3.3): now the greeting
             self._greet_under_tls = False
             self._client = self._session.client
-            self._session.receiver.restart(self._host.service.offers(True, self._address))
             self._start(self._greet())
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
@@ -150,7 +152,7 @@ class SmtpConnection:
                 self._paused = True
                 self.transport.pauseProducing()
             return
-        if session.receiving:
+        if session.began is not None:
             self._seen = self._host.reactor.seconds()
         self._start(self._pump())
 
@@ -230,6 +232,7 @@ class SmtpConnection:
         replies: list[bytes] = []
         tls: events.StartTls | None = None
         event = receiver.next_event()
+        alive = event is not None
         while event is not None:
             if type(event) is events.Content:
                 reply = await session.take(event.data)
@@ -252,26 +255,23 @@ class SmtpConnection:
         if tls is not None:
             self._start_tls(tls, replies)
         elif replies:
-            self.transport.write(b"".join(replies))
-        self._pumped(event is not None or bool(replies))
+            send_now(self.transport, b"".join(replies))
+        self._pumped(alive)
 
     def _pumped(self, alive: bool) -> None:
         """All that was here is answered."""
-        receiving = self._session.receiving
+        began = self._session.began
         if self._session.closing:
             self._close(b"")
             return
-        if self._stopping and not receiving:
+        if self._stopping and began is None:
             self._close(_STOPPING)
             return
         if alive:
             self._seen = self._host.reactor.seconds()
-        if receiving:
-            if self._begun is None:
-                self._begun = self._host.reactor.seconds()
-                self._tighten()
-        else:
-            self._begun = None
+        if began is not self._began or self._handshaking:
+            self._began = began
+            self._tighten()
         if self._paused:
             self._paused = False
             if not self._choked:
@@ -301,7 +301,7 @@ class SmtpConnection:
         if due > now:
             self._timer = self._host.reactor.callLater(due - now, self._ring)
             return
-        log.info("timeout", address=self._address, receiving=self._session.receiving)
+        log.info("timeout", address=self._address, receiving=self._session.began is not None)
         self._close(_TIMEOUT)
 
     def _due(self, now: float) -> float:
@@ -311,19 +311,20 @@ class SmtpConnection:
         if self._handshaking:
             return self._seen + min(limits.smtp_idle, _HANDSHAKE)
         due = self._seen + limits.smtp_idle
-        return due if self._begun is None else min(due, self._begun + limits.smtp_data)
+        return due if self._began is None else min(due, self._began + limits.smtp_data)
 
     def _tighten(self) -> None:
-        """The time for a whole message may end before the timer would ring."""
-        if self._timer is not None and self._begun is not None:
-            due = self._begun + self._host.service.limits.smtp_data
+        """There is less time now than when the timer was set."""
+        if self._timer is not None:
+            now = self._host.reactor.seconds()
+            due = self._due(now)
             if due < self._timer.getTime():
-                self._timer.reset(max(0.0, due - self._host.reactor.seconds()))
+                self._timer.reset(max(0.0, due - now))
 
     def stop(self) -> None:
         """Close now, or once the message that is arriving has its answer."""
         self._stopping = True
-        if not self._running and not self._session.receiving:
+        if not self._running and self._session.began is None:
             self._close(_STOPPING)
 
     def abort(self) -> None:
@@ -349,10 +350,3 @@ class SmtpConnection:
             self._timer.reset(_GRACE)
         elif not self._lost:
             self._timer = self._host.reactor.callLater(_GRACE, self._ring)
-
-    def _now(self) -> float:
-        seconds: float = self._host.reactor.seconds()
-        return seconds
-
-    def _binding(self) -> tuple[str, bytes] | None:
-        return channel_binding(self.transport.getHandle())

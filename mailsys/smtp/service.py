@@ -33,11 +33,12 @@ class Service:
         """Passwords travel under TLS only, or never leave the machine."""
         return tls or (self.login_without_tls and is_loopback(address))
 
-    def offers(self, tls: bool, address: str) -> Offers:
-        """What EHLO says to a client at `address`, in the clear or under TLS."""
+    def offers(self, tls: bool, address: str, binding: bool = False) -> Offers:
+        """What EHLO says to a client at `address`, in the clear or under TLS (`binding`: with a channel
+        binding, so that the -PLUS mechanisms can be had)."""
         mechanisms: tuple[str, ...] = ()
         if self.submission and self.sign_in is not None and self.may_sign_in(tls, address):
-            mechanisms = tuple(self.sign_in.mechanisms(True, tls))
+            mechanisms = tuple(self.sign_in.mechanisms(True, binding))
         return Offers(
             hostname=self.hostname,
             size=self.limits.message_size,

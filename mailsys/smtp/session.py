@@ -62,11 +62,9 @@ _TALK: Final = 200  # commands that bring no mail, between two messages
 
 _POSITIVE: Final = 0x34  # a reply that begins below "4" accepts
 
-Binding = Callable[[], "tuple[str, bytes] | None"]
-
 
 class Session:
-    """`seconds` is Unix time; `binding` asks TLS for its channel binding."""
+    """`seconds` is Unix time."""
 
     __slots__ = (
         "_binding",
@@ -83,20 +81,19 @@ class Session:
         "_talk",
         "_transaction",
         "_utf8",
+        "began",
         "client",
         "closing",
         "receiver",
         "service",
     )
 
-    def __init__(
-        self, service: Service, client: Client, seconds: Callable[[], float], binding: Binding
-    ) -> None:
+    def __init__(self, service: Service, client: Client, seconds: Callable[[], float]) -> None:
         self.service = service
         self.client = client
         self._seconds = seconds
-        self._binding = binding
-        self.receiver = Receiver(service.offers(bool(client.tls), client.address), service.limits.smtp_line)
+        self._binding: tuple[str, bytes] | None = None
+        self.receiver = Receiver(service.offers(False, client.address), service.limits.smtp_line)
         self.closing = False  # nothing more is to be read
         self._errors = self._logins = self._messages = self._talk = 0
         self._forgiven = 0  # errors more that recipients accepted since the last message make up for
@@ -108,13 +105,9 @@ class Session:
         self._transaction: ITransaction | None = None
         self._sink: IBlobSink | None = None
         self._failure: bytes | None = None  # why the content that arrives is lost
+        self.began: float | None = None  # when a message's content began to arrive that is not whole yet
         self._recipients = 0
         self._utf8 = False
-
-    @property
-    def receiving(self) -> bool:
-        """A message's content is on its way."""
-        return self._sink is not None or self._failure is not None
 
     def abort(self) -> None:
         """Forget the transaction; when the connection is lost, or before TLS."""
@@ -130,10 +123,13 @@ class Session:
         self.abort()
         self._exchange = self._signing_in = None
         self.client = Client(self.client.address, self.client.port)
-        self.receiver.restart(self.service.offers(True, self.client.address))
+        self.receiver.restart(self.receiver.offers)
 
-    def tls_began(self, description: str) -> None:
+    def tls_began(self, description: str, binding: tuple[str, bytes] | None) -> None:
+        """The handshake is done: what it came to, and what ties a sign-in to it."""
         self.client = replace(self.client, tls=description)
+        self._binding = binding
+        self.receiver.offers = self.service.offers(True, self.client.address, binding is not None)
 
     async def take(self, data: bytes) -> bytes:
         """Content arrived. Returns once there is room for more, with the last reply of a connection
@@ -272,6 +268,7 @@ class Session:
     async def _open(self) -> None:
         transaction = self._transaction
         assert transaction is not None
+        self.began = self._seconds()
         self._sink = await transaction.open_body()
 
     async def _start_data(self, _event: events.StartData) -> bytes:
@@ -342,9 +339,8 @@ class Session:
             raise EncryptionRequired  # RFC 4954 §4
         if service.sign_in is None or event.mechanism not in self.receiver.offers.mechanisms:
             return _MECHANISM
-        binding = self._binding() if client.tls else None
         try:
-            self._exchange = service.sign_in.start(event.mechanism, client.address, binding)
+            self._exchange = service.sign_in.start(event.mechanism, client.address, self._binding)
         except UnsupportedParameter:
             return _MECHANISM
         return await self._proceed(self._exchange, event.initial)

@@ -164,6 +164,27 @@ class TimeTests(ConversationCase):
         self.clock.advance(10)
         self.assertTrue(conversation.closed)
 
+    def test_each_message_has_its_own_time(self):
+        self.build(smtp_data=1000.0)
+        conversation = self.in_data()
+        next_one = b"MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n"
+        for _ in range(10):
+            self.clock.advance(200)
+            conversation.say(b"x\r\n.\r\n" + next_one)
+        self.assertFalse(conversation.closed)
+        self.assertEqual(len(self.transactions.received), 10)
+
+    def test_content_that_waited_for_a_slow_disk_is_a_sign_of_life(self):
+        self.transactions.slow_disk = Deferred()
+        conversation = self.in_data()
+        conversation.say(b"x" * 1000)
+        self.clock.advance(550)
+        disk, self.transactions.slow_disk = self.transactions.slow_disk, None
+        disk.callback(None)
+        self.clock.advance(299)
+        self.assertFalse(conversation.closed)
+        self.assertIn(b"kept", conversation.say(b"\r\n.\r\n"))
+
     def test_small_chunks_do_not_stretch_the_time_of_a_message(self):
         self.build(smtp_data=1000.0)
         conversation = self.greeted()

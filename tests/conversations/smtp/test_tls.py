@@ -12,6 +12,7 @@ from twisted.internet import reactor, ssl
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock, deferLater
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 
@@ -66,6 +67,7 @@ class Client(Protocol):
 class TlsCase(TestCase):
     implicit = False
     require_tls = False
+    limits = Limits()
 
     async def asyncSetUp(self) -> None:
         folder = Path(self.mktemp())
@@ -73,12 +75,13 @@ class TlsCase(TestCase):
         self.context = Certificates(folder / "certificate.pem", folder / "key.pem")
         self.transactions = Transactions()
         self.sign_in = SignIn()
+        self.clock = Clock()
         self.factory = SmtpFactory(
             self.transactions,
             self.sign_in,
             "mx.example.com",
-            Limits(),
-            reactor,
+            self.limits,
+            self.clock,
             submission=True,
             tls=self.context,
             require_tls=self.require_tls,
@@ -90,12 +93,20 @@ class TlsCase(TestCase):
     def setUp(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self.asyncSetUp())
 
+    def endpoint(self) -> TCP4ClientEndpoint:
+        return TCP4ClientEndpoint(reactor, "127.0.0.1", self.port.getHost().port)
+
+    async def connect_in_the_clear(self) -> Client:
+        factory: Any = Factory.forProtocol(Client)
+        client: Any = await self.endpoint().connect(factory)
+        self.clients.append(client)
+        return client
+
     async def connect(self) -> Client:
         factory: Any = Factory.forProtocol(Client)
         if self.implicit:
             factory = TLSMemoryBIOFactory(ssl.CertificateOptions(), True, factory)
-        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port.getHost().port)
-        connected: Any = await endpoint.connect(factory)
+        connected: Any = await self.endpoint().connect(factory)
         client: Client = connected.wrappedProtocol if self.implicit else connected
         self.clients.append(client)
         self.assertEqual(await client.reply(), [b"220 mx.example.com ESMTP"])
@@ -203,6 +214,13 @@ class StartTlsTests(TlsCase):
         client.transport.startTLS(ssl.CertificateOptions())
         self.assertTrue((await client.say(b"RCPT TO:<b@example.com>\r\n"))[0].startswith(b"503"))
 
+    async def test_a_handshake_that_does_not_come_is_not_waited_for(self):
+        client = await self.connect()
+        await client.say(b"EHLO x\r\n")
+        await client.say(b"STARTTLS\r\n")
+        self.clock.advance(60)
+        await client.lost
+
     async def test_quit_under_tls_closes(self):
         client = await self.secured()
         self.assertEqual(await client.say(b"QUIT\r\n"), [b"221 2.0.0 Bye"])
@@ -229,3 +247,23 @@ class ImplicitTlsTests(TlsCase):
         self.factory.stop()
         self.assertTrue((await client.reply())[0].startswith(b"421 4.3.2"))
         await client.lost
+
+    async def test_a_handshake_that_does_not_come_is_not_waited_for(self):
+        client = await self.connect_in_the_clear()
+        client.transport.write(b"\x16\x03\x01")
+        while not self.factory.connections:
+            await deferLater(reactor, 0, lambda: None)
+        self.clock.advance(60)
+        await client.lost
+        self.assertEqual(client.buffer, b"")
+
+
+class CrowdedTlsTests(TlsCase):
+    implicit = True
+    limits = Limits(connections_per_address=1)
+
+    async def test_who_is_one_too_many_is_dropped_without_a_handshake(self):
+        await self.connect()
+        client = await self.connect_in_the_clear()
+        await client.lost
+        self.assertEqual(self.factory.connections, 1)
