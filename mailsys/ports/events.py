@@ -19,6 +19,7 @@ class Changed:
     mailboxes: frozenset[MailboxId]  # whose rows, counts or names changed
     tree: bool = False  # mailboxes were created, renamed, deleted or (un)subscribed
     arrived: bool = False  # new emails among the changes
+    kinds: frozenset[str] = frozenset()  # kinds of objects (ports.objects) written
 
 
 Listener = Callable[[Changed], None]

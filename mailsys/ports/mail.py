@@ -20,8 +20,11 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
 from mailsys.core.message.facts import MessageFacts
+from mailsys.core.refusal import Refusal
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId, ThreadId
+from mailsys.ports.objects import ObjectChange
+from mailsys.ports.query import EmailPage, EmailQuery, QueryDelta
 from mailsys.ports.queue import NewQueueItem, TimelineEntry
 
 
@@ -53,6 +56,11 @@ class Mailbox:
     unseen: int  # emails without $seen
     deleted: int  # emails with $deleted (STATUS DELETED, RFC 9051)
     size: int  # octets of its messages (RFC 8438)
+    threads: int = 0  # with at least one email here (RFC 8621 §2 totalThreads)
+    unseen_threads: int = 0  # with an unseen, undrafted email here
+    sort_order: int = 0
+    created_modseq: int = 0
+    changed_modseq: int = 0  # last change of anything but counts (RFC 8621 §2.2 updatedProperties)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +173,7 @@ class Acceptance:
     queued: tuple[NewQueueItem, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     header: bytes = b""  # the header block (at most 256 KiB of it), blank line included
+    objects: tuple[ObjectChange, ...] = ()  # written in the same commit (an EmailSubmission)
     sent_by: AccountId | None = None  # submitter whose correspondents `sent_to` are, though no email
     sent_to: tuple[str, ...] = ()  # of this commit is in its mailboxes; credited with one sent message each
 
@@ -205,6 +214,39 @@ class EmailChanges:
     updated: tuple[EmailId, ...]
     destroyed: tuple[EmailId, ...]
     complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class IdChanges:
+    """RFC 8620 §5.2 for mailboxes and threads."""
+
+    modseq: int
+    more: bool
+    created: tuple[int, ...]
+    updated: tuple[int, ...]
+    destroyed: tuple[int, ...]
+    complete: bool = True
+    only_counts: bool = False  # mailboxes: every update touched counts alone
+
+
+@dataclass(frozen=True, slots=True)
+class EmailUpdate:
+    """Email/set update: the whole new keywords and/or the whole new set of mailboxes (at least one)."""
+
+    email: EmailId
+    keywords: str | None = None
+    mailboxes: tuple[MailboxId, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxUpdate:
+    """Properties to change; None: left alone."""
+
+    path: str | None = None
+    role: Role | None = None
+    clear_role: bool = False
+    subscribed: bool | None = None
+    sort_order: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +351,59 @@ class IMailStore(Interface):
         """Newest emails that contain all words (full-text index, not substrings)."""
 
     def emails_changed(account: AccountId, since: int, limit: int) -> Deferred[EmailChanges]: ...
+
+    # -- JMAP's ways in ----------------------------------------------------------------------------
+
+    def states(account: AccountId) -> Deferred[dict[str, int]]:
+        """The highest modseq of each kind: "Email", "EmailDelivery" (new arrivals), "Thread",
+        "Mailbox" and every kind of IObjectStore that was ever written. A kind never seen: absent (0)."""
+
+    def query(account: AccountId, query: EmailQuery) -> Deferred[EmailPage]:
+        """One page of a list of emails; see `ports.query` for its cost."""
+
+    def query_delta(
+        account: AccountId, query: EmailQuery, since: int, up_to: EmailId | None, limit: int
+    ) -> Deferred[QueryDelta]:
+        """How the whole list of `query` differs from what it was at `since` (RFC 8620 §5.6). Removed
+        may name emails that were not in it. `complete` False when it cannot be told cheaply or would
+        need more than `limit` entries."""
+
+    def thread_emails(account: AccountId, threads: Sequence[int]) -> Deferred[dict[int, tuple[EmailId, ...]]]:
+        """Each thread's emails, oldest received first. Missing threads are left out."""
+
+    def email_mailboxes(
+        account: AccountId, emails: Sequence[int]
+    ) -> Deferred[dict[int, tuple[MailboxId, ...]]]:
+        """Where each email is placed. Missing emails are left out."""
+
+    def threads_changed(account: AccountId, since: int, limit: int) -> Deferred[IdChanges]:
+        """A thread changes when an email joins or leaves it."""
+
+    def mailboxes_changed(account: AccountId, since: int, limit: int) -> Deferred[IdChanges]: ...
+
+    def update(
+        account: AccountId, updates: Sequence[EmailUpdate]
+    ) -> Deferred[tuple[int, dict[int, Refusal | None]]]:
+        """All that can be done, in one commit with one modseq: (modseq, outcome by email id). A
+        missing email or mailbox is NoSuchMailbox for that email alone."""
+
+    def destroy(account: AccountId, emails: Sequence[int]) -> Deferred[tuple[int, tuple[EmailId, ...]]]:
+        """Remove emails from every mailbox, for good; (modseq, those that existed)."""
+
+    def update_mailbox(account: AccountId, mailbox: MailboxId, update: MailboxUpdate) -> Deferred[int]:
+        """Any of its properties, in one commit. Refused as rename_mailbox and create_mailbox are."""
+
+    def hold(account: AccountId, blob: StagedBlob, media_type: str, until: float) -> Deferred[None]:
+        """Keep an upload readable by this account until then (RFC 8620 §6.1)."""
+
+    def held_type(account: AccountId, blob: BlobId) -> Deferred[str | None]:
+        """The media type of an upload that the account holds; `holds` is true for uploads as well."""
+
+    def emails_of_blob(account: AccountId, blob: BlobId) -> Deferred[list[EmailId]]:
+        """RFC 9404 Blob/lookup."""
+
+    def texts(account: AccountId, emails: Sequence[int]) -> Deferred[dict[int, tuple[str, str]]]:
+        """(subject, body text as kept for search) for snippets; at most 100 emails a call."""
 
     # -- account ----------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
 from mailsys.ports.ids import AccountId, BlobId, QueueId, TraceId
+from mailsys.ports.objects import ObjectChange
 
 if TYPE_CHECKING:
     from mailsys.ports.mail import Acceptance
@@ -136,6 +137,7 @@ class Settlement:
     delayed_told: bool = False
     count_attempt: bool = True
     accept: tuple[Acceptance, ...] = ()  # local deliveries, DSNs
+    objects: tuple[ObjectChange, ...] = ()  # touched in the same commit: a submission's status moved
     timeline: tuple[TimelineEntry, ...] = ()
 
 
