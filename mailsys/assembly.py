@@ -16,12 +16,14 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.threadpool import ThreadPool
 
 from mailsys.core.message.analysis import analyse
+from mailsys.imap.server import ImapFactory
 from mailsys.ports.accounts import Credentials, DkimKey, IAccountStore
 from mailsys.running import MailService
 from mailsys.services.administration import Administration
 from mailsys.services.bounce import Reporter
 from mailsys.services.certificates import CertificateError, Certificates
 from mailsys.services.directory import Directory
+from mailsys.services.mailboxes import Mailboxes
 from mailsys.services.passwords import PasswordPool, hash_password
 from mailsys.services.reading import MessageReader
 from mailsys.services.receive import Reception
@@ -141,10 +143,26 @@ class System:
             reactor=reactor,
             login_without_tls=in_the_clear,
         )
+        mailboxes = Mailboxes(store.mail, events, reactor)
+        imap = partial(
+            ImapFactory,
+            store.mail,
+            store.blobs,
+            events,
+            sign_in,
+            settings.hostname,
+            limits,
+            reactor,
+            tls=certificates,
+            login_without_tls=in_the_clear,
+            mailboxes=mailboxes,
+        )
         self._factories: dict[str, Any] = {
             "smtp": smtp(reception, None, submission=False, tls=certificates),
             "submission": smtp(submission, sign_in, submission=True, tls=certificates),
             "submissions": smtp(submission, sign_in, submission=True),
+            "imap": imap(),
+            "imaps": imap(implicit_tls=True),
         }
         self._implicit = {"submissions", "imaps"}
         self._certificates = certificates

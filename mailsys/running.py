@@ -60,7 +60,8 @@ class MailService(MultiService):
     """A mail system as a Twisted service. `make(certificates, addresses)` opens the store and builds
     all else.
 
-    `ready` fires once all endpoints listen, and fails with what prevented it. `addresses` then has
+    `on_problem` is called with what prevents the start before it is raised, and may raise something
+    else. `ready` fires once all endpoints listen, and fails with what prevented it. `addresses` then has
     (service, "127.0.0.1:25") for every endpoint.
     """
 
@@ -86,6 +87,7 @@ class MailService(MultiService):
         self._hangup: Any = None
         self.ready: Deferred[None] = Deferred()
         self.addresses: list[tuple[str, str]] = []
+        self.on_problem: Callable[[Exception], None] = lambda problem: None
 
     def setServiceParent(self, parent: Any) -> None:  # noqa: N802
         """Under twistd, have it log to our log, and drop to the user and group of the settings."""
@@ -100,6 +102,14 @@ class MailService(MultiService):
     def privilegedStartService(self) -> None:  # noqa: N802
         """Take the ports. Raises BindError and CertificateError."""
         super().privilegedStartService()  # type: ignore[no-untyped-call]
+        try:
+            self._take_ports()
+        except Exception as problem:
+            self._stop_log()
+            self.on_problem(problem)
+            raise
+
+    def _take_ports(self) -> None:
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._start_log()
         raise_file_limit()
@@ -115,16 +125,28 @@ class MailService(MultiService):
         self.addresses = [(each.service, each.address) for each in self._bound]
 
     def _start_log(self) -> None:
-        self._writer = Writer(sys.stderr.fileno())
+        self._writer = Writer(2)  # not sys.stderr: twistd puts its log there
         self._writer.start()
         kind = json_sink if self._settings.log.format == "json" else text_sink
         direct(self._settings.log.level, kind(self._writer.write))
+
+    def _stop_log(self) -> None:
+        if self._writer is not None:
+            direct(self._settings.log.level, None)
+            self._writer.stop()
+            self._writer = None
 
     def startService(self) -> None:  # noqa: N802
         """Open the store (raises what that raises), then begin to serve: see `ready`."""
         super().startService()  # type: ignore[no-untyped-call]
         assert self._certificates is not None, "privilegedStartService comes first"
-        self._serving = self._make(self._certificates, self.addresses)
+        try:
+            self._serving = self._make(self._certificates, self.addresses)
+        except Exception as problem:
+            self._release()
+            self._stop_log()
+            self.on_problem(problem)
+            raise
         self._starting = Deferred.fromCoroutine(self._start(self._serving))
         self._starting.addCallbacks(self.ready.callback, self._failed)
 
@@ -133,8 +155,6 @@ class MailService(MultiService):
         factories = serving.factories()
         bound, self._bound = self._bound, []
         for each in bound:
-            if each.service not in factories:
-                continue  # until IMAP is wired in
             self._listeners.open(each, factories[each.service], self._settings.listen.backlog)
         self._control.open(self._reactor, ControlFactory(serving.administration, self._reactor))
         self._hangup = signal.signal(signal.SIGHUP, self._on_hangup)
@@ -178,9 +198,7 @@ class MailService(MultiService):
             except Exception as problem:
                 log.error("stopped in haste", failure=problem)
         log.info("stopped")
-        if self._writer is not None:
-            direct(self._settings.log.level, None)
-            self._writer.stop()
+        self._stop_log()
 
     def _release(self) -> None:
         for each in self._bound:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import traceback
+from typing import Any
+
 from twisted.application.service import MultiService
 from twisted.python import usage
 
@@ -16,12 +20,38 @@ class Options(usage.Options):
 
 
 def makeService(options: Options) -> MultiService:  # noqa: N802
-    """Called by twistd, which started no reactor yet and may still become a daemon."""
-    from twisted.internet import reactor
+    """Called by twistd, which runs no reactor yet and may still become a daemon."""
+    import twisted.internet.reactor as installed
 
     from mailsys.assembly import StoreProblem, assemble
+    from mailsys.endpoints import BindError
+    from mailsys.services.certificates import CertificateError
+
+    reactor: Any = installed
+
+    def end(problem: Exception) -> None:
+        """One line instead of a traceback, for what an operator can mend."""
+        if isinstance(problem, SettingsError | StoreProblem | BindError | CertificateError):
+            _say(str(problem))
+            raise SystemExit(1)
+        _say("".join(traceback.format_exception(problem)))
+
+    def give_up(failure: Any) -> None:
+        """It failed while the reactor runs: end it, and let the service manager know by the exit code."""
+        _say(failure.getErrorMessage())
+        reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
+        reactor.callWhenRunning(reactor.stop)
 
     try:
-        return assemble(load(options["config"]), reactor)
-    except (SettingsError, StoreProblem) as problem:
-        raise SystemExit(f"mailsys: {problem}") from None
+        service = assemble(load(options["config"]), reactor)
+    except SettingsError as problem:
+        _say(str(problem))
+        raise SystemExit(1) from None
+    service.on_problem = end
+    service.ready.addErrback(give_up)
+    return service
+
+
+def _say(text: str) -> None:
+    # twistd has put its log in the place of sys.stderr.
+    os.write(2, f"mailsys: {text}\n".encode())

@@ -7,7 +7,6 @@ a command (`services.commands`) and one with the reply. Whoever may open it may 
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Final
 
 import msgspec
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorSocket, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTime, IReactorUNIX
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.python.failure import Failure
 
@@ -100,26 +99,12 @@ class ControlSocket:
         self._open = ExitStack()
         self._port: IListeningPort | None = None
 
-    def open(self, reactor: IReactorSocket, factory: ControlFactory) -> None:
+    def open(self, reactor: IReactorUNIX, factory: ControlFactory) -> None:
         """Whoever holds the store calls this, so a socket found there is a dead one's."""
         (self._state / NAME).unlink(missing_ok=True)
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            path = self._open.enter_context(address(self._state))
-            before = os.umask(0o177)
-            try:
-                listening.bind(path)
-            finally:
-                os.umask(before)
-            listening.listen(16)
-            listening.setblocking(False)
-            self._port = reactor.adoptStreamPort(
-                listening.fileno(),
-                socket.AF_UNIX,
-                factory,  # type: ignore[arg-type] # the stub's protocol is generic
-            )
-        finally:
-            listening.close()
+        path = self._open.enter_context(address(self._state))
+        # Twisted sets the mode between binding and listening, so nobody slips in before.
+        self._port = reactor.listenUNIX(path, factory, backlog=16, mode=0o600)  # type: ignore[arg-type]
 
     async def close(self) -> None:
         port, self._port = self._port, None

@@ -1,0 +1,167 @@
+"""The commands, against a server that runs and against a store that none serves."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import TestCase
+
+from tests.system.local import LocalSystem, mailsys, message
+
+
+class _Commands:
+    """What holds either way."""
+
+    place: tuple[str, str]
+
+    def mailsys(self, *words: str, text: str = "") -> Any:
+        """The result as JSON; the command must succeed."""
+        done = mailsys(*words, *self.place, "--json", text=text)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def refused(self, *words: str, text: str = "") -> str:
+        done = mailsys(*words, *self.place, text=text)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        return done.stderr.strip()
+
+    def test_accounts_are_added_changed_and_removed(self) -> None:
+        added = self.mailsys(
+            "account", "add", "Carol@local.test", "--name", "Carol", "--quota", "2GiB", text="pw\n"
+        )
+        self.assertEqual((added["address"], added["quota"]), ("carol@local.test", 2 << 30))
+        self.assertIn("carol@local.test", [each["address"] for each in self.mailsys("account", "list")])
+        self.assertFalse(self.mailsys("account", "set", "carol@local.test", "--no-enabled")["enabled"])
+        shown = self.mailsys("account", "show", "carol@local.test")
+        self.assertEqual(
+            (shown["name"], shown["enabled"], shown["mailboxes"][0]["name"]), ("Carol", False, "INBOX")
+        )
+        self.mailsys("account", "remove", "carol@local.test", "--yes")
+        self.assertIn("There is no account", self.refused("account", "show", "carol@local.test"))
+
+    def test_domains_are_added_with_keys_and_removed(self) -> None:
+        added = self.mailsys("domain", "add", "Second.test", "--postmaster", "alice@local.test")
+        self.assertEqual((added["name"], added["postmaster"]), ("second.test", "alice@local.test"))
+        self.assertEqual(len(added["dkim"]), 2)
+        records = self.mailsys("domain", "records", "second.test")
+        self.assertIn("MX", [each["type"] for each in records])
+        changed = self.mailsys("domain", "set", "second.test", "--catch-all", "bob@local.test")
+        self.assertEqual(
+            (changed["postmaster"], changed["catch_all"]), ("alice@local.test", "bob@local.test")
+        )
+        self.mailsys("domain", "remove", "second.test")
+        self.assertEqual([each["name"] for each in self.mailsys("domain", "list")], ["local.test"])
+
+    def test_aliases_and_forwards(self) -> None:
+        self.mailsys("alias", "add", "al@local.test", "alice@local.test")
+        self.mailsys("alias", "forward", "team@local.test", "bob@local.test", "x@elsewhere.test")
+        self.assertEqual(
+            {
+                each["address"]: (each["kind"], each["account"], each["targets"])
+                for each in self.mailsys("alias", "list")
+            },
+            {
+                "al@local.test": ("alias", "alice@local.test", []),
+                "team@local.test": ("forward", "", ["bob@local.test", "x@elsewhere.test"]),
+            },
+        )
+        self.assertIn("exists already", self.refused("alias", "add", "al@local.test", "bob@local.test"))
+        self.mailsys("alias", "remove", "al@local.test")
+        self.mailsys("alias", "remove", "team@local.test")
+        self.assertEqual(self.mailsys("alias", "list"), [])
+
+    def test_what_cannot_be_done_is_refused_with_its_reason(self) -> None:
+        self.assertIn("not a domain of ours", self.refused("account", "add", "a@other.test", text="pw\n"))
+        self.assertIn("exists already", self.refused("account", "add", "bob@local.test", text="pw\n"))
+        self.assertIn("is not an address", self.refused("account", "add", "bob", text="pw\n"))
+        self.assertIn("There is no queue item 9", self.refused("queue", "show", "9"))
+        self.assertIn("Nothing is known of", self.refused("trace", "nothing"))
+
+    def test_tables_are_for_people(self) -> None:
+        done = mailsys("account", "list", *self.place)
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[0].split()[:2], ["address", "name"])
+        self.assertTrue(lines[1].startswith("alice@local.test"))
+        self.assertEqual(mailsys("queue", "list", *self.place).stdout, "the queue is empty\n")
+
+
+class RunningTests(_Commands, TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.folder = tempfile.TemporaryDirectory(prefix="mailsys-test-")
+        cls.system = LocalSystem("--state", f"{cls.folder.name}/state", folder=cls.folder.name)
+        cls.place = ("--state", f"{cls.folder.name}/state")
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.system.close()
+        cls.folder.cleanup()
+
+    def test_a_new_password_holds_at_once(self) -> None:
+        self.mailsys("account", "add", "dave@local.test", text="first\n")
+        self.mailsys("account", "password", "dave@local.test", text="second\n")
+        with smtplib.SMTP("127.0.0.1", self.system.port("submission")) as client:
+            with self.assertRaises(smtplib.SMTPAuthenticationError):
+                client.login("dave@local.test", "first")
+            client.login("dave@local.test", "second")
+        self.mailsys("account", "remove", "dave@local.test", "--yes")
+
+    def test_a_new_alias_takes_mail_at_once(self) -> None:
+        self.mailsys("alias", "add", "quick@local.test", "alice@local.test")
+        with self.system.smtp() as client:
+            client.sendmail("a@elsewhere.test", ["quick@local.test"], message("quick"))
+        self.mailsys("alias", "remove", "quick@local.test")
+
+    def test_a_message_is_traced_by_the_id_in_its_reply(self) -> None:
+        with self.system.smtp() as client:
+            client.ehlo()
+            client.mail("a@elsewhere.test")
+            client.rcpt("alice@local.test")
+            code, reply = client.data(message("traced"))
+        self.assertEqual(code, 250)
+        steps = None
+        for word in reply.decode().split():
+            done = mailsys("trace", word.strip("()<>.,"), *self.place, "--json")
+            if done.returncode == 0:
+                steps = json.loads(done.stdout)
+        self.assertEqual([step["stage"] for step in steps], ["received", "delivered"])
+
+    def test_the_socket_is_for_its_owner_only(self) -> None:
+        path = Path(self.place[1]) / "control.sock"
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+
+    def test_no_password_is_logged(self) -> None:
+        self.mailsys("account", "add", "erin@local.test", text="tell-nobody\n")
+        self.mailsys("account", "remove", "erin@local.test", "--yes")
+        self.assertNotIn("tell-nobody", self.system.log)
+
+
+class AloneTests(_Commands, TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.folder = tempfile.TemporaryDirectory(prefix="mailsys-test-")
+        cls.place = ("--state", f"{cls.folder.name}/state")
+        LocalSystem(*cls.place, folder=cls.folder.name).close()
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.folder.cleanup()
+
+    def test_check_finds_what_is_missing(self) -> None:
+        done = mailsys("check", *self.place)
+        self.assertEqual(
+            (done.returncode, done.stdout),
+            (1, "domains: nobody reads postmaster@local.test\n1 complaints\n"),
+        )
+        self.mailsys("domain", "set", "local.test", "--postmaster", "alice@local.test")
+        done = mailsys("check", *self.place)
+        self.assertEqual((done.returncode, done.stdout), (0, "all is well\n"))
+
+    def test_a_folder_that_is_none_is_told(self) -> None:
+        done = mailsys("account", "list", "--state", f"{self.folder.name}/none")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no such folder", done.stderr)

@@ -1,0 +1,168 @@
+"""`mailsys setup`, then `twistd mailsys`."""
+
+from __future__ import annotations
+
+import imaplib
+import json
+import os
+import pwd
+import shutil
+import signal
+import smtplib
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from unittest import SkipTest
+
+from twisted.trial.unittest import TestCase
+
+from tests.system.local import PATIENCE, mailsys, message, wait_for
+
+TWISTD = Path(sys.executable).with_name("twistd")
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+class TwistdTests(TestCase):
+    def setUp(self) -> None:
+        # Not mktemp: the user that the server becomes must be able to reach it.
+        self.folder = Path(tempfile.mkdtemp(prefix="mailsys-test-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.folder.chmod(0o755)
+        self.config = self.folder / "mailsys.toml"
+
+    def set_up(self, *options: str) -> subprocess.CompletedProcess[str]:
+        return mailsys(
+            "setup",
+            *("--config", str(self.config), "--domain", "example.org", "--hostname", "mail.example.org"),
+            *("--account", "me@example.org", "--password-file", "-", *options),
+            text="open sesame\n",
+        )
+
+    def write(self, **values: str) -> None:
+        """Settings with free ports in place of the privileged ones; `values` is TOML by its name."""
+        self.smtp, self.submission, self.imap = free_ports(3)
+        text = self.config.read_text()
+        for name, port in (("smtp", self.smtp), ("submission", self.submission), ("imap", self.imap)):
+            text = text.replace(f'\n# {name} = ["', f'\n{name} = ["127.0.0.1:{port}"]\n# {name} = ["')
+        for name in ("submissions", "imaps"):
+            text = text.replace(f'\n# {name} = ["', f'\n{name} = []\n# {name} = ["')
+        for name, value in values.items():
+            text = text.replace(f"\n# {name} =", f"\n{name} = {value}\n# {name} =")
+        self.config.write_text(text)
+
+    def run_twistd(self) -> subprocess.Popen[bytes]:
+        log = (self.folder / "log").open("ab")
+        self.addCleanup(log.close)
+        process = subprocess.Popen(
+            [str(TWISTD), "--nodaemon", "--pidfile=", "mailsys", "--config", str(self.config)],
+            stdout=log,
+            stderr=log,
+            cwd=self.folder,
+        )
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    def started(self) -> bool:
+        return '"event":"started"' in self.log
+
+    def test_setup_then_twistd_then_mail(self) -> None:
+        done = self.set_up()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.write()
+        process = self.run_twistd()
+        wait_for(self.started)
+        with smtplib.SMTP("127.0.0.1", self.smtp, timeout=PATIENCE) as client:
+            client.sendmail("a@elsewhere.test", ["postmaster@example.org"], message("hello"))
+        import ssl
+
+        trust = ssl.create_default_context(cafile=str(self.folder / "state/tls/certificate.pem"))
+        trust.check_hostname = False
+        imap = imaplib.IMAP4("127.0.0.1", self.imap, timeout=PATIENCE)
+        self.assertRaises(imaplib.IMAP4.error, imap.login, "me@example.org", "open sesame")
+        imap.starttls(trust)
+        imap.login("me@example.org", "open sesame")
+        self.assertEqual(imap.select("INBOX")[1], [b"1"])
+        imap.logout()
+        listed = mailsys("account", "list", "--config", str(self.config), "--json")
+        self.assertEqual([each["address"] for each in json.loads(listed.stdout)], ["me@example.org"])
+        process.terminate()
+        process.wait(PATIENCE)
+        self.assertIn('"event":"stopped"', self.log)
+        self.assertNotIn("Traceback", self.log)
+
+    def test_setup_prints_the_records_and_can_be_run_again(self) -> None:
+        first = self.set_up()
+        for part in (
+            "example.org. 300 IN MX 10 mail.example.org.",
+            'example.org. 300 IN TXT "v=spf1 mx -all"',
+            '_dmarc.example.org. 300 IN TXT "v=DMARC1; p=quarantine',
+            "v=DKIM1; k=rsa; p=",
+            "v=DKIM1; k=ed25519; p=",
+            "_imaps._tcp.example.org. 300 IN SRV 0 1 993 mail.example.org.",
+        ):
+            self.assertIn(part, first.stdout)
+        self.assertNotIn("open sesame", first.stdout + first.stderr + self.config.read_text())
+        settings = self.config.read_bytes()
+        second = self.set_up()
+        self.assertEqual((second.returncode, self.config.read_bytes()), (0, settings))
+        records = [line for line in first.stdout.splitlines() if " 300 IN " in line]
+        self.assertEqual([line for line in second.stdout.splitlines() if " 300 IN " in line], records)
+
+    def test_what_prevents_the_start_is_one_line(self) -> None:
+        self.set_up()
+        self.write()
+        with socket.create_server(("127.0.0.1", self.smtp)):
+            self.assertNotEqual(self.run_twistd().wait(PATIENCE), 0)
+        self.assertIn(
+            f"mailsys: cannot listen on 127.0.0.1:{self.smtp} for smtp: Address already in use", self.log
+        )
+        (self.folder / "state/tls/key.pem").unlink()
+        self.assertNotEqual(self.run_twistd().wait(PATIENCE), 0)
+        self.assertIn("tls/key.pem: No such file or directory", self.log)
+        self.config.write_text("lisen = 3\n")
+        self.assertNotEqual(self.run_twistd().wait(PATIENCE), 0)
+        self.assertIn("mailsys.toml: lisen: no such setting", self.log)
+        self.assertNotIn("Traceback", self.log)
+
+    def test_a_second_server_on_the_same_store_is_refused(self) -> None:
+        self.set_up()
+        self.write()
+        self.run_twistd()
+        wait_for(self.started)
+        text = self.config.read_text()
+        for port in (self.smtp, self.submission, self.imap):
+            text = text.replace(f"127.0.0.1:{port}", "127.0.0.1:0")
+        self.config.write_text(text)
+        self.assertNotEqual(self.run_twistd().wait(PATIENCE), 0)
+        self.assertIn("in use by process", self.log)
+
+    def test_it_becomes_the_user_of_the_settings_after_binding(self) -> None:
+        if os.geteuid() != 0:
+            raise SkipTest("only root can become somebody else")
+        nobody = pwd.getpwnam("nobody")
+        self.set_up("--user", "nobody")
+        self.write()
+        process = self.run_twistd()
+        wait_for(self.started)
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        uids = next(line for line in status.splitlines() if line.startswith("Uid:"))
+        self.assertEqual(uids.split()[1:], [str(nobody.pw_uid)] * 4)
+        self.assertEqual((self.folder / "state").stat().st_uid, nobody.pw_uid)
+        with smtplib.SMTP("127.0.0.1", self.smtp, timeout=PATIENCE) as client:
+            client.sendmail("a@elsewhere.test", ["me@example.org"], message("hello"))
+        process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "certificate reloaded" in self.log)
