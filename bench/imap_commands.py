@@ -212,7 +212,7 @@ def serve(arguments: argparse.Namespace, folder: str) -> None:
         print(failure)
         reactor.stop()
 
-    if arguments.profile:
+    if arguments.profile and arguments.profile != "none":
         import cProfile
         import pstats
 

@@ -101,18 +101,24 @@ class Appends:
     def under_way(self) -> int:
         return len(self._answers)
 
+    def begin_now(self, tag: bytes, command: Append) -> bool:
+        """As `begin`, when the mailbox is known without asking; False: it is not."""
+        tree = self._session.mailboxes.known_tree
+        mailbox = tree.by_path.get(command.mailbox) if tree is not None else None
+        if mailbox is None:
+            return False
+        self.arriving = Message(self._session, tag, command, mailbox)
+        return True
+
     async def begin(self, tag: bytes, command: Append) -> bool:
         """False: refused (and answered, or going to be); its octets are to be dropped."""
         session = self._session
         mailbox: Mailbox | None = None
         try:
             mailbox = (await session.mailboxes.tree()).find(command.mailbox)
-        except Refusal as refusal:
-            answer = refused(session, b"APPEND", refusal)
+            answer: Answer = b"NO", NoSuchMailbox().text, b"TRYCREATE"
         except Exception as problem:
-            answer = failed(session, b"APPEND", problem)
-        else:
-            answer = b"NO", NoSuchMailbox().text, b"TRYCREATE"
+            answer = self._problem(problem)
         if mailbox is None:
             self._answers.append([response.tagged(tag, *answer)])
             self._say()
@@ -121,8 +127,8 @@ class Appends:
         return True
 
     def write(self, data: bytes) -> Deferred[None] | None:
-        assert self.arriving is not None
-        return self.arriving.write(data)
+        """Octets of what is arriving; dropped once that has failed."""
+        return self.arriving.write(data) if self.arriving is not None else None
 
     def spoil(self) -> None:
         """What is arriving will not be whole."""
@@ -133,7 +139,8 @@ class Appends:
     def finish(self) -> Deferred[None] | None:
         """The message is whole. A Deferred: wait for it before the next command."""
         message, self.arriving = self.arriving, None
-        assert message is not None
+        if message is None:
+            return None  # it failed on the way
         answer: list[bytes] = []
         self._answers.append(answer)
         Deferred.fromCoroutine(self._commit(message, answer))
@@ -144,7 +151,8 @@ class Appends:
 
     def fail(self, problem: Exception) -> None:
         """The sink refused the octets."""
-        assert self.arriving is not None
+        if self.arriving is None:
+            return
         tag = self.arriving.tag
         self.spoil()
         self._answers.append([response.tagged(tag, *self._problem(problem))])

@@ -303,8 +303,9 @@ class ImapConnection:
             if event is None:
                 break
             alive = True
-            self._start(self._take(event))
-            receiver = self._receiver  # STARTTLS makes a new one
+            if not self._take_append(event):
+                self._start(self._take(event))
+                receiver = self._receiver  # STARTTLS makes a new one
         self._pumping = False
         if self._lost:
             return
@@ -347,30 +348,43 @@ class ImapConnection:
             if not self.closing:
                 self.transport.write(data)
 
-    async def _take(self, event: events.Event) -> None:
+    def _take_append(self, event: events.Event) -> bool:
+        """What pipelined APPENDs consist of, answered without the cost of a coroutine; False: it is
+        something else, or must wait."""
+        appends = self._appends
+        if appends is None:
+            return False
+        wait: Deferred[None] | None = None
         if isinstance(event, events.AppendData):
-            await self._append_data(event.data)
-        elif isinstance(event, events.Parsed):
-            await self._command(event.tag, event.command)
+            try:
+                wait = appends.write(event.data)
+            except Exception as problem:
+                appends.fail(problem)
         elif isinstance(event, events.AppendEnd):
-            if self._appends is not None and self._appends.arriving is not None:
-                room = self._appends.finish()
-                if room is not None:
-                    await room
+            wait = appends.finish()
+        elif isinstance(event, events.Parsed) and type(event.command) is Append:
+            if not appends.begin_now(event.tag, event.command):
+                return False
+        else:
+            return False
+        if wait is None:
+            self._receiver.resume()
+        else:
+            self._start(self._wait(wait))
+        return True
+
+    async def _wait(self, wait: Deferred[None]) -> None:
+        try:
+            await wait
+        except Exception as problem:
+            if self._appends is not None:
+                self._appends.fail(problem)
+
+    async def _take(self, event: events.Event) -> None:
+        if isinstance(event, events.Parsed):
+            await self._command(event.tag, event.command)
         else:
             await self._rare(event)
-
-    async def _append_data(self, data: bytes) -> None:
-        appends = self._appends
-        if appends is None or appends.arriving is None:
-            return  # it failed on the way: the rest of it is dropped
-        try:
-            wait = appends.write(data)
-            if wait is not None:
-                await wait
-        except Exception as problem:
-            if appends.arriving is not None:
-                appends.fail(problem)
 
     async def _rare(self, event: events.Event) -> None:
         match event:

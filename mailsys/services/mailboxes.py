@@ -130,6 +130,11 @@ class AccountMailboxes:
     def rows(self) -> int:
         return sum(len(image.uids) for image in self.images.values())
 
+    @property
+    def known_tree(self) -> Tree | None:
+        """The tree, if it is at hand."""
+        return self._tree
+
     async def tree(self) -> Tree:
         """The names, roles and subscriptions of this moment."""
         tree = self._tree
