@@ -1,0 +1,410 @@
+"""Every contract on the SQLite store in a file, with its threads; and what only a file can show."""
+
+# ruff: noqa: ASYNC220, ASYNC230, ASYNC240
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+
+import apsw
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from mailsys.core.refusal import ShuttingDown, TemporaryFailure
+from mailsys.ports.mail import Acceptance, Delivery, KeywordChange
+from mailsys.stores.memory.events import Events
+from mailsys.stores.sqlite import schema
+from mailsys.stores.sqlite.lock import StoreInUse
+from mailsys.stores.sqlite.store import SqliteStore, open_store
+from tests.contracts import accounts, blobs, mail_mailboxes, mail_rows, mail_search, mail_taking, queue
+from tests.contracts.letters import CREDENTIALS, item, letter
+from tests.contracts.stage import Stage
+
+
+def temporary(case: TestCase) -> str:
+    """A path for a store's folder; not trial's mktemp, which leaves it in the working directory."""
+    parent = tempfile.mkdtemp(prefix="mailsys-test-")
+    case.addCleanup(shutil.rmtree, parent)
+    return os.path.join(parent, "store")
+
+
+class InFile:
+    folder: str
+
+    async def make(self, events: Events) -> SqliteStore:
+        self.folder = temporary(self)  # type: ignore[arg-type]
+        return open_store(self.folder, reactor, events)
+
+
+class Accounts(InFile, accounts.AccountContract):
+    pass
+
+
+class Accept(InFile, mail_taking.AcceptContract):
+    pass
+
+
+class Threads(InFile, mail_taking.ThreadContract):
+    pass
+
+
+class Mailboxes(InFile, mail_mailboxes.MailboxContract):
+    pass
+
+
+class Snapshots(InFile, mail_rows.SnapshotContract):
+    pass
+
+
+class Deltas(InFile, mail_rows.DeltaContract):
+    pass
+
+
+class Keywords(InFile, mail_rows.KeywordContract):
+    pass
+
+
+class Copies(InFile, mail_rows.CopyContract):
+    pass
+
+
+class Expunges(InFile, mail_rows.ExpungeContract):
+    pass
+
+
+class Changes(InFile, mail_rows.ChangesContract):
+    pass
+
+
+class Search(InFile, mail_search.SearchContract):
+    pass
+
+
+class Words(InFile, mail_search.WordsContract):
+    pass
+
+
+class Holds(InFile, mail_search.HoldsContract):
+    pass
+
+
+class Queue(InFile, queue.QueueContract):
+    pass
+
+
+class Blobs(InFile, blobs.BlobContract):
+    async def no_spool(self) -> None:
+        self.assertEqual(os.listdir(os.path.join(self.folder, "spool")), [])
+
+    async def test_a_sink_holds_its_producer_while_the_disk_is_behind(self) -> None:
+        sink = self.store.blobs.sink()
+        self.assertIs(sink.write(b"x" * 200_000), None)
+        wait = sink.write(b"y" * 200_000)
+        assert wait is not None
+        self.assertNoResult(wait)
+        await wait
+        await sink.finish()
+
+    async def test_a_disk_that_refuses_fails_the_sink(self) -> None:
+        sink = self.store.blobs.sink()
+        os.rmdir(os.path.join(self.folder, "spool"))
+        sink.write(b"x" * 200_000)
+        with self.assertRaises(TemporaryFailure):
+            wait = sink.write(b"y" * 200_000)
+            assert wait is not None
+            await wait
+        with self.assertRaises(TemporaryFailure):
+            await sink.finish()
+        sink.abort()
+        os.mkdir(os.path.join(self.folder, "spool"))
+
+    async def test_a_young_file_is_left_for_its_commit_and_an_old_orphan_swept_at_the_next_start(
+        self,
+    ) -> None:
+        staged = await self.write(blobs.noise(100_000))
+        assert staged.path is not None
+        for aged in (False, True):
+            if aged:
+                os.utime(staged.path, (1, 1))
+            await self.store.close()
+            self.store = open_store(self.folder, reactor, self.events)
+            await self.store.tidy()
+            self.assertEqual(os.path.exists(staged.path), not aged)
+        with self.assertRaises(TemporaryFailure):
+            await self.keep(staged)
+
+    async def test_a_file_that_nothing_holds_any_more_is_removed(self) -> None:
+        staged = await self.write(blobs.noise(100_000))
+        assert staged.path is not None
+        await self.keep(staged)
+        os.utime(staged.path, (1, 1))
+        (found,) = await self.store.queue.items(5)
+        await self.store.queue.drop([found.id], 1.0)
+        await self.store.tidy()
+        self.assertFalse(os.path.exists(staged.path))
+
+
+class Reopening(InFile, Stage):
+    async def reopen(self) -> None:
+        await self.store.close()
+        self.store = open_store(self.folder, reactor, self.events)
+
+    async def test_everything_is_there_again(self) -> None:
+        email = await self.put(1, keywords="$seen")
+        await self.store.mail.accept(
+            Acceptance(self.store.blobs.stage(b"queued"), None, 1.0, queued=(item(),))
+        )
+        before = await self.store.mail.modseq(self.alice.id)
+        await self.reopen()
+        self.assertEqual([(row.email, row.keywords) for row in await self.rows()], [(email, "$seen")])
+        self.assertEqual(len(await self.store.queue.items(5)), 1)
+        self.assertEqual(await self.store.mail.modseq(self.alice.id), before)
+        self.assertGreater(await self.put(2), email)
+        await self.sound()
+
+    async def test_leases_of_the_process_that_died_are_over(self) -> None:
+        await self.store.mail.accept(
+            Acceptance(self.store.blobs.stage(b"queued"), None, 1.0, queued=(item(),))
+        )
+        (lease,) = await self.store.queue.lease("example.net", 1000.0, 1e6, 1)
+        await self.reopen()
+        self.assertFalse(await self.store.queue.extend(lease, 2e6))
+        self.assertEqual(len(await self.store.queue.lease("example.net", 1000.0, 60.0, 1)), 1)
+
+    async def test_a_removal_that_was_interrupted_is_finished(self) -> None:
+        await self.put(1)
+        removal = self.store.accounts.remove_account(self.alice.id)
+        closed = self.store.close()
+        removal.addErrback(lambda failure: failure.trap(ShuttingDown))
+        await closed
+        self.store = open_store(self.folder, reactor, self.events)
+        await self.store.tidy()
+        self.assertEqual(await self.store.mail.modseq(self.alice.id), 0)
+        await self.sound()
+
+    async def test_a_closed_store_says_so(self) -> None:
+        await self.store.close()
+        with self.assertRaises(ShuttingDown):
+            await self.store.mail.modseq(self.alice.id)
+        with self.assertRaises(ShuttingDown):
+            await self.store.mail.subscribe(self.alice.id, "x", True)
+
+    async def test_what_was_submitted_before_the_close_is_done(self) -> None:
+        done = [Deferred.fromCoroutine(self.accept(letter(n))) for n in range(50)]
+        await self.store.close()
+        self.assertEqual(len(await gatherResults(done)), 50)
+        self.store = open_store(self.folder, reactor, self.events)
+        self.assertEqual(len(await self.rows()), 50)
+
+
+class Opening(TestCase):
+    def test_a_second_opener_is_told_who_has_it(self) -> Deferred[None]:
+        folder = temporary(self)
+        store = open_store(folder, reactor, Events())
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import sys\nfrom mailsys.stores.sqlite.store import open_store\n"
+                "from mailsys.stores.memory.events import Events\n"
+                "open_store(sys.argv[1], None, Events())",
+                folder,
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertIn("StoreInUse", done.stderr)
+        self.assertIn(f"in use by process {os.getpid()}", done.stderr)
+        with self.assertRaises(StoreInUse):
+            open_store(folder, reactor, Events())
+        return store.close()
+
+    async def test_a_file_of_a_later_version_is_refused_untouched(self) -> None:
+        folder = temporary(self)
+        await open_store(folder, reactor, Events()).close()
+        path = os.path.join(folder, "mail.sqlite")
+        connection = apsw.Connection(path)
+        connection.execute(f"PRAGMA user_version={schema.VERSION + 1}").fetchall()
+        connection.close()
+        for _ in range(2):
+            with self.assertRaises(schema.SchemaTooNew):
+                open_store(folder, reactor, Events())
+
+    async def test_what_is_no_database_is_refused(self) -> None:
+        folder = temporary(self)
+        os.makedirs(folder)
+        with open(os.path.join(folder, "mail.sqlite"), "wb") as file:
+            file.write(b"this is no database" * 1000)
+        with self.assertRaises(schema.StoreError):
+            open_store(folder, reactor, Events())
+
+    async def test_an_older_file_is_copied_and_then_upgraded(self) -> None:
+        folder = temporary(self)
+        store = open_store(folder, reactor, Events())
+        await store.accounts.create_account("alice@example.org", "Alice", CREDENTIALS)
+        await store.close()
+        self.patch(schema, "UPGRADES", {schema.VERSION: "CREATE TABLE later (x INTEGER)"})
+        self.patch(schema, "VERSION", schema.VERSION + 1)
+        store = open_store(folder, reactor, Events())
+        self.assertEqual(len(await store.accounts.accounts()), 1)
+        await store.close()
+        path = os.path.join(folder, "mail.sqlite")
+        connection = apsw.Connection(path)
+        self.assertEqual(connection.execute("SELECT count(*) FROM later").fetchall(), [(0,)])
+        connection.close()
+        copy = apsw.Connection(f"{path}.schema-{schema.VERSION - 1}", flags=apsw.SQLITE_OPEN_READONLY)
+        self.assertEqual(copy.execute("SELECT address FROM account").fetchall(), [("alice@example.org",)])
+        copy.close()
+
+
+_WRITER = textwrap.dedent(
+    """
+    import sys
+    from twisted.internet import reactor
+    from twisted.internet.defer import Deferred
+    from mailsys.ports.mail import Acceptance, Delivery, KeywordChange
+    from mailsys.stores.memory.events import Events
+    from mailsys.stores.sqlite.store import open_store
+    from tests.contracts.letters import CREDENTIALS, item, letter
+
+    def say(*words):
+        sys.stdout.write(" ".join(map(str, words)) + "\\n")
+        sys.stdout.flush()
+
+    async def run(folder):
+        store = open_store(folder, reactor, Events())
+        found = await store.accounts.account_named("alice@example.org")
+        account = found or await store.accounts.create_account("alice@example.org", "A", CREDENTIALS)
+        async def write(start):
+            for number in range(start, 1_000_000, 8):
+                body = "x" * (100_000 if number % 40 == 7 else 100)
+                written = letter(number, body=body)
+                sink = store.blobs.sink()
+                sink.write(written.content)
+                staged = await sink.finish()
+                (done,) = await store.mail.accept(Acceptance(
+                    staged, written.facts, 1.0, (Delivery(account.id),), (item(trace=str(number)),),
+                    header=written.header))
+                say("accepted", done.email, number)
+                if number % 3 == 0:
+                    await store.mail.set_keywords(account.id, [done.email], KeywordChange(add="$seen"))
+                    say("seen", done.email)
+        for n in range(8):
+            Deferred.fromCoroutine(write(n)).addErrback(lambda f: (f.printTraceback(), reactor.stop()))
+
+    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(run(sys.argv[1])))
+    reactor.run()
+    """
+)
+
+
+class Crash(TestCase):
+    """kill -9 in the middle: what was acknowledged is there, once."""
+
+    ROUNDS = 4
+
+    async def test_nothing_acknowledged_is_lost(self) -> None:
+        folder = os.path.abspath(temporary(self))
+        accepted: dict[int, int] = {}
+        seen: set[int] = set()
+        for round_ in range(self.ROUNDS):
+            child = subprocess.Popen(
+                [sys.executable, "-c", _WRITER, folder], stdout=subprocess.PIPE, text=True, cwd=_root()
+            )
+            assert child.stdout is not None
+            for count, line in enumerate(child.stdout):
+                self.note(line, accepted, seen)
+                if count > 60 + 97 * round_:
+                    child.send_signal(signal.SIGKILL)
+                    break
+            for line in child.stdout:
+                if line.endswith("\n"):
+                    self.note(line, accepted, seen)
+            child.wait()
+            child.stdout.close()
+        store = open_store(folder, reactor, Events())
+        self.addCleanup(store.close)
+        self.assertEqual(await store.mail.integrity(), [])
+        account = await store.accounts.account_named("alice@example.org")
+        assert account is not None
+        inbox = (await store.mail.mailboxes(account.id))[0].id
+        found = await store.mail.snapshot(account.id, inbox)
+        assert found is not None
+        rows = dict(zip(found.emails, found.keywords, strict=True))
+        self.assertGreater(len(accepted), 100)
+        self.assertEqual([email for email in accepted if email not in rows], [])
+        self.assertEqual([email for email in seen if rows[email] != "$seen"], [])
+        self.assertEqual(len(await store.queue.items(100_000)), len(rows))
+
+    def note(self, line: str, accepted: dict[int, int], seen: set[int]) -> None:
+        word, email, *rest = line.split()
+        if word == "accepted":
+            accepted[int(email)] = int(rest[0])
+        else:
+            seen.add(int(email))
+
+
+def _root() -> str:
+    return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class GroupCommit(InFile, Stage):
+    async def test_a_job_that_fails_after_changing_something_takes_no_other_down(self) -> None:
+        def broken(batch: object) -> None:
+            state = batch.account(self.alice.id)  # type: ignore[attr-defined]
+            batch.stamp(state)  # type: ignore[attr-defined]
+            batch.execute("DELETE FROM placement")  # type: ignore[attr-defined]
+            raise ZeroDivisionError
+
+        good = [Deferred.fromCoroutine(self.accept(letter(n))) for n in range(10)]
+        bad = self.store.writer.submit(broken)
+        good += [Deferred.fromCoroutine(self.accept(letter(n))) for n in range(10, 20)]
+        with self.assertRaises(ZeroDivisionError):
+            await bad
+        await gatherResults(good)
+        rows = await self.rows()
+        self.assertEqual(len(rows), 20)
+        self.assertEqual([row.modseq for row in rows], sorted({row.modseq for row in rows}))
+        self.assertEqual(len(self.heard), len({event.modseq for event in self.heard}))
+        await self.sound()
+
+    async def test_events_come_before_the_answer(self) -> None:
+        (delivered,) = await self.accept(letter())
+        self.assertEqual(self.heard[-1].modseq, delivered.modseq)
+
+    async def test_changes_in_one_commit_are_told_as_one_event(self) -> None:
+        done = [Deferred.fromCoroutine(self.accept(letter(n))) for n in range(40)]
+        await gatherResults(done)
+        self.assertLess(len(self.heard), 40)
+        self.assertEqual(self.heard[-1].modseq, await self.store.mail.modseq(self.alice.id))
+
+    async def test_order_of_modseq_is_order_of_submission(self) -> None:
+        emails = [await self.put(n) for n in range(3)]
+        done = [
+            self.store.mail.set_keywords(self.alice.id, [emails[n % 3]], KeywordChange(replace=f"k{n}"))
+            for n in range(12)
+        ]
+        modseqs = [changed.modseq for changed in await gatherResults(done)]
+        self.assertEqual(modseqs, list(range(modseqs[0], modseqs[0] + 12)))
+
+
+class Memory(SynchronousTestCase):
+    def test_in_memory_everything_has_fired_when_it_returns(self) -> None:
+        store = open_store(None, None, Events())
+        account = self.successResultOf(
+            store.accounts.create_account("alice@example.org", "Alice", CREDENTIALS)
+        )
+        written = letter()
+        accepted = store.mail.accept(
+            Acceptance(store.blobs.stage(written.content), written.facts, 1.0, (Delivery(account.id),))
+        )
+        self.assertEqual(len(self.successResultOf(accepted)), 1)
+        self.successResultOf(store.close())
