@@ -168,16 +168,18 @@ class LocalTests(TestCase):
             return True
         return False
 
-    def test_idle_sessions_do_not_hold_up_the_end(self) -> None:
+    def test_idle_sessions_are_told_and_do_not_hold_up_the_end(self) -> None:
         system = self.start()
         client = system.imap()
         client.select("INBOX")
         client.send(b"x1 IDLE\r\n")
         client.readline()
         began = time.monotonic()
+        system.process.terminate()
+        self.assertTrue(client.readline().startswith(b"* BYE"))
+        client.shutdown()
         self.assertEqual(system.stop(), 0)
         self.assertLess(time.monotonic() - began, 5)
-        client.shutdown()
 
     def test_a_new_certificate_is_used_after_sighup_and_sessions_stay(self) -> None:
         import signal
