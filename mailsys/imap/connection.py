@@ -170,8 +170,8 @@ class ImapConnection:
             if waiting is not None:
                 waiting.errback(ClientGone())
         self._drained = self._asked = None
-        Deferred.fromCoroutine(self._session.close()).addErrback(self._broken)
-        self._host.gone(self, self._address)
+        if not self._busy:  # else when the command under way has ended
+            self._leave()
 
     # -- as the producer of answers: the transport's buffer is full, the client does not read -------------
 
@@ -326,18 +326,35 @@ class ImapConnection:
 
     def _done(self, _result: None) -> None:
         self._busy = False
+        if self._lost:
+            self._leave()
+            return
         self._receiver.resume()
         if not self._pumping:
             self._pump()
 
     def _broken(self, failure: Failure) -> None:
         self._busy = False
-        if self._lost and isinstance(failure.value, ClientGone):
-            return
-        log.error("session failed", failure.value, peer=self._address)
-        if not self._lost:
+        if not isinstance(failure.value, ClientGone):
+            log.error("session failed", failure.value, peer=self._address)
+        if self._lost:
+            self._leave()
+        else:
             self.say(response.untagged(b"BYE", "Internal error", b"SERVERBUG"))
             self.hang_up()
+
+    def _leave(self) -> None:
+        """The client is gone and its last command has ended: let go of everything."""
+
+        async def leave() -> None:
+            try:
+                await self._settled()
+                await self._session.close()
+            except Exception as problem:
+                log.error("session not closed", problem, peer=self._address)
+            self._host.gone(self, self._address)
+
+        Deferred.fromCoroutine(leave())
 
     def _flush(self) -> None:
         out = self._out

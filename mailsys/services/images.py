@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
 from mailsys.core.message.keywords import with_added, with_removed
@@ -80,7 +80,7 @@ class Image:
         self._watchers: set[Watcher] = set()
         self._waiting: list[Deferred[None]] = []
         self._reading = False
-        self._timer = False
+        self._timer: IDelayedCall | None = None
         self._hold = 0  # local writes under way, whose effect is worked in without reading it back
         self.next_read = 0.0
         self.account = account
@@ -112,6 +112,8 @@ class Image:
 
     def unwatch(self, watcher: Watcher) -> None:
         self._watchers.discard(watcher)
+        if not self._watchers:
+            self.rest()
 
     @property
     def watched(self) -> bool:
@@ -242,16 +244,21 @@ class Image:
         if patient:
             wait = self.next_read - self._clock.seconds()
             if wait > 0:
-                if not self._timer:
-                    self._timer = True
-                    self._clock.callLater(wait, self._late)
+                if self._timer is None:
+                    self._timer = self._clock.callLater(wait, self._late)
                 return
         self._reading = True
         Deferred.fromCoroutine(self._catch_up())
 
     def _late(self) -> None:
-        self._timer = False
+        self._timer = None
         self._read()
+
+    def rest(self) -> None:
+        """Nobody looks at it: read nothing until somebody does."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     async def _catch_up(self) -> None:
         try:
