@@ -20,7 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from mailsys.core.refusal import ShuttingDown, TemporaryFailure
 from mailsys.ports.mail import Acceptance, Delivery, KeywordChange
 from mailsys.stores.memory.events import Events
-from mailsys.stores.sqlite import schema
+from mailsys.stores.sqlite import files, schema
 from mailsys.stores.sqlite.lock import StoreInUse
 from mailsys.stores.sqlite.store import SqliteStore, open_store
 from tests.contracts import accounts, blobs, mail_mailboxes, mail_rows, mail_search, mail_taking, queue
@@ -139,6 +139,16 @@ class Blobs(InFile, blobs.BlobContract):
             self.assertEqual(os.path.exists(staged.path), not aged)
         with self.assertRaises(TemporaryFailure):
             await self.keep(staged)
+
+    async def test_a_file_that_no_commit_named_is_swept_after_a_while(self) -> None:
+        staged = await self.write(blobs.noise(100_000))
+        kept = await self.write(blobs.noise(100_001))
+        await self.keep(kept)
+        self.patch(files, "YOUNG", -1.0)
+        await self.store.tidy()
+        assert staged.path is not None
+        assert kept.path is not None
+        self.assertEqual((os.path.exists(staged.path), os.path.exists(kept.path)), (False, True))
 
     async def test_a_file_that_nothing_holds_any_more_is_removed(self) -> None:
         staged = await self.write(blobs.noise(100_000))

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-_YOUNG: Final = 3600.0  # seconds in which a staged file may wait for its commit
+YOUNG: Final = 600.0  # seconds in which a staged file may wait for its commit
 
 
 class BlobFiles:
@@ -23,9 +23,11 @@ class BlobFiles:
         self._spool = os.path.join(folder, "spool")
         self._lock = threading.Lock()  # between a rename into place and the sweep's look and unlink
         self._number = 0
+        self._staged: dict[bytes, float] = {}  # when each came, until it is known that a commit named it
         for path in (folder, self._blobs, self._spool):
             os.makedirs(path, mode=0o700, exist_ok=True)
         _sync_folder(folder)
+        _sync_folder(os.path.dirname(os.path.abspath(folder)))
 
     def path(self, digest: bytes) -> str:
         name = digest.hex()
@@ -49,18 +51,31 @@ class BlobFiles:
             _sync_folder(self._blobs)
         with self._lock:
             os.rename(spool, path)
+            self._staged[digest] = time.time()
         _sync_folder(folder)
         return path
 
     def discard(self, digest: bytes) -> None:
-        """Remove an unreferenced file unless it was staged a moment ago."""
+        """Remove an unreferenced file; one that was staged a moment ago is looked at again later."""
         path = self.path(digest)
         with self._lock:
             try:
-                if time.time() - os.stat(path).st_mtime >= _YOUNG:
+                staged = os.stat(path).st_mtime
+                if time.time() - staged >= YOUNG:
                     os.unlink(path)
+                else:
+                    self._staged.setdefault(digest, staged)
             except FileNotFoundError:
                 pass
+
+    def overdue(self, limit: int) -> list[bytes]:
+        """Files staged so long ago that their commit must have come, if it was to come at all."""
+        before = time.time() - YOUNG
+        with self._lock:
+            found = [digest for digest, staged in self._staged.items() if staged < before][:limit]
+            for digest in found:
+                del self._staged[digest]
+        return found
 
     def empty_spool(self) -> None:
         """At start, under the store's lock: whatever lies there belongs to a process that died."""
@@ -69,7 +84,7 @@ class BlobFiles:
 
     def found(self) -> Iterator[list[bytes]]:
         """Digests of files old enough to be swept, a folder at a time."""
-        before = time.time() - _YOUNG
+        before = time.time() - YOUNG
         for folder in sorted(os.listdir(self._blobs)):
             digests = []
             for entry in os.scandir(os.path.join(self._blobs, folder)):

@@ -45,7 +45,7 @@ class SqliteStore:
         self._folder = folder
         self._pool: ThreadPool | None = None
         self._reactor = reactor
-        tidy = self._tidy = Tidy(self.files, now)
+        tidy = self._tidy = Tidy(self.files, lambda: self._files is not None, now)
         if folder is None:
             connection = schema.connect(":memory:")
             schema.create(connection)

@@ -143,8 +143,11 @@ def prune_tombstones(batch: Batch) -> bool:
 class Tidy:
     """One step of whatever is due at a time."""
 
-    def __init__(self, files: Callable[[], BlobFiles], now: Callable[[], float]) -> None:
+    def __init__(
+        self, files: Callable[[], BlobFiles], has_files: Callable[[], bool], now: Callable[[], float]
+    ) -> None:
         self._files = files
+        self._has_files = has_files
         self._now = now
         self._pruned = 0.0
         self._orphans: Iterator[list[bytes]] | None = None
@@ -171,11 +174,15 @@ class Tidy:
         return True
 
     def _orphan(self, batch: Batch) -> bool:
-        if self._orphans is None:
-            return False
-        found = next(self._orphans, None)
-        if found is None:
-            self._orphans = None
+        """Files without a row: staged but never named by a commit, or left by a crash."""
+        found = None
+        if self._orphans is not None:
+            found = next(self._orphans, None)
+            if found is None:
+                self._orphans = None
+        elif self._has_files():
+            found = self._files().overdue(1000)
+        if not found:
             return False
         held = values(
             batch.one(

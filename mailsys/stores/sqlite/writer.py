@@ -31,6 +31,7 @@ log = Log("store")
 T = TypeVar("T")
 
 GROUP = 128  # jobs in one commit at most
+_BEHIND = 20_000  # jobs after which idle work is done even though somebody waits
 _FIRE_FOR = 0.004  # seconds of completions in one turn of the reactor
 
 
@@ -112,6 +113,7 @@ class Writer:
 
     def _loop(self) -> None:
         more = True  # idle work may be waiting from the last run
+        behind = 0  # jobs since idle work was last finished
         while True:
             jobs = self._take(more)
             if jobs is None:
@@ -120,8 +122,11 @@ class Writer:
                 completion = self._commit(jobs)
                 self._reactor.callFromThread(self._enqueue, completion)
                 more = True
-            else:
+                behind += len(jobs)
+            if not jobs or behind > _BEHIND:
                 more = self._idle_step()
+                if not more:
+                    behind = 0
             self._copy_back(not jobs)
         if self._checkpoint is not None:
             self._checkpoint.close()
@@ -162,13 +167,20 @@ class Writer:
             batch.begin()
             more = self._idle(batch)
             batch.commit()
-            for action in batch.after_commit:
-                action()
         except Exception as error:
             batch.rollback()
             log.error("idle work failed", failure=error)
             return False
+        self._after_commit()
         return more
+
+    def _after_commit(self) -> None:
+        """What follows a commit (unlinking files). The commit stands whatever becomes of it."""
+        for action in self.batch.after_commit:
+            try:
+                action()
+            except Exception as error:
+                log.error("clean-up after a commit failed", failure=error)
 
     def run_idle(self) -> bool:
         """One step of idle work on the caller's thread (stores in memory only)."""
@@ -201,14 +213,13 @@ class Writer:
         except Exception as error:
             try:
                 batch.rollback()
-            except apsw.Error as worse:
+            except Exception as worse:
                 log.error("rollback failed", failure=worse)
             if len(jobs) > 1:
                 return False
             completion.results.append((jobs[0].done, failure(self._public(error))))
             return True
-        for action in batch.after_commit:
-            action()
+        self._after_commit()
         completion.events.extend(batch.events())
         completion.wake |= batch.queued
         completion.results.extend(results)
