@@ -269,6 +269,16 @@ class CorrespondentContract(Stage):
         (found,) = await self.store.mail.correspondents(self.alice.id, "bob", 5)
         self.assertEqual((found.name, found.sent, found.received), ("Bob Quick", 1, 2))
 
+    async def test_who_sends_without_keeping_a_copy_is_credited_too(self) -> None:
+        staged = self.store.blobs.stage(letter().content)
+        await self.store.mail.accept(
+            Acceptance(
+                staged, None, 1.0, queued=(item(),), sent_by=self.alice.id, sent_to=("bob@example.net",)
+            )
+        )
+        (found,) = await self.store.mail.correspondents(self.alice.id, "bob", 5)
+        self.assertEqual((found.sent, found.received), (1, 0))
+
     async def test_the_name_is_found_too_in_any_case(self) -> None:
         await self.credit(1, "b@example.net", sender="\u00c9mile Quick <b@example.net>")
         self.assertEqual(await self.find("\u00e9mile q"), ["b@example.net"])

@@ -102,6 +102,8 @@ def accept(batch: Batch, acceptance: Acceptance) -> tuple[Delivered, ...]:
 def _targets(batch: Batch, acceptance: Acceptance) -> list[tuple[Delivery, AccountState, list[MailboxState]]]:
     """Whose mailboxes; all that can be refused is refused here."""
     found = []
+    if acceptance.sent_by is not None:
+        batch.account(acceptance.sent_by)
     room: dict[int, int] = {}
     size = acceptance.facts.size if acceptance.facts is not None else 0
     for delivery in acceptance.deliveries:
