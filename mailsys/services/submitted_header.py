@@ -5,6 +5,7 @@ Everything else stays as the client wrote it, octet for octet (RFC 6409 §8 name
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -64,14 +65,42 @@ def check_and_complete(block: bytes, date: str, message_id: str) -> SubmittedHea
     return SubmittedHeader(b"".join(kept), tuple(dict.fromkeys(authors)))
 
 
+_QUOTED: Final = re.compile(rb'"((?:[^"\\]|\\.)*)("?)', re.S)  # the rest, when it is never closed
+_COMMENT: Final = re.compile(rb'\([^()"\\@]*+\)')
+# (No possessive groups: Python before 3.11.5 matches them wrongly.)
+# RFC 5322 §3.4 without its obsolete forms, quoted strings emptied and comments gone before.
+_ATOM: Final = rb'[^\s"(),:;<>@\[\]\\\x00]++'
+_PHRASE: Final = rb'(?:%b|"")(?:[ \t]++(?:%b|""))*' % (_ATOM, _ATOM)
+_SPEC: Final = rb'(?:%b|"")@(?:%b|\[[^\s\[\]<>@"]*+\])' % (_ATOM, _ATOM)
+_MAILBOX: Final = rb"[ \t]*+(?:(?:%b[ \t]*+)?<[ \t]*+%b[ \t]*+>|%b)[ \t]*+" % (_PHRASE, _SPEC, _SPEC)
+_GROUP: Final = rb"[ \t]*+%b[ \t]*+:%b(?:,%b)*;[ \t]*+" % (_PHRASE, _MAILBOX, _MAILBOX)
+_LIST: Final = re.compile(rb"(?:%b|%b)(?:,(?:%b|%b))*" % (_MAILBOX, _GROUP, _MAILBOX, _GROUP))
+
+
+def _is_sound(value: bytes) -> bool:
+    """Whether every reader will find the same addresses in a From value.
+
+    Readers differ in what they make of broken syntax (`ceo@bank.example <a@b.example` is the one to
+    some, the other to others), so from our own users only sound syntax is taken. Nor is an "@" beside
+    an escape in a quoted string, or in a comment: both have misled readers.
+    """
+    for quoted, closed in _QUOTED.findall(value):
+        if not closed or (b"@" in quoted and b"\\" in quoted):
+            return False
+    return _LIST.fullmatch(_COMMENT.sub(b" ", _QUOTED.sub(b'""', value))) is not None
+
+
 def _addresses(value: bytes) -> list[str]:
     if len(value) > _FROM_AT_MOST:
         raise NotYourAddress("From is too long", cause="longer than is parsed")
-    found = mailboxes(unfold(value))
+    value = unfold(value)
+    found = mailboxes(value)
     if not found:
         raise NotYourAddress("From names nobody", cause="no mailbox")
     if len(found) > AUTHORS_AT_MOST:
         raise NotYourAddress("From names too many", cause=f"{len(found)} mailboxes")
     if not all(m.domain and m.local for m in found):
         raise NotYourAddress("From holds something that is no address", cause="mailbox without domain")
+    if not _is_sound(value):
+        raise NotYourAddress("From can be read in more ways than one", cause="ambiguous syntax")
     return [m.address for m in found]

@@ -73,6 +73,44 @@ class SubmittedHeaderTests(SynchronousTestCase):
             with self.assertRaises(NotYourAddress):
                 edited(b"From: " + value + b"\r\n\r\n")
 
+    def test_a_from_that_readers_would_read_differently_is_refused(self):
+        for value in (
+            b"ceo@bank.example <a@b.example>",
+            b"ceo@bank.example<a@b.example",
+            b"<a@b.example",
+            b'"ceo@bank.example <a@b.example>',
+            b"a@b.example (ceo@bank.example)",
+            b"<@ceo@bank.example:a@b.example>",
+            b'"\\" <ceo@bank.example>, \\"" <a@b.example>',
+            b"ceo\\@bank.example <a@b.example>",
+            b"A ( <a@b.example>",
+            b"a@b.example\0",
+            b'<a@b.example> "ceo@bank.example",',
+            b'=?utf-8?q?ceo=40bank.example?= "ceo@bank.example" a@b.example',
+            b"a@b.example,, <a@b.example>",
+        ):
+            with self.assertRaises(NotYourAddress, msg=repr(value)):
+                edited(b"From: " + value + b"\r\n\r\n")
+
+    def test_usual_ways_to_write_a_name_are_taken(self):
+        for value in (
+            b"a@b.example",
+            b"<a@b.example>",
+            b"A. B. <a@b.example>",
+            b'"A, B (C)" <a@b.example>',
+            b'"a@b.example" <a@b.example>',
+            b'"O\\"Neill" <a@b.example>',
+            b"=?utf-8?q?=C3=84?= <a@b.example>",
+            "Ä <a@b.example>".encode(),
+            b"a@b.example (A B)",
+            b"A\r\n\tB\r\n <a@b.example>",
+            b'"a b"@b.example',
+            b"A <a@[192.0.2.1]>",
+        ):
+            self.assertEqual(
+                len(check_and_complete(b"From: " + value + b"\r\n\r\n", "D", "M").authors), 1, value
+            )
+
     def test_a_header_of_very_many_fields_is_refused(self):
         with self.assertRaises(MessageTooBig):
             edited(WHOLE + b"X:\r\n" * 1000 + b"\r\n")
