@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import apsw
 import zstandard
@@ -17,8 +17,10 @@ from mailsys.stores.sqlite.accept import FILE, RAW
 from mailsys.stores.sqlite.batch import ids
 from mailsys.stores.sqlite.files import BlobFiles
 from mailsys.stores.sqlite.readers import Readers
-from mailsys.stores.sqlite.rows import one, pieces, values
+from mailsys.stores.sqlite.rows import integers, one, pieces, values
 from mailsys.stores.sqlite.sink import INLINE, RunInThread, Sink, digest
+
+_AT_ONCE: Final = 400 * 1024  # octets in one statement of read_many
 
 
 @implementer(IBlobStore)
@@ -106,7 +108,7 @@ class BlobStore:
                 total += known[blob][0]
             if total >= limit:
                 break
-        inline = {known[b][2] for b in wanted if b in known and known[b][1] != FILE}
+        inline = {known[b][2]: known[b][0] for b in wanted if b in known and known[b][1] != FILE}
         data = _inline(connection, inline)
         found = []
         for blob in wanted:
@@ -120,17 +122,32 @@ class BlobStore:
         return found
 
 
-def _inline(connection: apsw.Connection, numbers: set[int]) -> dict[int, bytes]:
-    if not numbers:
-        return {}
+def _inline(connection: apsw.Connection, sizes: dict[int, int]) -> dict[int, bytes]:
+    """Rows of blob_data by id, given their sizes; about half a megabyte a statement (one concatenation
+    of megabytes costs three times as much, in pages that the allocator must fetch)."""
+    found: dict[int, bytes] = {}
+    numbers: list[int] = []
+    total = 0
+    for number in sorted(sizes):
+        numbers.append(number)
+        total += sizes[number]
+        if total >= _AT_ONCE:
+            _read_rows(connection, numbers, found)
+            numbers, total = [], 0
+    if numbers:
+        _read_rows(connection, numbers, found)
+    return found
+
+
+def _read_rows(connection: apsw.Connection, numbers: list[int], found: dict[int, bytes]) -> None:
     row: Any = one(
         connection,
-        """SELECT json_group_array(d.blob), group_concat(length(d.data)),
+        """SELECT group_concat(d.blob), group_concat(length(d.data)),
             CAST(group_concat(d.data, '') AS BLOB)
         FROM carray(?) w CROSS JOIN blob_data d ON d.blob = w.value""",
-        (ids(sorted(numbers)),),
+        (ids(numbers),),
     )
-    return dict(zip(values(row[0]), pieces(row[1], row[2]), strict=True))
+    found.update(zip(integers(row[0]), pieces(row[1], row[2]), strict=True))
 
 
 def _whole(form: int, data: bytes | None) -> bytes:

@@ -34,6 +34,7 @@ _CONTENT: Final = {
     Column.HAS_ATTACHMENT: ("bool", "c.has_attachment"),
     Column.MESSAGE_ID: ("json", "c.message_id"),
 }
+_AT_ONCE: Final = 250  # emails in one statement: concatenations of megabytes are slow
 _JOIN_CONTENT: Final = " CROSS JOIN content c ON c.blob = e.blob"
 _JOIN_BLOB: Final = " CROSS JOIN blob b ON b.id = e.blob"
 _JOIN_HEADER: Final = " CROSS JOIN header h ON h.blob = e.blob"
@@ -46,8 +47,6 @@ def fetch(
     emails: Sequence[int],
     columns: Sequence[Column],
 ) -> dict[int, tuple[object, ...]]:
-    if not emails:
-        return {}
     selected: list[str] = []
     joins: list[str] = []
     kinds: list[str] = []
@@ -71,15 +70,23 @@ def fetch(
             selected.append(f"group_concat({source})")
         else:
             selected.append(f"json_group_array({source})")
-    row = one(
-        connection,
-        f"""SELECT group_concat(e.id){"".join(", " + s for s in selected)}
-        FROM carray(?1) w CROSS JOIN email e ON e.account = ?2 AND e.id = w.value{"".join(joins)}""",  # noqa: S608
-        (apsw.carray(array("q", emails)), account),
-    )
-    numbers = integers(row[0])
-    if not columns:
-        return dict.fromkeys(numbers, ())
+    sql = f"""SELECT group_concat(e.id){"".join(", " + s for s in selected)}
+        FROM carray(?1) w CROSS JOIN email e ON e.account = ?2 AND e.id = w.value{"".join(joins)}"""  # noqa: S608
+    found: dict[int, tuple[object, ...]] = {}
+    for start in range(0, len(emails), _AT_ONCE):
+        part = array("q", emails[start : start + _AT_ONCE])
+        row = one(connection, sql, (apsw.carray(part), account))
+        numbers = integers(row[0])
+        if not columns:
+            found.update((number, ()) for number in numbers)
+        elif numbers:
+            found.update(zip(numbers, _unpacked(connection, texts, row, kinds), strict=True))
+    return found
+
+
+def _unpacked(
+    connection: apsw.Connection, texts: KeywordTexts, row: tuple[Any, ...], kinds: list[str]
+) -> Iterable[tuple[object, ...]]:
     at = 1
     unpacked: list[Iterable[Any]] = []
     for kind in kinds:
@@ -89,7 +96,7 @@ def fetch(
                 found = map(BlobId, found)
             at += 2
         elif kind == "keywords":
-            found = texts.column(connection, integers(row[at])) if numbers else []
+            found = texts.column(connection, integers(row[at]))
             at += 1
         else:
             found = values(row[at])
@@ -97,4 +104,4 @@ def fetch(
                 found = map(bool, found)
             at += 1
         unpacked.append(found)
-    return dict(zip(numbers, zip(*unpacked, strict=True), strict=True))
+    return zip(*unpacked, strict=True)
