@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from mailsys.ports.accounts import Domain
+from mailsys.ports.queue import QueueRecipient
+from mailsys.services.deliver import plan, resolve
 from mailsys.services.directory import FORWARD_TARGETS, Route
 from tests.services.house import HouseTestCase
 
@@ -73,6 +75,13 @@ class RouteTests(HouseTestCase):
         self.assertTrue(await self.directory.refresh())
         self.assertIsNone(self.directory.cached("old@example.com"))
         self.assertIsNone(await self.route("old@example.com"))
+
+    async def test_the_version_is_looked_at_each_second(self):
+        await self.house.alias("old@example.com", self.house.bob)
+        await self.route("old@example.com")
+        await self.house.accounts.remove_address("old@example.com")
+        self.house.clock.advance(1.0)
+        self.assertIsNone(self.directory.cached("old@example.com"))
 
     async def test_the_cache_answers_without_waiting_and_is_bounded(self):
         self.assertIsNone(self.directory.cached("bob@example.com"))
@@ -159,6 +168,19 @@ class ForwardTests(HouseTestCase):
         )
         route = await self.route("a@example.com")
         self.assertLessEqual(len(route.forwards), FORWARD_TARGETS)
+
+
+class ResolveTests(HouseTestCase):
+    async def test_waiting_mail_is_resolved_anew_and_the_unknown_told_apart(self):
+        await self.house.forward("fwd@example.com", "zoe@far.example")
+        recipients = [QueueRecipient(f"{name}@example.com") for name in ("bob", "nobody", "fwd")]
+        found, unknown = await resolve(self.directory, recipients)
+        self.assertEqual([r.address for r in unknown], ["nobody@example.com"])
+        made = plan(found, "eve@remote.example", self.directory.is_local_domain)
+        self.assertEqual(made.accounts, {self.house.bob.id: "bob@example.com"})
+        [(destination, onward)] = made.outgoing.items()
+        self.assertEqual(destination, "far.example")
+        self.assertEqual(onward["zoe@far.example"].original, "rfc822;fwd@example.com")
 
 
 class OwnerTests(HouseTestCase):

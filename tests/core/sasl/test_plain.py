@@ -52,6 +52,18 @@ class LoginTests(SynchronousTestCase):
         machine = Login()
         self.assertEqual(machine.take(b"tim"), b"Password:")
 
+    def test_silence_is_no_answer_to_a_question(self):
+        machine = Login()
+        machine.take(b"tim")
+        with self.assertRaises(SaslMalformed):
+            machine.take(None)
+
+    def test_an_empty_password_is_malformed(self):
+        machine = Login()
+        machine.take(b"tim")
+        with self.assertRaises(SaslMalformed):
+            machine.take(b"")
+
     def test_nothing_is_taken_after_the_end(self):
         machine = Login()
         machine.take(b"tim")

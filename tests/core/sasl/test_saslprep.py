@@ -15,9 +15,12 @@ class SaslprepTests(SynchronousTestCase):
             ("\u2168", "IX"),
         ):
             self.assertEqual(saslprep(given), prepared)
-        for given in ("\u0007", "\u0627\u0031"):
+        for given in ("\u0007", "\u0627\u0031", "\u0627a\u0627", "x" * 1025):
             with self.assertRaises(ValueError):
                 saslprep(given)
+
+    def test_text_that_runs_to_the_left_is_prepared(self):
+        self.assertEqual(saslprep("\u0627\u0031\u0628"), "\u0627\u0031\u0628")
 
     def test_other_spaces_become_spaces(self):
         self.assertEqual(saslprep("a\u00a0b\u3000c"), "a b c")

@@ -110,6 +110,42 @@ class ScramTests(SynchronousTestCase):
         with self.assertRaises(SaslMalformed):
             ScramServer(False, None, b"n").first(b"n,,m=x,n=user,r=abc")
 
+    def test_names_that_cannot_be_prepared_are_malformed(self):
+        for name in (b"\xff", b"\x07", "\u00ad".encode()):
+            with self.assertRaises(SaslMalformed):
+                ScramServer(False, None, b"n").first(b"n,,n=" + name + b",r=abc")
+
+    def test_first_messages_outside_the_grammar_are_malformed(self):
+        for message in (
+            b"",
+            b"x,,n=a,r=b",
+            b"n,,n=a",
+            b"n,,n=,r=b",
+            b"n,,n=a=b,r=c",
+            b"n,,n=a,r=" + b"x" * 257,
+        ):
+            with self.assertRaises(SaslMalformed):
+                ScramServer(False, None, b"n").first(message)
+
+    def test_final_messages_outside_the_grammar_are_malformed(self):
+        for message in (
+            b"",
+            b"c=biws,r=abcn",
+            b"c=b,r=abcn,p=AAAA",
+            b"c=biws,r=abcn,p=A",
+            b"c=biws,r=abcn,p=AAAA",
+            b"c=biws,r=abcn,p=" + b"A" * 5000,
+        ):
+            machine = ScramServer(False, None, b"n")
+            machine.first(b"n,,n=user,r=abc")
+            machine.challenge(self.keys)
+            with self.assertRaises(SaslMalformed):
+                machine.final(message)
+
+    def test_keys_are_only_taken_once_the_name_is_known(self):
+        with self.assertRaises(SaslMalformed):
+            ScramServer(False, None, b"n").challenge(self.keys)
+
     def test_messages_out_of_turn_are_malformed(self):
         machine = ScramServer(False, None, b"n")
         with self.assertRaises(SaslMalformed):
