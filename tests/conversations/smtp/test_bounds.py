@@ -210,6 +210,13 @@ class TimeTests(ConversationCase):
         self.clock.advance(10)
         self.assertTrue(conversation.line.aborted)
 
+    def test_so_is_one_that_does_not_take_the_word_of_its_timeout(self):
+        conversation = self.greeted()
+        self.clock.advance(300)
+        self.assertFalse(conversation.line.aborted)
+        self.clock.advance(10)
+        self.assertTrue(conversation.line.aborted)
+
     def test_the_client_does_not_pay_for_our_slowness(self):
         conversation = self.greeted()
         conversation.say(b"MAIL FROM:<a@example.org>\r\nRCPT TO:<slow@example.com>\r\n")
@@ -323,6 +330,7 @@ class StopTests(ConversationCase):
     def test_a_message_that_is_arriving_gets_its_answer_first(self):
         conversation = self.in_data()
         self.factory.stop()
+        self.assertEqual(conversation.say(b"half\r\n"), b"")
         self.assertFalse(conversation.closed)
         said = conversation.say(b"x\r\n.\r\n")
         self.assertEqual(said, b"250 2.0.0 kept as 1\r\n421 4.3.2 Service closing, try again later\r\n")

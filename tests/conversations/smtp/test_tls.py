@@ -67,6 +67,7 @@ class Client(Protocol):
 class TlsCase(TestCase):
     implicit = False
     require_tls = False
+    login_without_tls = False
     limits = Limits()
 
     async def asyncSetUp(self) -> None:
@@ -84,6 +85,7 @@ class TlsCase(TestCase):
             self.clock,
             submission=True,
             tls=self.context,
+            login_without_tls=self.login_without_tls,
             require_tls=self.require_tls,
         )
         factory = TLSMemoryBIOFactory(self.context, False, self.factory) if self.implicit else self.factory
@@ -225,6 +227,20 @@ class StartTlsTests(TlsCase):
         client = await self.secured()
         self.assertEqual(await client.say(b"QUIT\r\n"), [b"221 2.0.0 Bye"])
         await client.lost
+
+
+class SignedInBeforeTlsTests(TlsCase):
+    login_without_tls = True
+
+    async def test_a_sign_in_does_not_survive_starttls(self):
+        plain = b64encode(b"\0alice\0secret")
+        client = await self.connect()
+        await client.say(b"EHLO x\r\n")
+        self.assertTrue((await client.say(b"AUTH PLAIN " + plain + b"\r\n"))[0].startswith(b"235"))
+        await client.say(b"STARTTLS\r\n")
+        client.transport.startTLS(ssl.CertificateOptions())
+        await client.say(b"EHLO x\r\n")
+        self.assertTrue((await client.say(b"MAIL FROM:<alice@example.com>\r\n"))[0].startswith(b"530"))
 
 
 class ImplicitTlsTests(TlsCase):

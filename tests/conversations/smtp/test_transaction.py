@@ -217,6 +217,7 @@ class TransactionTests(ConversationCase):
             conversation = self.in_data()
             said = conversation.say(b"x\r\n.\r\n")
             self.assertTrue(said.startswith(code), said)
+            self.assertTrue(self.transactions.sinks[-1].aborted)
             self.assertTrue(conversation.say(b"MAIL FROM:<a@example.org>\r\n").startswith(b"250"))
 
     def test_a_private_cause_is_not_told(self):
