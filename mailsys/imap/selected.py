@@ -57,7 +57,9 @@ class Selected:
         return positions
 
     def check(self, numbers: SequenceSet, uid: bool) -> None:
-        if not uid and not numbers.saved and numbers.largest() > self.view.count:
+        if uid or numbers.saved or numbers.largest() <= self.view.count:
+            return
+        if self.view.count or not numbers.has_star():
             raise NoSuchMessage
 
     def uids_at(self, positions: Sequence[int]) -> Sequence[int]:

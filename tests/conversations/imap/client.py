@@ -49,7 +49,9 @@ class ImapClient(Protocol):
         if self._awaited is not None:
             pattern, waiting = self._awaited
             self._awaited = None
-            waiting.errback(ConnectionError(f"closed while waiting for {pattern.pattern!r}: {self.responses}"))
+            waiting.errback(
+                ConnectionError(f"closed while waiting for {pattern.pattern!r}: {self.responses}")
+            )
         gone, self._gone = self._gone, []
         for one in gone:
             one.callback(None)

@@ -125,7 +125,14 @@ class Changing(ImapTestCase):
 
     async def test_names_that_could_not_be_listed_or_are_too_long_are_refused(self):
         client = await self.connect()
-        for name in (b'"a*b"', b'"a%b"', b'"a//b"', b'"/a"', b'"' + b"n" * 300 + b'"', b"/".join([b"d"] * 40)):
+        for name in (
+            b'"a*b"',
+            b'"a%b"',
+            b'"a//b"',
+            b'"/a"',
+            b'"' + b"n" * 300 + b'"',
+            b"/".join([b"d"] * 40),
+        ):
             answer = (await client.ask(b"CREATE " + name))[-1]
             self.assertRegex(answer, rb"^(NO \[CANNOT\]|BAD)", name)
 
@@ -157,7 +164,9 @@ class Changing(ImapTestCase):
         await client.ask(b"CREATE old/child")
         before = (await client.ask(b"STATUS old/child (MAILBOXID)"))[0]
         self.assertEqual((await client.ask(b"RENAME old new/place"))[-1], b"OK Mailbox renamed")
-        self.assertEqual(names(await client.ask(b'LIST "" *'))[-3:], [b"new", b"new/place", b"new/place/child"])
+        self.assertEqual(
+            names(await client.ask(b'LIST "" *'))[-3:], [b"new", b"new/place", b"new/place/child"]
+        )
         after = (await client.ask(b"STATUS new/place/child (MAILBOXID)"))[0]
         self.assertEqual(before.rpartition(b"(")[2], after.rpartition(b"(")[2])
 

@@ -1,0 +1,288 @@
+"""FETCH: every item, sections octet for octet, partials, \\Seen, and what happens beside it."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+
+from tests.conversations.imap.messages import BINARY, HEADER_SIZE, MULTIPART, large
+from tests.conversations.imap.rig import SIMPLE, ImapTestCase
+
+
+def literal(data: bytes) -> bytes:
+    return b"{%d}\r\n%b" % (len(data), data)
+
+
+class Items(ImapTestCase):
+    async def test_all_items_that_are_no_content(self):
+        await self.deliver(keywords="$seen custom")
+        client = await self.connect(select=b"INBOX")
+        (line, done) = await client.ask(
+            b"FETCH 1 (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODY BODYSTRUCTURE)"
+        )
+        self.assertEqual(done, b"OK FETCH completed")
+        self.assertEqual(
+            line,
+            b'* 1 FETCH (UID 1 FLAGS (\\Seen custom \\Recent) INTERNALDATE "24-Nov-2025 16:00:00 +0000"'
+            b' RFC822.SIZE 157 ENVELOPE ("Mon, 24 Nov 2025 16:00:00 +0000" "Hello"'
+            b' (("Eve" NIL "eve" "remote.example")) (("Eve" NIL "eve" "remote.example"))'
+            b' (("Eve" NIL "eve" "remote.example")) ((NIL NIL "alice" "example.com")) NIL NIL NIL'
+            b' "<1@remote.example>") BODY ("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 13 1)'
+            b' BODYSTRUCTURE ("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 13 1 NIL NIL NIL NIL))',
+        )
+
+    async def test_object_ids(self):
+        await self.deliver()
+        client = await self.connect(select=b"INBOX")
+        line = (await client.ask(b"FETCH 1 (EMAILID THREADID)"))[0]
+        self.assertRegex(line, rb"^\* 1 FETCH \(EMAILID \(M\d+\) THREADID \(T\d+\)\)$")
+
+    async def test_macros(self):
+        await self.deliver()
+        client = await self.connect(select=b"INBOX")
+        self.assertRegex(
+            (await client.ask(b"FETCH 1 FAST"))[0], rb"FETCH \(FLAGS .*INTERNALDATE .*RFC822.SIZE"
+        )
+
+    async def test_uid_fetch_answers_with_uids_and_skips_those_nobody_has(self):
+        for _ in range(3):
+            await self.deliver()
+        client = await self.connect(select=b"INBOX")
+        self.assertEqual(
+            await client.ask(b"UID FETCH 2,7:9,3 FLAGS"),
+            [
+                b"* 2 FETCH (UID 2 FLAGS (\\Recent))",
+                b"* 3 FETCH (UID 3 FLAGS (\\Recent))",
+                b"OK FETCH completed",
+            ],
+        )
+
+    async def test_a_star_beyond_the_end_means_the_last(self):
+        await self.deliver()
+        client = await self.connect(select=b"INBOX")
+        self.assertEqual((await client.ask(b"UID FETCH 100:* (UID)"))[0], b"* 1 FETCH (UID 1)")
+
+    async def test_numbers_beyond_the_last_are_bad(self):
+        await self.deliver()
+        client = await self.connect(select=b"INBOX")
+        self.assertTrue((await client.ask(b"FETCH 2 FLAGS"))[-1].startswith(b"BAD"))
+
+    async def test_everything_of_an_empty_mailbox_is_nothing(self):
+        client = await self.connect(select=b"INBOX")
+        self.assertEqual(await client.ask(b"FETCH 1:* FLAGS"), [b"OK FETCH completed"])
+
+    async def test_thousands_of_rows_come_whole_and_in_order(self):
+        for _ in range(1250):
+            await self.deliver()
+        client = await self.connect(select=b"INBOX")
+        responses = await client.ask(b"FETCH 1:* (UID ENVELOPE)")
+        self.assertEqual(len(responses), 1251)
+        self.assertTrue(
+            all(line.startswith(b"* %d FETCH (UID %d " % (n, n)) for n, line in enumerate(responses[:-1], 1))
+        )
+
+
+class Sections(ImapTestCase):
+    async def fetch(self, client, item: bytes) -> bytes:
+        line, done = await client.ask(b"FETCH 1 (" + item + b")")
+        self.assertEqual(done, b"OK FETCH completed")
+        self.assertTrue(line.startswith(b"* 1 FETCH ("))
+        self.assertTrue(line.endswith(b")"))
+        return line.removeprefix(b"* 1 FETCH (")[:-1]
+
+    async def test_sections_of_a_multipart(self):
+        await self.deliver(MULTIPART)
+        client = await self.connect(select=b"INBOX")
+        inner = MULTIPART[
+            MULTIPART.index(b"From: inner") : MULTIPART.index(
+                b"\r\n--cut\r\nContent-Type: text/plain\r\nContent-T"
+            )
+        ]
+        for item, value in (
+            (b"BODY.PEEK[]", MULTIPART),
+            (b"BODY.PEEK[HEADER]", MULTIPART[:HEADER_SIZE]),
+            (b"BODY.PEEK[TEXT]", MULTIPART[HEADER_SIZE:]),
+            (b"BODY.PEEK[1]", b"first"),
+            (b"BODY.PEEK[1.MIME]", b"Content-Type: text/plain; charset=utf-8\r\n\r\n"),
+            (b"BODY.PEEK[2]", b"AAEC\r\nAwQ="),
+            (b"BODY.PEEK[3]", inner),
+            (b"BODY.PEEK[3.HEADER]", b"From: inner@remote.example\r\nSubject: Inside\r\n\r\n"),
+            (b"BODY.PEEK[3.TEXT]", b"inner text"),
+            (b"BODY.PEEK[3.1]", b"inner text"),
+        ):
+            label = item.replace(b".PEEK", b"")
+            self.assertEqual(await self.fetch(client, item), label + b" " + literal(value))
+
+    async def test_header_fields_and_their_complement(self):
+        await self.deliver(MULTIPART)
+        client = await self.connect(select=b"INBOX")
+        self.assertEqual(
+            await self.fetch(client, b"BODY.PEEK[HEADER.FIELDS (subject X-None from)]"),
+            b"BODY[HEADER.FIELDS (subject X-None from)] "
+            + literal(b"From: Eve <eve@remote.example>\r\nSubject: Parts\r\n\r\n"),
+        )
+        self.assertEqual(
+            await self.fetch(client, b"BODY.PEEK[HEADER.FIELDS.NOT (From To Content-Type MIME-Version)]"),
+            b"BODY[HEADER.FIELDS.NOT (From To Content-Type MIME-Version)] "
+            + literal(b"Subject: Parts\r\n\r\n"),
+        )
+        self.assertEqual(
+            await self.fetch(client, b"BODY.PEEK[3.HEADER.FIELDS (Subject)]"),
+            b"BODY[3.HEADER.FIELDS (Subject)] " + literal(b"Subject: Inside\r\n\r\n"),
+        )
+
+    async def test_partials_are_cut_exactly(self):
+        await self.deliver(SIMPLE)
+        client = await self.connect(select=b"INBOX")
+        for section, whole in ((b"", SIMPLE), (b"TEXT", b"Hello there\r\n"), (b"HEADER", SIMPLE[:-13])):
+            for start, length in ((0, 5), (3, 4), (0, 100000), (5, 100000), (100000, 5), (len(whole), 1)):
+                item = b"BODY.PEEK[%b]<%d.%d>" % (section, start, length)
+                wanted = b"BODY[%b]<%d> %b" % (section, start, literal(whole[start : start + length]))
+                self.assertEqual(await self.fetch(client, item), wanted)
+
+    async def test_a_part_that_does_not_exist_is_nil(self):
+        await self.deliver(MULTIPART)
+        client = await self.connect(select=b"INBOX")
+        for item in (b"BODY.PEEK[9]", b"BODY.PEEK[1.2]", b"BODY.PEEK[1.HEADER]", b"BINARY.PEEK[9]"):
+            self.assertEqual(await self.fetch(client, item), item.replace(b".PEEK", b"") + b" NIL")
+
+    async def test_binary_decodes(self):
+        await self.deliver(MULTIPART)
+        client = await self.connect(select=b"INBOX")
+        self.assertEqual(await self.fetch(client, b"BINARY.PEEK[2]"), b"BINARY[2] ~{5}\r\n\0\1\2\3\4")
+        self.assertEqual(await self.fetch(client, b"BINARY.PEEK[2]<1.2>"), b"BINARY[2]<1> ~{2}\r\n\1\2")
+        self.assertEqual(await self.fetch(client, b"BINARY.SIZE[2]"), b"BINARY.SIZE[2] 5")
+
+    async def test_binary_of_an_unknown_encoding_is_refused(self):
+        await self.deliver(MULTIPART)
+        client = await self.connect(select=b"INBOX")
+        self.assertTrue((await client.ask(b"FETCH 1 BINARY.PEEK[4]"))[-1].startswith(b"NO [UNKNOWN-CTE]"))
+
+    async def test_octets_of_any_value_come_back_identical(self):
+        await self.deliver(BINARY)
+        client = await self.connect(select=b"INBOX")
+        self.assertEqual(await self.fetch(client, b"BODY.PEEK[]"), b"BODY[] " + literal(BINARY))
+
+    async def test_the_old_names(self):
+        await self.deliver(SIMPLE)
+        client = await self.connect(select=b"INBOX")
+        self.assertEqual(
+            await self.fetch(client, b"RFC822.HEADER"), b"RFC822.HEADER " + literal(SIMPLE[:-13])
+        )
+        self.assertEqual(
+            (await client.ask(b"FETCH 1 RFC822.TEXT"))[0],
+            b"* 1 FETCH (FLAGS (\\Seen \\Recent) RFC822.TEXT {13}\r\nHello there\r\n)",
+        )
+        self.assertEqual(await self.fetch(client, b"RFC822"), b"RFC822 " + literal(SIMPLE))
+
+
+class LargeMessages(ImapTestCase):
+    async def test_a_large_message_is_streamed_octet_for_octet(self):
+        message = large(3_000_000)
+        await self.deliver(SIMPLE)
+        await self.deliver(message)
+        client = await self.connect(select=b"INBOX")
+        responses = await client.ask(b"FETCH 1:2 (UID BODY.PEEK[] BODY.PEEK[HEADER.FIELDS (Subject)])")
+        self.assertEqual(
+            responses[1],
+            b"* 2 FETCH (UID 2 BODY[] %b BODY[HEADER.FIELDS (Subject)] {18}\r\nSubject: Large\r\n\r\n)"
+            % literal(message),
+        )
+        self.assertEqual(responses[2], b"OK FETCH completed")
+
+    async def test_partials_and_parts_of_it(self):
+        message = large(2_500_000)
+        start = message.index(b"base64\r\n\r\n") + 10
+        part = message[start : message.index(b"\r\n--cut--")]
+        await self.deliver(message)
+        client = await self.connect(select=b"INBOX")
+        line = (await client.ask(b"FETCH 1 (BODY.PEEK[]<1000000.700000> BODY.PEEK[2]<5.10> BODY.PEEK[1])"))[0]
+        self.assertEqual(
+            line,
+            b"* 1 FETCH (BODY[]<1000000> %b BODY[2]<5> %b BODY[1] %b)"
+            % (literal(message[1_000_000:1_700_000]), literal(part[5:15]), literal(b"see below")),
+        )
+        self.assertEqual(
+            (await client.ask(b"FETCH 1 BODY.PEEK[2]"))[0], b"* 1 FETCH (BODY[2] %b)" % literal(part)
+        )
+
+    async def test_its_attachment_can_be_had_decoded(self):
+        message = large(1_500_000)
+        start = message.index(b"base64\r\n\r\n") + 10
+        data = b64decode(message[start : message.index(b"\r\n--cut--")])
+        await self.deliver(message)
+        client = await self.connect(select=b"INBOX")
+        line = (await client.ask(b"FETCH 1 (BINARY.SIZE[2] BINARY.PEEK[2])"))[0]
+        self.assertEqual(
+            line, b"* 1 FETCH (BINARY.SIZE[2] %d BINARY[2] ~{%d}\r\n%b)" % (len(data), len(data), data)
+        )
+        line = (await client.ask(b"FETCH 1 BINARY.PEEK[2]<400000.300000>"))[0]
+        self.assertEqual(line, b"* 1 FETCH (BINARY[2]<400000> ~{300000}\r\n%b)" % data[400_000:700_000])
+
+
+class Seen(ImapTestCase):
+    async def test_reading_content_marks_it_seen_and_says_so(self):
+        await self.deliver()
+        client, other = await self.connect(select=b"INBOX"), await self.connect(select=b"INBOX")
+        line = (await client.ask(b"FETCH 1 BODY[TEXT]"))[0]
+        self.assertEqual(line, b"* 1 FETCH (FLAGS (\\Seen \\Recent) BODY[TEXT] {13}\r\nHello there\r\n)")
+        self.assertEqual((await client.ask(b"NOOP"))[:-1], [])
+        self.assertEqual((await other.ask(b"NOOP"))[:-1], [b"* 1 FETCH (UID 1 FLAGS (\\Seen))"])
+
+    async def test_reading_it_again_says_nothing_of_flags(self):
+        await self.deliver(keywords="$seen")
+        client = await self.connect(select=b"INBOX")
+        self.assertEqual((await client.ask(b"FETCH 1 BODY[]<0.4>"))[0], b"* 1 FETCH (BODY[]<0> {4}\r\nDate)")
+
+    async def test_a_peek_does_not(self):
+        await self.deliver()
+        client = await self.connect(select=b"INBOX")
+        await client.ask(b"FETCH 1 (BODY.PEEK[] BODY.PEEK[HEADER] RFC822.HEADER BINARY.SIZE[1])")
+        self.assertEqual((await client.ask(b"FETCH 1 FLAGS"))[0], b"* 1 FETCH (FLAGS (\\Recent))")
+
+    async def test_nothing_does_in_a_mailbox_that_is_only_examined(self):
+        await self.deliver()
+        client = await self.connect()
+        await client.ask(b"EXAMINE INBOX")
+        await client.ask(b"FETCH 1 BODY[]")
+        self.assertEqual((await client.ask(b"FETCH 1 FLAGS"))[0], b"* 1 FETCH (FLAGS (\\Recent))")
+
+
+class BesideOthers(ImapTestCase):
+    async def test_messages_that_others_removed_are_left_out_and_that_is_said(self):
+        for _ in range(3):
+            await self.deliver()
+        client, other = await self.connect(select=b"INBOX"), await self.connect(select=b"INBOX")
+        await other.ask(b"STORE 2 +FLAGS.SILENT (\\Deleted)")
+        await other.ask(b"EXPUNGE")
+        responses = await client.ask(b"FETCH 1:3 (UID)")
+        self.assertEqual(
+            responses,
+            [
+                b"* 1 FETCH (UID 1)",
+                b"* 3 FETCH (UID 3)",
+                b"NO [EXPUNGEISSUED] Some of the messages no longer exist",
+            ],
+        )
+        self.assertEqual(
+            (await client.ask(b"FETCH 3 BODY.PEEK[TEXT]"))[0],
+            b"* 3 FETCH (BODY[TEXT] {13}\r\nHello there\r\n)",
+        )
+        self.assertEqual(await client.ask(b"NOOP"), [b"* 2 EXPUNGE", b"OK NOOP completed"])
+        self.assertEqual((await client.ask(b"FETCH 2 (UID)"))[0], b"* 2 FETCH (UID 3)")
+
+    async def test_arrivals_are_told_even_while_an_expunge_must_wait(self):
+        for _ in range(2):
+            await self.deliver()
+        client, other = await self.connect(select=b"INBOX"), await self.connect(select=b"INBOX")
+        await other.ask(b"STORE 1 +FLAGS.SILENT (\\Deleted)")
+        await other.ask(b"EXPUNGE")
+        await self.deliver()
+        responses = await client.ask(b"FETCH 2 (UID)")
+        self.assertEqual(responses[0], b"* 2 FETCH (UID 2)")
+        while b"* 3 EXISTS" not in responses:  # the news travels within milliseconds
+            responses += await client.ask(b"FETCH 2 (UID)")
+        self.assertFalse([line for line in responses if b"EXPUNGE" in line])
+        await client.ask(b"NOOP")
+        self.assertEqual(
+            (await client.ask(b"FETCH 1:* (UID)"))[:-1], [b"* 1 FETCH (UID 2)", b"* 2 FETCH (UID 3)"]
+        )

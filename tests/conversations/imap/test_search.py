@@ -1,0 +1,105 @@
+"""SEARCH, ESEARCH, SEARCHRES."""
+
+from __future__ import annotations
+
+from tests.conversations.imap.rig import RECEIVED, SIMPLE, ImapTestCase
+
+DAY = 86400.0
+
+
+class Searching(ImapTestCase):
+    async def _client(self):
+        await self.deliver(SIMPLE, at=RECEIVED - 3 * DAY)
+        await self.deliver(SIMPLE.replace(b"Hello", b"Plums"), keywords="$seen", at=RECEIVED)
+        await self.deliver(
+            b"From: Zoe <zoe@other.example>\r\nTo: bob@x.example\r\nCc: carol@x.example\r\n"
+            b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nX-Kind: rare\r\n\r\n" + b"long text " * 100,
+            keywords="$flagged work",
+            at=RECEIVED + DAY,
+        )
+        return await self.connect(select=b"INBOX")
+
+    async def test_each_key(self):
+        client = await self._client()
+        for key, found in (
+            (b"ALL", b" 1 2 3"),
+            (b"SEEN", b" 2"),
+            (b"UNSEEN", b" 1 3"),
+            (b"FLAGGED", b" 3"),
+            (b"KEYWORD work", b" 3"),
+            (b"UNKEYWORD work", b" 1 2"),
+            (b"RECENT", b" 1 2 3"),
+            (b"NEW", b" 1 3"),
+            (b"OLD", b""),
+            (b"SUBJECT plum", b" 2"),
+            (b'SUBJECT "gr\xc3\xbc\xc3\x9fe"', b" 3"),
+            (b"FROM zoe@other", b" 3"),
+            (b"TO alice", b" 1 2"),
+            (b"CC carol", b" 3"),
+            (b"BODY there", b" 1 2"),
+            (b"TEXT Eve", b" 1 2"),
+            (b"HEADER X-Kind rare", b" 3"),
+            (b'HEADER X-Kind ""', b" 3"),
+            (b"SINCE 24-Nov-2025", b" 2 3"),
+            (b"BEFORE 24-Nov-2025", b" 1"),
+            (b"ON 24-Nov-2025", b" 2"),
+            (b"SENTON 24-Nov-2025", b" 1 2"),
+            (b"LARGER 500", b" 3"),
+            (b"SMALLER 500", b" 1 2"),
+            (b"2:*", b" 2 3"),
+            (b"UID 1,3", b" 1 3"),
+            (b"NOT 2", b" 1 3"),
+            (b"OR SEEN FLAGGED", b" 2 3"),
+            (b"(OR SEEN FLAGGED) SUBJECT plum", b" 2"),
+            (b"SUBJECT nothing", b""),
+        ):
+            self.assertEqual(
+                await client.ask(b"SEARCH " + key), [b"* SEARCH" + found, b"OK SEARCH completed"], key
+            )
+
+    async def test_esearch_returns_what_was_asked(self):
+        client = await self._client()
+        client.send(b"a UID SEARCH RETURN (MIN MAX COUNT ALL) UNSEEN\r\n")
+        self.assertEqual(
+            (await client.until(b"a "))[0], b'* ESEARCH (TAG "a") UID MIN 1 MAX 3 ALL 1,3 COUNT 2'
+        )
+
+    async def test_rev2_always_answers_with_esearch(self):
+        client = await self.connect()
+        await client.ask(b"ENABLE IMAP4rev2")
+        await client.ask(b"SELECT INBOX")
+        client.send(b"a SEARCH ALL\r\n")
+        self.assertEqual((await client.until(b"a "))[0], b'* ESEARCH (TAG "a")')
+
+    async def test_a_saved_result_can_be_used_and_forgets_what_was_expunged(self):
+        client = await self._client()
+        self.assertEqual(await client.ask(b"SEARCH RETURN (SAVE) UNSEEN"), [b"OK SEARCH completed"])
+        self.assertEqual(
+            (await client.ask(b"FETCH $ (UID)"))[:-1], [b"* 1 FETCH (UID 1)", b"* 3 FETCH (UID 3)"]
+        )
+        self.assertEqual((await client.ask(b"SEARCH $ FLAGGED"))[0], b"* SEARCH 3")
+        await client.ask(b"STORE 1 +FLAGS.SILENT (\\Deleted)")
+        await client.ask(b"EXPUNGE")
+        self.assertEqual((await client.ask(b"FETCH $ (UID)"))[:-1], [b"* 2 FETCH (UID 3)"])
+
+    async def test_saving_with_min_saves_only_that(self):
+        client = await self._client()
+        await client.ask(b"SEARCH RETURN (SAVE MIN) ALL")
+        self.assertEqual((await client.ask(b"UID FETCH $ (UID)"))[:-1], [b"* 1 FETCH (UID 1)"])
+
+    async def test_numbers_beyond_the_last_are_bad(self):
+        client = await self._client()
+        self.assertTrue((await client.ask(b"SEARCH NOT 4"))[-1].startswith(b"BAD"))
+
+    async def test_an_unknown_charset_is_refused(self):
+        client = await self._client()
+        self.assertTrue((await client.ask(b"SEARCH CHARSET KOI8-R ALL"))[-1].startswith(b"NO [BADCHARSET"))
+
+    async def test_what_was_not_told_yet_is_not_found(self):
+        client = await self._client()
+        other = await self.connect()
+        await other.ask(b"APPEND INBOX {%d+}\r\n%b" % (len(SIMPLE), SIMPLE))
+        found = (await client.ask(b"SEARCH ALL"))[0]
+        self.assertEqual(found, b"* SEARCH 1 2 3")
+        await client.ask(b"NOOP")
+        self.assertEqual((await client.ask(b"SEARCH ALL"))[0], b"* SEARCH 1 2 3 4")
