@@ -269,8 +269,11 @@ class SmtpConnection:
             return
         if alive:
             self._seen = self._host.reactor.seconds()
-        if began is not self._began or self._handshaking:
+        if began is not self._began:
             self._began = began
+            if began is not None:
+                self._tighten()
+        if self._handshaking:
             self._tighten()
         if self._paused:
             self._paused = False

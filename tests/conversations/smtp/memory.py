@@ -145,6 +145,8 @@ class Exchange:
 
     def respond(self, data: bytes | None) -> Deferred[Challenge | SignedIn]:
         self.steps += 1
+        if self.owner.failure is not None:
+            return fail(self.owner.failure)
         if self.mechanism == "PLAIN":
             if data is None:
                 return succeed(Challenge(b""))
@@ -164,6 +166,7 @@ class SignIn:
     """PLAIN with alice and secret, and a stand-in for SCRAM that believes everybody."""
 
     def __init__(self) -> None:
+        self.failure: Exception | None = None
         self.bindings: list[tuple[str, bytes] | None] = []
 
     def mechanisms(self, tls: bool, binding: bool) -> Sequence[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 
+from mailsys.core.refusal import RateLimited, TemporaryFailure
 from tests.conversations.smtp.wire import Conversation, ConversationCase
 
 PLAIN = b64encode(b"\0alice\0secret")
@@ -92,6 +93,13 @@ class SignInTests(SubmissionCase):
             self.assertTrue(conversation.say(b"AUTH PLAIN " + WRONG + b"\r\n").startswith(b"535"))
         self.assertTrue(conversation.say(b"AUTH PLAIN " + WRONG + b"\r\n").startswith(b"421"))
         self.assertTrue(conversation.closed)
+
+    def test_what_is_no_fault_of_the_client_is_temporary(self):
+        for failure in (RateLimited(), TemporaryFailure(), RuntimeError("a defect")):
+            self.sign_in.failure = failure
+            said = self.greeted().say(b"AUTH PLAIN " + PLAIN + b"\r\n")
+            self.assertTrue(said.startswith(b"454 4.7.0"), said)
+            self.assertNotIn(b"defect", said)
 
     def test_nobody_signs_in_twice(self):
         conversation = self.greeted()
