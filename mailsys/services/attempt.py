@@ -201,7 +201,11 @@ class Attempt:
                 settlement = _without(settlement, queued, self.now() + REPORT_LATER)
             else:
                 if report is not None:
-                    settlement = replace(settlement, accept=(*settlement.accept, report))
+                    settlement = replace(
+                        settlement,
+                        accept=(*settlement.accept, replace(report, timeline=())),
+                        timeline=settlement.timeline + report.timeline,  # told after what it tells of
+                    )
         self._log_settlement(queued, settlement)
         for left in reversed(range(SETTLE_TRIES)):
             try:

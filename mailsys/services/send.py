@@ -57,8 +57,7 @@ class Sending(Service):
     """Works the queue while it runs.
 
     clock: IReactorTime; now: Unix time (of the same clock in tests). router, dialer, signer (None: mail
-    leaves unsigned), reporter and reader are built by the assembly. `release` (optional) is called once
-    at the start: it ends the leases of a process that is known to be dead.
+    leaves unsigned), reporter and reader are built by the assembly.
     """
 
     name = "sending"
@@ -78,13 +77,11 @@ class Sending(Service):
         clock: Any,
         now: Callable[[], float],
         random: random_module.Random,
-        release: Callable[[], Deferred[Any]] | None = None,
     ) -> None:
         self._queue = queue
         self._settings = settings
         self._clock = clock
         self._now = now
-        self._release = release
         self._smarthost = router.smarthost
         self._hops = Hops(dialer, clock, settings, router.ourselves)
         self._attempt = Attempt(
@@ -116,10 +113,7 @@ class Sending(Service):
         super().startService()  # type: ignore[no-untyped-call]
         self._queue.listen(self.wake)
         self._extension.start(EXTEND, now=False).addErrback(self._broken)
-        if self._release is None:
-            self.wake()
-        else:
-            self._release().addErrback(self._broken).addCallback(lambda _: self.wake())
+        self.wake()
 
     def stopService(self) -> Deferred[Any]:  # noqa: N802
         """Fires when running transactions have ended and are settled; what takes longer than

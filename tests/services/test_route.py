@@ -1,10 +1,8 @@
 from random import Random
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
-from mailsys.ports.resolver import Answer, IResolver, ResolverError
 from mailsys.services.route import (
     Host,
     Ourselves,
@@ -14,21 +12,7 @@ from mailsys.services.route import (
     split_endpoint,
     to_a_labels,
 )
-
-
-@implementer(IResolver)
-class Zone:
-    """A resolver over a dict; "!" in place of records is a passing failure."""
-
-    def __init__(self, records: dict[tuple[str, str], list[object] | str]) -> None:
-        self.records = records
-
-    def query(self, name: str, rtype: str) -> Deferred[Answer]:
-        found = self.records.get((name, rtype), [])
-        if found == "!":
-            return fail(ResolverError("SERVFAIL"))
-        exists = any(known == name for known, _ in self.records)
-        return succeed(Answer(tuple(found), exists, 60))
+from tests.peers.zone import Zone
 
 
 class RouteTests(SynchronousTestCase):
