@@ -162,7 +162,6 @@ class ImapConnection:
         self._out.clear()
         if not self._admitted:
             return
-        self._admitted = False
         self._host.wheel.remove(self)
         if self._appends is not None:
             self._appends.spoil()
@@ -344,7 +343,10 @@ class ImapConnection:
             self.hang_up()
 
     def _leave(self) -> None:
-        """The client is gone and its last command has ended: let go of everything."""
+        """The client is gone and its last command has ended: let go of everything, once."""
+        if not self._admitted:
+            return
+        self._admitted = False
 
         async def leave() -> None:
             try:

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 
 from mailsys.core.imap.commands import Fetch, Section
 from mailsys.core.imap.fetch import is_header
+from mailsys.core.imap.lexer import BadCommand
 from mailsys.core.imap.sequence import Ranges, render_ranges, to_ranges
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.imap.columns import Chunk, Format
@@ -45,6 +46,8 @@ _SEEN: Final = KeywordChange(add="$seen")
 
 async def fetch(session: Session, tag: bytes, command: Fetch) -> Answer:
     selected = session.selection
+    if command.vanished and not session.qresync:
+        raise BadCommand("Enable QRESYNC first")  # RFC 7162 §3.2.6
     if command.changed_since is not None or b"MODSEQ" in command.items:
         session.enable_condstore()
     positions = selected.resolve(command.numbers, command.uid)

@@ -64,5 +64,5 @@ class Wheel:
                     one.expire()
                 else:
                     self._buckets.setdefault(max(self._bucket(one.deadline), int(now // 60)), set()).add(one)
-        if self._buckets:
+        if self._buckets and self._timer is None:  # who expired may have come back meanwhile
             self._timer = self._clock.callLater(self._tick, self._turn)

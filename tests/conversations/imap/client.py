@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
-_LITERAL = re.compile(rb"~?\{(\d+)\}\r\n$")
+_LITERAL = re.compile(rb"~?\{(\d+)\}\r\n\Z")
 
 
 class ImapClient(Protocol):
@@ -21,28 +21,30 @@ class ImapClient(Protocol):
         self.closed = False
         self._partial = b""
         self._awaited: tuple[re.Pattern[bytes], Deferred[list[bytes]]] | None = None
+        self._looked = 0  # responses that are not what is awaited
         self._gone: list[Deferred[None]] = []
         self._count = 0
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
+        start = 0
         while True:
-            at = self.received.find(b"\r\n")
+            at = self.received.find(b"\r\n", start)
             if at < 0:
-                return
-            line, rest = self.received[: at + 2], self.received[at + 2 :]
-            literal = _LITERAL.search(line)
+                break
+            literal = _LITERAL.search(self.received, max(start, at - 30), at + 2)
             if literal:
-                size = int(literal.group(1))
-                if len(rest) < size:
-                    return
-                self._partial += line + rest[:size]
-                self.received = rest[size:]
+                end = at + 2 + int(literal.group(1))
+                if len(self.received) < end:
+                    break
+                self._partial += self.received[start:end]
+                start = end
                 continue
-            self.received = rest
-            self.responses.append(self._partial + line[:-2])
+            self.responses.append(self._partial + self.received[start:at])
             self._partial = b""
-            self._check()
+            start = at + 2
+        self.received = self.received[start:]
+        self._check()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self.closed = True
@@ -60,18 +62,20 @@ class ImapClient(Protocol):
         if self._awaited is None:
             return
         pattern, waiting = self._awaited
-        for at, response in enumerate(self.responses):
-            if pattern.match(response):
+        for at in range(self._looked, len(self.responses)):
+            if pattern.match(self.responses[at]):
                 self._awaited = None
                 found, self.responses = self.responses[: at + 1], self.responses[at + 1 :]
                 waiting.callback(found)
                 return
+        self._looked = len(self.responses)
 
     def until(self, pattern: bytes) -> Deferred[list[bytes]]:
         """Responses up to the first that starts with `pattern` (a regular expression)."""
         assert self._awaited is None, "one wait at a time"
         waiting: Deferred[list[bytes]] = Deferred()
         self._awaited = (re.compile(pattern, re.DOTALL), waiting)
+        self._looked = 0
         self._check()
         if self._awaited is not None and self.closed:
             self.connectionLost()
