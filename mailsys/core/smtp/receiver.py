@@ -13,17 +13,14 @@ apart from how content is cut, and STARTTLS, behind which anything already here 
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Callable
 from typing import Final
 
-from mailsys.core.smtp import events
-from mailsys.core.smtp.arguments import BadParameter, mail_parameters, rcpt_parameters
+from mailsys.core.smtp import commands, events
 from mailsys.core.smtp.content import TOO_BIG, ChunkReader, DataReader
 from mailsys.core.smtp.events import Event, Refused
 from mailsys.core.smtp.extensions import Offers
-from mailsys.core.smtp.path import BadPath, parse_path
 from mailsys.core.smtp.reply import Reply
 from mailsys.core.smtp.states import RULES, State
 
@@ -32,9 +29,6 @@ _SKIPPED: Final = 16  # times the line limit are skipped in search of a line end
 _ABSURD: Final = 1 << 20  # octets above twice the message limit: no longer read to the end
 
 _CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
-_BDAT: Final = re.compile(rb"([0-9]{1,19})(?: +(LAST))?", re.IGNORECASE)  # RFC 3030 §2
-_MECHANISM: Final = re.compile(rb"[A-Za-z0-9_-]{1,20}")  # RFC 4422 §3.1
-_HELLO_UNSAFE: Final = re.compile(rb"[^A-Za-z0-9.:_\[\]-]")
 
 _LONG: Final = Refused(Reply(500, "5.5.2", "Line too long"))
 _ENDLESS: Final = Refused(Reply(421, "4.7.0", "Line far too long, closing"), fatal=True)
@@ -45,21 +39,10 @@ _GARBAGE: Final = Refused(Reply(500, "5.5.2", "Syntax error: control characters 
 _UNKNOWN: Final = Refused(Reply(500, "5.5.1", "Command not recognised"))
 _NO_ARGUMENT: Final = Refused(Reply(501, "5.5.4", "No argument allowed"))
 _NO_EXPN: Final = Refused(Reply(502, "5.5.1", "EXPN not implemented"))
-_NO_NAME: Final = Refused(Reply(501, "5.5.4", "Say your name: EHLO host.example"))
-_MAIL_SYNTAX: Final = Refused(Reply(501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]"))
-_RCPT_SYNTAX: Final = Refused(Reply(501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]"))
-_BAD_SENDER: Final = Refused(Reply(501, "5.1.7", "Bad sender address syntax"))
-_BAD_RECIPIENT: Final = Refused(Reply(501, "5.1.3", "Bad recipient address syntax"))
-_NOT_ASCII: Final = Refused(Reply(553, "5.6.7", "Non-ASCII address without SMTPUTF8"))  # RFC 6531 §3.5
 _NOT_DATA: Final = Refused(Reply(503, "5.5.1", "BODY=BINARYMIME needs BDAT"))  # RFC 3030 §3
 _BDAT_SYNTAX: Final = Refused(Reply(501, "5.5.4", "Syntax: BDAT size [LAST]; closing"), fatal=True)
 _FAR_TOO_BIG: Final = Refused(TOO_BIG, fatal=True)
-_DECLARED_TOO_BIG: Final = Refused(TOO_BIG)
 _NO_TLS: Final = Refused(Reply(503, "5.5.1", "TLS is not available, or active already"))
-_NO_AUTH: Final = Refused(Reply(503, "5.5.1", "Authentication is not available here"))
-_AUTH_SYNTAX: Final = Refused(Reply(501, "5.5.4", "Syntax: AUTH mechanism [initial-response]"))
-_NOT_BASE64: Final = Refused(Reply(501, "5.5.2", "Cannot decode the response"))  # RFC 4954 §4
-_CANCELLED: Final = Refused(Reply(501, "5.7.0", "Authentication cancelled"))
 
 _NOOP: Final = events.Noop()
 _RESET: Final = events.Reset()
@@ -218,55 +201,20 @@ class Receiver:
     # -- commands
 
     def _helo(self, rest: bytes) -> Event:
-        return self._hello(rest, False)
+        return commands.hello(rest, False)
 
     def _ehlo(self, rest: bytes) -> Event:
-        return self._hello(rest, True)
-
-    def _hello(self, rest: bytes, extended: bool) -> Event:
-        words = rest.split(None, 1)
-        if not words:
-            return _NO_NAME
-        # Many honest clients have odd names. What could harm a trace header is masked, not refused.
-        return events.Hello(_HELLO_UNSAFE.sub(b"?", words[0][:255]).decode("ascii"), extended)
+        return commands.hello(rest, True)
 
     def _mail(self, rest: bytes) -> Event:
-        if rest[:5].upper() != b"FROM:":
-            return _MAIL_SYNTAX
-        try:
-            sender, end = parse_path(rest, 5)
-            parameters = mail_parameters(
-                rest[end:], submission=self.offers.submission, require_tls=self.offers.require_tls
-            )
-        except BadPath:
-            return _BAD_SENDER
-        except BadParameter as bad:
-            return Refused(bad.reply)
-        if sender == "postmaster":  # only a forward-path may lack the domain (RFC 5321 §4.1.1.3)
-            return _BAD_SENDER
-        if not parameters.utf8 and not rest.isascii():
-            return _NOT_ASCII
-        if parameters.size is not None and parameters.size > self.offers.size:  # RFC 1870 §6.1
-            return _DECLARED_TOO_BIG
-        self._utf8 = parameters.utf8
-        self._binary = parameters.body == "BINARYMIME"
-        return events.Mail(sender, parameters)
+        event = commands.mail(rest, self.offers)
+        if type(event) is events.Mail:
+            self._utf8 = event.parameters.utf8
+            self._binary = event.parameters.body == "BINARYMIME"
+        return event
 
     def _rcpt(self, rest: bytes) -> Event:
-        if rest[:3].upper() != b"TO:":
-            return _RCPT_SYNTAX
-        try:
-            address, end = parse_path(rest, 3)
-            parameters = rcpt_parameters(rest[end:])
-        except BadPath:
-            return _BAD_RECIPIENT
-        except BadParameter as bad:
-            return Refused(bad.reply)
-        if not address:
-            return _BAD_RECIPIENT
-        if not self._utf8 and not rest.isascii():
-            return _NOT_ASCII
-        return events.Recipient(address, parameters)
+        return commands.rcpt(rest, self._utf8)
 
     def _start_data(self, rest: bytes) -> Event:
         if rest:
@@ -274,10 +222,10 @@ class Receiver:
         return _NOT_DATA if self._binary else events.StartData()
 
     def _bdat(self, rest: bytes) -> Event | None:
-        match = _BDAT.fullmatch(rest.strip())
-        if match is None:
+        parsed = commands.bdat(rest)
+        if parsed is None:
             return _BDAT_SYNTAX  # where the chunk ends is unknown: its octets must not become commands
-        size, last = int(match[1]), match[2] is not None
+        size, last = parsed
         if size > self.offers.size * 2 + _ABSURD:
             return _FAR_TOO_BIG
         self._chunk_left = size
@@ -310,7 +258,7 @@ class Receiver:
         return events.Help()
 
     def _verify(self, rest: bytes) -> Event:
-        return events.Verify() if rest else Refused(Reply(501, "5.5.4", "Syntax: VRFY name"))
+        return commands.vrfy(rest)
 
     def _expand(self, _rest: bytes) -> Event:
         return _NO_EXPN
@@ -328,18 +276,7 @@ class Receiver:
         return events.StartTls(injected)
 
     def _authenticate(self, rest: bytes) -> Event:
-        if not self.offers.submission:
-            return _NO_AUTH
-        mechanism, _, initial = rest.partition(b" ")
-        if _MECHANISM.fullmatch(mechanism) is None:
-            return _AUTH_SYNTAX
-        name = mechanism.decode("ascii").upper()
-        if not initial:
-            return events.Authenticate(name, None)
-        if initial == b"=":  # RFC 4954 §4: an initial response of no octets
-            return events.Authenticate(name, b"")
-        decoded = _decoded(initial)
-        return _NOT_BASE64 if decoded is None else events.Authenticate(name, decoded)
+        return commands.auth(rest, self.offers)
 
     def _next_response(self) -> Event | None:
         found = self._line(AUTH_LINE, _LONG_RESPONSE)
@@ -348,10 +285,7 @@ class Receiver:
         self._next = Receiver._next_command
         if isinstance(found, Refused):
             return found
-        if found == b"*":  # RFC 4954 §4
-            return _CANCELLED
-        decoded = _decoded(found)
-        return _NOT_BASE64 if decoded is None else events.Response(decoded)
+        return commands.response(found)
 
     # -- content
 
@@ -445,13 +379,6 @@ class Receiver:
 
 def _nothing(_receiver: Receiver) -> None:
     return None
-
-
-def _decoded(text: bytes) -> bytes | None:
-    try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except binascii.Error:
-        return None
 
 
 _COMMANDS: Final[dict[bytes, Callable[[Receiver, bytes], Event]]] = {
