@@ -12,13 +12,10 @@ from typing import Any, Final
 
 from mailsys.core.refusal import (
     AuthenticationRequired,
-    BadCredentials,
     EncryptionRequired,
-    MessageRejected,
     Refusal,
     TemporaryFailure,
     TooManyRecipients,
-    UnsupportedParameter,
 )
 from mailsys.core.smtp import events
 from mailsys.core.smtp.events import Event
@@ -29,9 +26,10 @@ from mailsys.core.smtp.reply import Reply, refused
 from mailsys.log import Log
 from mailsys.ports.accounts import Account
 from mailsys.ports.blobs import IBlobSink
-from mailsys.services.authentication import Challenge, IExchange
+from mailsys.services.authentication import Challenge
 from mailsys.services.transactions import Client, ITransaction
 from mailsys.smtp.service import Service
+from mailsys.smtp.sign_in import Dialogue
 
 log = Log("smtp")
 
@@ -49,15 +47,11 @@ _SIGNED_IN: Final = b"235 2.7.0 Signed in\r\n"
 _MANY_ERRORS: Final = b"421 4.7.0 Too many errors, closing\r\n"
 _MANY_MESSAGES: Final = b"421 4.7.0 Enough messages on this connection, closing\r\n"
 _IDLE_TALK: Final = b"421 4.7.0 Too much talk without mail, closing\r\n"
-_FAILED_LOGINS: Final = b"421 4.7.0 Too many failed logins, closing\r\n"
 _START_TLS_FIRST: Final = b"530 5.7.0 Must issue a STARTTLS command first\r\n"  # RFC 3207 §4
 _ALREADY: Final = b"503 5.5.1 Signed in already\r\n"  # RFC 4954 §4
-_NO_EXCHANGE: Final = b"503 5.5.1 No authentication exchange\r\n"
 _MECHANISM: Final = b"504 5.5.4 Unknown authentication mechanism\r\n"
-_TEMPORARY_LOGIN: Final = Reply(454, "4.7.0", "Temporary authentication failure")
 _HOLD: Final = b"501 5.5.4 Cannot hold a message that long\r\n"
 
-_LOGINS: Final = 5  # failed ones per connection
 _TALK: Final = 200  # commands that bring no mail, between two messages
 
 _POSITIVE: Final = 0x34  # a reply that begins below "4" accepts
@@ -68,15 +62,13 @@ class Session:
 
     __slots__ = (
         "_binding",
+        "_dialogue",
         "_errors",
-        "_exchange",
         "_failure",
         "_forgiven",
-        "_logins",
         "_messages",
         "_recipients",
         "_seconds",
-        "_signing_in",
         "_sink",
         "_talk",
         "_transaction",
@@ -95,10 +87,9 @@ class Session:
         self._binding: tuple[str, bytes] | None = None
         self.receiver = Receiver(service.offers(False, client.address), service.limits.smtp_line)
         self.closing = False  # nothing more is to be read
-        self._errors = self._logins = self._messages = self._talk = 0
+        self._errors = self._messages = self._talk = 0
         self._forgiven = 0  # errors more that recipients accepted since the last message make up for
-        self._exchange: IExchange | None = None
-        self._signing_in: Account | None = None  # proven; the client has yet to acknowledge our last word
+        self._dialogue = Dialogue()
         self._begin()
 
     def _begin(self) -> None:
@@ -121,7 +112,7 @@ class Session:
     def begin_tls(self) -> None:
         """STARTTLS was answered: what was said and done before it is forgotten (RFC 3207 §4.2)."""
         self.abort()
-        self._exchange = self._signing_in = None
+        self._dialogue.forget()
         self.client = Client(self.client.address, self.client.port)
         self.receiver.restart(self.receiver.offers)
 
@@ -222,7 +213,7 @@ class Session:
         return _BYE
 
     async def _refused(self, event: events.Refused) -> bytes:
-        self._exchange = self._signing_in = None
+        self._dialogue.forget()
         if event.fatal:
             self.abort()
             self.closing = True
@@ -339,60 +330,24 @@ class Session:
             raise EncryptionRequired  # RFC 4954 §4
         if service.sign_in is None or event.mechanism not in self.receiver.offers.mechanisms:
             return _MECHANISM
-        try:
-            self._exchange = service.sign_in.start(event.mechanism, client.address, self._binding)
-        except UnsupportedParameter:
-            return _MECHANISM
-        return await self._proceed(self._exchange, event.initial)
+        outcome = await self._dialogue.begin(
+            service.sign_in, event.mechanism, client.address, self._binding, event.initial
+        )
+        return self._login(outcome)
 
     async def _response(self, event: events.Response) -> bytes:
-        if self._signing_in is not None:
-            return self._signed_in(self._signing_in)
-        if self._exchange is None:
-            return _NO_EXCHANGE
-        return await self._proceed(self._exchange, event.data)
+        return self._login(await self._dialogue.proceed(event.data, self.client.address))
 
-    async def _proceed(self, exchange: IExchange, data: bytes | None) -> bytes:
-        try:
-            outcome = await exchange.respond(data)
-        except Exception as failure:
-            self._exchange = None
-            return self._login_failed(failure)
+    def _login(self, outcome: Challenge | Account | Reply) -> bytes:
         if isinstance(outcome, Challenge):
-            return self._challenge(outcome.data)
-        self._exchange = None
-        if outcome.final is not None:
-            self._signing_in = outcome.account
-            return self._challenge(outcome.final)
-        return self._signed_in(outcome.account)
-
-    def _challenge(self, data: bytes) -> bytes:
-        self.receiver.expect_response()
-        return b"334 " + binascii.b2a_base64(data, newline=False) + b"\r\n"
-
-    def _signed_in(self, account: Account) -> bytes:
-        self._signing_in = None
-        self.client = replace(self.client, account=account.id, login=account.address)
-        log.info("signed in", address=self.client.address, login=account.address, tls=self.client.tls)
+            self.receiver.expect_response()
+            return b"334 " + binascii.b2a_base64(outcome.data, newline=False) + b"\r\n"
+        if isinstance(outcome, Reply):
+            self.closing = outcome.code == 421
+            return outcome.render()
+        self.client = replace(self.client, account=outcome.id, login=outcome.address)
+        log.info("signed in", address=self.client.address, login=outcome.address, tls=self.client.tls)
         return _SIGNED_IN
-
-    def _login_failed(self, failure: Exception) -> bytes:
-        """RFC 4954 §4, §6: the codes of a failed exchange."""
-        self._logins += 1
-        if isinstance(failure, (BadCredentials, MessageRejected)):
-            malformed = isinstance(failure, MessageRejected)
-            reply = Reply(501, "5.5.2", failure.text) if malformed else refused(failure)
-        elif isinstance(failure, Refusal):
-            reply = Reply(454, "4.7.0", failure.text) if refused(failure).temporary else refused(failure)
-        else:
-            log.error("sign-in failed", failure, address=self.client.address)
-            reply = _TEMPORARY_LOGIN
-        cause = failure.cause if isinstance(failure, Refusal) else ""
-        log.info("login refused", address=self.client.address, code=reply.code, cause=cause)
-        if self._logins >= _LOGINS:
-            self.closing = True
-            return _FAILED_LOGINS
-        return reply.render()
 
 
 _HANDLERS: Final[dict[type, Callable[[Session, Any], Awaitable[bytes]]]] = {
