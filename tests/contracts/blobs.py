@@ -96,6 +96,7 @@ class BlobContract(Stage):
         read_many = self.store.blobs.read_many
         self.assertEqual(await read_many([*ids[::-1], ids[0]], 1 << 30), [*contents[::-1], contents[0]])
         self.assertEqual(await read_many(ids, 1), contents[:1])
+        self.assertEqual(await read_many(ids, 1000), contents[:1])
         self.assertEqual(await read_many(ids, 1001), contents[:2])
         self.assertEqual(await read_many([BlobId(b"\0" * 32), ids[3]], 1 << 20), [b"", contents[3]])
         self.assertEqual(await read_many([], 100), [])

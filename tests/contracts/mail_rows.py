@@ -48,6 +48,11 @@ class SnapshotContract(Stage):
         self.assertEqual((await self.store.mail.snapshot(self.alice.id, self.inbox)).recent_uid, 2)
         self.assertEqual(await self.store.mail.modseq(self.alice.id), before)
 
+    async def test_a_claim_beyond_the_end_leaves_what_comes_later_recent(self) -> None:
+        await self.put(1)
+        await self.store.mail.claim_recent(self.alice.id, self.inbox, 100)
+        self.assertEqual(await self.store.mail.claim_recent(self.alice.id, self.inbox, 100), 2)
+
     async def test_an_older_claim_does_not_take_the_mark_back(self) -> None:
         await self.put(1)
         await self.put(2)

@@ -186,6 +186,17 @@ class AcceptContract(Stage):
                 Acceptance(BlobId(b"\0" * 32), written.facts, 1.0, (Delivery(self.bob.id),))
             )
 
+    async def test_nor_one_that_was_let_go_and_not_swept_yet(self) -> None:
+        written = letter()
+        staged = self.store.blobs.stage(written.content)
+        await self.store.mail.accept(Acceptance(staged, None, 1.0, queued=(item(),)))
+        (found,) = await self.store.queue.items(5)
+        await self.store.queue.drop([found.id], 1.0)
+        with self.assertRaises(MessageRejected):
+            await self.store.mail.accept(Acceptance(staged.id, written.facts, 1.0, (Delivery(self.bob.id),)))
+        await self.accept(written)
+        await self.sound()
+
     async def test_a_lone_surrogate_in_what_was_read_off_a_header_sinks_nothing(self) -> None:
         written = letter()
         odd = "a\udc80b"
@@ -222,6 +233,12 @@ class ThreadContract(Stage):
     async def test_an_equal_subject_alone_is_no_thread(self) -> None:
         first = await self.thread(1, subject="Plan")
         self.assertNotEqual(await self.thread(2, subject="Plan"), first)
+
+    async def test_an_answer_to_two_threads_joins_the_older(self) -> None:
+        first = await self.thread(1, subject="Plan")
+        await self.thread(2, subject="Plan")
+        both = ["<2@example.net>", "<1@example.net>"]
+        self.assertEqual(await self.thread(3, subject="Re: Plan", references=both), first)
 
     async def test_nobody_joins_anothers_thread_by_quoting_an_id(self) -> None:
         mine = await self.thread(1, subject="Plan")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from mailsys.ports.ids import TraceId
+from mailsys.ports.queue import Stage as Step
+from mailsys.ports.queue import TimelineEntry
 from mailsys.stores.memory.events import Events
+from mailsys.stores.sqlite import tidy, timeline
 from mailsys.stores.sqlite.store import SqliteStore, open_store
 from tests.contracts import accounts, blobs, mail_mailboxes, mail_rows, mail_search, mail_taking, queue
+from tests.contracts.stage import Stage
 
 
 class InMemory:
@@ -74,3 +79,44 @@ class Queue(InMemory, queue.QueueContract):
 
 class Blobs(InMemory, blobs.BlobContract):
     pass
+
+
+class Pruning(Stage):
+    async def make(self, events: Events) -> SqliteStore:
+        self.now = 0.0
+        return open_store(None, None, events, now=lambda: self.now)
+
+    async def prune(self) -> None:
+        self.now += 1e6
+        await self.store.tidy()
+
+    async def test_states_older_than_the_tombstones_kept_are_incomplete(self) -> None:
+        self.patch(tidy, "_TOMBSTONES", 4)
+        for number in range(6):
+            await self.put(number)
+        for uid in range(1, 7):
+            await self.store.mail.expunge(self.alice.id, self.inbox, [uid], False)
+        now = await self.store.mail.modseq(self.alice.id)
+        await self.prune()
+        for since, complete in ((0, False), (now - 3, False), (now - 2, True), (now, True)):
+            delta = await self.store.mail.delta(self.alice.id, self.inbox, since)
+            changes = await self.store.mail.emails_changed(self.alice.id, since, 100)
+            self.assertEqual((delta.complete, changes.complete), (complete, complete), since)
+        delta = await self.store.mail.delta(self.alice.id, self.inbox, now - 2)
+        self.assertEqual(delta.vanished, (5, 6))
+
+    async def test_few_tombstones_are_kept_however_old(self) -> None:
+        await self.put(1)
+        await self.store.mail.expunge(self.alice.id, self.inbox, [1], False)
+        await self.prune()
+        delta = await self.store.mail.delta(self.alice.id, self.inbox, 0)
+        self.assertEqual((delta.vanished, delta.complete), ((1,), True))
+
+    async def test_timelines_are_kept_thirty_days(self) -> None:
+        entries = [
+            TimelineEntry(TraceId("t"), at, Step.SENT) for at in (1.0, timeline.KEPT, 2 * timeline.KEPT)
+        ]
+        await self.store.queue.record(entries)
+        self.now = timeline.KEPT + 2.0
+        await self.store.tidy()
+        self.assertEqual(await self.store.queue.timeline(TraceId("t")), entries[1:])

@@ -93,7 +93,6 @@ def _copy(
             email = batch.number("email")
             add_email(batch, account, email, row.blob, row.thread, row.received_at, row.size, row.keywords)
         else:
-            there.add(email)
             again.append(email)
         uids.append(place(batch, account, target, email, row.size, row.keywords))
     _touch(batch, account, again)
