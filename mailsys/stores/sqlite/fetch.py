@@ -34,7 +34,8 @@ _CONTENT: Final = {
     Column.HAS_ATTACHMENT: ("bool", "c.has_attachment"),
     Column.MESSAGE_ID: ("json", "c.message_id"),
 }
-_AT_ONCE: Final = 250  # emails in one statement: concatenations of megabytes are slow
+# Emails in one statement: concatenations of megabytes are slow, and copying one holds up the reactor.
+_NARROW, _WIDE, _HEADERS = 1000, 100, 50
 _JOIN_CONTENT: Final = " CROSS JOIN content c ON c.blob = e.blob"
 _JOIN_BLOB: Final = " CROSS JOIN blob b ON b.id = e.blob"
 _JOIN_HEADER: Final = " CROSS JOIN header h ON h.blob = e.blob"
@@ -73,8 +74,9 @@ def fetch(
     sql = f"""SELECT group_concat(e.id){"".join(", " + s for s in selected)}
         FROM carray(?1) w CROSS JOIN email e ON e.account = ?2 AND e.id = w.value{"".join(joins)}"""  # noqa: S608
     found: dict[int, tuple[object, ...]] = {}
-    for start in range(0, len(emails), _AT_ONCE):
-        part = array("q", emails[start : start + _AT_ONCE])
+    at_once = _HEADERS if Column.HEADER in columns else _WIDE if "bytes" in kinds else _NARROW
+    for start in range(0, len(emails), at_once):
+        part = array("q", emails[start : start + at_once])
         row = one(connection, sql, (apsw.carray(part), account))
         numbers = integers(row[0])
         if not columns:

@@ -16,10 +16,11 @@ from mailsys.core.message.text import fold
 from mailsys.ports.ids import EmailId
 from mailsys.ports.mail import TextField
 from mailsys.stores.sqlite.readers import Readers
-from mailsys.stores.sqlite.rows import integers, one, values
+from mailsys.stores.sqlite.rows import integers, one, pieces, values
 
 _CHUNK: Final = 5000
 _HEADER_CHUNK: Final = 500
+_AT_ONCE: Final = 512 * 1024  # octets of headers read in one statement
 
 _JOIN_HEAD: Final = "CROSS JOIN head_text t ON t.blob = e.blob"
 _JOIN_BODY: Final = "CROSS JOIN body_text t ON t.blob = e.blob"
@@ -80,7 +81,7 @@ def _scan(
         rows = """(SELECT uid key, email FROM placement WHERE mailbox = ?3 AND uid > ?4
             AND EXISTS (SELECT 1 FROM mailbox WHERE id = ?3 AND account = ?2) ORDER BY uid LIMIT ?5)"""
     result = (
-        "json_group_array(json_array(e.id, CAST(h.folded AS TEXT)))" if is_header else "group_concat(e.id)"
+        "json_group_array(json_array(e.id, e.blob, length(h.folded)))" if is_header else "group_concat(e.id)"
     )
     octets = needle.encode("utf-8", "replace")
     bindings: tuple[Any, ...] = (octets, account, mailbox, after, chunk)
@@ -94,26 +95,58 @@ def _scan(
             (SELECT max(key) FROM {rows}), (SELECT count(*) FROM {rows}), ?3""",  # noqa: S608
         bindings,
     )
-    matches = _in_field(values(row[0]), name, needle) if is_header else integers(row[0])
+    if not is_header:
+        return integers(row[0]), row[1] or after, row[2] == chunk
+    matches = _in_field(connection, values(row[0]), f"{name}:".encode("utf-8", "replace"), octets)
     return matches, row[1] or after, row[2] == chunk
 
 
-def _in_field(rows: list[Any], name: str, needle: str) -> list[int]:
-    """Of emails whose header holds the field and, somewhere, the needle: those where they meet."""
-    start = f"{name}:"
-    found = []
-    for email, header in rows:
-        at = 0 if header.startswith(start) else header.find(f"\n{start}") + 1
-        while at > 0 or header.startswith(start):
-            end = header.find("\n", at)
-            end = len(header) if end < 0 else end
-            if header.find(needle, at + len(start), end) >= 0:
-                found.append(email)
-                break
-            at = header.find(f"\n{start}", end) + 1
-            if at == 0:
-                break
+def _in_field(
+    connection: apsw.Connection, candidates: list[list[int]], start: bytes, needle: bytes
+) -> list[int]:
+    """Of emails (id, blob, length of header) whose header has the field and, somewhere, the needle:
+    those where they meet. Headers come half a megabyte at a time, or one."""
+    found: list[int] = []
+    emails: list[int] = []
+    blobs: list[int] = []
+    total = 0
+    for email, blob, length in candidates:
+        emails.append(email)
+        blobs.append(blob)
+        total += length
+        if total >= _AT_ONCE or email == candidates[-1][0]:
+            headers = _headers(connection, blobs)
+            found += [
+                e for e, b in zip(emails, blobs, strict=True) if _meet(headers.get(b, b""), start, needle)
+            ]
+            emails, blobs, total = [], [], 0
     return found
+
+
+def _headers(connection: apsw.Connection, blobs: list[int]) -> dict[int, bytes]:
+    row = one(
+        connection,
+        """SELECT group_concat(h.blob), group_concat(length(h.folded)),
+            CAST(group_concat(h.folded, '') AS BLOB)
+        FROM (SELECT DISTINCT value FROM carray(?)) w CROSS JOIN header h ON h.blob = w.value""",
+        (apsw.carray(array("q", blobs)),),
+    )
+    return dict(zip(integers(row[0]), pieces(row[1], row[2]), strict=True))
+
+
+def _meet(header: bytes, start: bytes, needle: bytes) -> bool:
+    """Whether a line of `header` begins with `start` and holds `needle` after it."""
+    at = 0 if header.startswith(start) else header.find(b"\n" + start) + 1
+    if at == 0 and not header.startswith(start):
+        return False
+    while True:
+        end = header.find(b"\n", at)
+        end = len(header) if end < 0 else end
+        if header.find(needle, at + len(start), end) >= 0:
+            return True
+        at = header.find(b"\n" + start, end) + 1
+        if at == 0:
+            return False
 
 
 # -- words -------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ from mailsys.stores.sqlite.rows import values
 from mailsys.stores.sqlite.search import owner, without_owner
 
 _AT_ONCE: Final = 50  # emails indexed in one step
-_OCTETS: Final = 512 * 1024  # of body text in one step
+_OCTETS: Final = 256 * 1024  # of body text in one step
+_INDEXED: Final = 256 * 1024  # of one body; the words of the rest are not indexed
 _TOMBSTONES: Final = 100_000  # kept per account; fewer after pruning
 _PRUNE_EVERY: Final = 600.0
 
@@ -31,11 +32,12 @@ def feed_words(batch: Batch) -> bool:
     batch.flush()
     waiting = values(
         batch.one(
-            """SELECT json_group_array(json_array(w.email, w.account, w.gone, e.blob, length(b.body)))
+            """SELECT json_group_array(json_array(w.email, w.account, w.gone, e.blob,
+                min(length(b.body), ?)))
             FROM (SELECT * FROM wording ORDER BY email LIMIT ?) w
             LEFT JOIN email e ON e.account = w.account AND e.id = w.email
             LEFT JOIN body_text b ON b.blob = e.blob""",
-            (_AT_ONCE,),
+            (_INDEXED, _AT_ONCE),
         )[0]
     )
     if not waiting:
@@ -52,14 +54,14 @@ def feed_words(batch: Batch) -> bool:
             gone.append(email)
         elif blob is not None:
             row = batch.one(
-                """SELECT CAST(h.subject AS TEXT),
-                CAST(h.sender || ' ' || h.recipient || ' ' || h.cc || ' ' || h.bcc AS TEXT),
-                CAST(b.body AS TEXT)
+                """SELECT h.subject, h.sender, h.recipient, h.cc, h.bcc, substr(b.body, 1, ?)
                 FROM head_text h JOIN body_text b ON b.blob = h.blob WHERE h.blob = ?""",
-                (blob,),
+                (_INDEXED, blob),
             )
             if row is not None:
-                batch.insert["words"]((email, owner(account), *map(without_owner, row)))
+                texts = (row[0], b" ".join(row[1:5]), row[5])
+                decoded = (without_owner(text.decode("utf-8", "ignore")) for text in texts)
+                batch.insert["words"]((email, owner(account), *decoded))
     if gone:
         batch.execute("DELETE FROM words WHERE rowid IN (SELECT value FROM carray(?))", (ids(gone),))
     batch.execute("DELETE FROM wording WHERE email IN (SELECT value FROM carray(?))", (ids(done),))
