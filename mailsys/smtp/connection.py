@@ -223,7 +223,7 @@ class SmtpConnection:
             transactions.disconnected(self._client)
             return
         self._connected = True
-        self.transport.write(f"220 {self._host.service.hostname} ESMTP\r\n".encode("ascii"))
+        send_now(self.transport, f"220 {self._host.service.hostname} ESMTP\r\n".encode("ascii"))
         await self._pump()
 
     async def _pump(self) -> None:
