@@ -385,6 +385,14 @@ class OrderTests(ConversationCase):
         lines = conversation.heard().splitlines()
         self.assertEqual((lines[0][:3], lines[1][:4], lines[-1][:3]), (b"220", b"250-", b"250"))
 
+    def test_a_defect_in_the_session_itself_ends_the_connection(self):
+        conversation = self.greeted()
+        conversation.protocol._session.receiver.offers = None
+        self.assertEqual(
+            conversation.say(b"MAIL FROM:<a@example.org>\r\n"), b"421 4.3.0 Internal error, closing\r\n"
+        )
+        self.assertTrue(conversation.closed)
+
     def test_a_client_that_leaves_before_its_greeting_is_counted_out(self):
         self.transactions.slow_greeting = True
         conversation = Conversation(self.factory)
