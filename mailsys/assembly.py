@@ -63,7 +63,7 @@ class System:
         """`listening`: (service, "address:port") of what is bound. Raises StoreProblem."""
         limits, chance = settings.limits, os.urandom
         events = Events()
-        self._store = store = open_store(settings.state, reactor, events)
+        self._store = store = _open(settings, reactor, events)
         self._prepare = prepare
         self.accounts: IAccountStore = store.accounts
         self._passwords = PasswordPool(reactor)
@@ -188,13 +188,18 @@ class System:
         self._sending.startService()
 
     async def stop(self) -> None:
-        """Sessions first, then what they gave work to, the store last."""
-        await gatherResults([factory.stop() for factory in self._factories.values()])
-        await self._sending.stopService()
-        self._directory.stop()
-        self._passwords.stop()
-        self._pool.stop()
-        await self._store.close()
+        """Sessions and deliveries finish, each within its own bound; whatever becomes of them, the
+        store is closed after them."""
+        try:
+            await gatherResults(
+                [self._sending.stopService(), *(factory.stop() for factory in self._factories.values())],
+                consumeErrors=True,
+            )
+        finally:
+            self._directory.stop()
+            self._passwords.stop()
+            self._pool.stop()
+            await self._store.close()
 
     async def hash_password(self, password: str) -> Credentials:
         return await hash_password(password, self._passwords)
@@ -218,7 +223,7 @@ def assemble(
 async def administer(settings: Settings, reactor: Any, work: Callable[[Administration], Awaitable[T]]) -> T:
     """Open the store of a system that does not run, do `work` on it, close it. Raises StoreProblem."""
     _check_storage(settings)
-    store = open_store(settings.state, reactor, Events())
+    store = _open(settings, reactor, Events())
     passwords = PasswordPool(reactor)
     passwords.start()
     try:
@@ -249,6 +254,13 @@ def _administration(
         look,
         changed,
     )
+
+
+def _open(settings: Settings, reactor: Any, events: Events) -> SqliteStore:
+    try:
+        return open_store(settings.state, reactor, events)
+    except OSError as problem:
+        raise StoreProblem(f"{problem.filename or settings.state}: {problem.strerror}") from problem
 
 
 def _check_storage(settings: Settings) -> None:

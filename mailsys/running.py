@@ -32,7 +32,7 @@ from mailsys.settings import Settings, SettingsError
 
 log = Log("server")
 
-STOP_WITHIN: Final = 30.0  # seconds that sessions and deliveries may take to finish
+STOP_WITHIN: Final = 45.0  # seconds for all of it; sessions and deliveries have bounds of their own below it
 SERVICES: Final = ("smtp", "submission", "submissions", "imap", "imaps")
 
 # Threads give way to each other after this many seconds (Python's default: 5 ms). A worker that
@@ -85,6 +85,7 @@ class MailService(MultiService):
         self._writer: Writer | None = None
         self._starting: Deferred[None] | None = None
         self._hangup: Any = None
+        self._warn_of_root = False
         self.ready: Deferred[None] = Deferred()
         self.addresses: list[tuple[str, str]] = []
         self.on_problem: Callable[[Exception], None] = lambda problem: None
@@ -96,6 +97,8 @@ class MailService(MultiService):
             parent.setComponent(ILogObserver, twisted_observer)  # type: ignore[no-untyped-call]
             process = IProcess(parent)
             process.uid, process.gid = user_and_group(self._settings)
+            if process.uid is None and os.geteuid() == 0:
+                self._warn_of_root = True
 
     # -- before the reactor runs -----------------------------------------------------------------
 
@@ -110,6 +113,7 @@ class MailService(MultiService):
             raise
 
     def _take_ports(self) -> None:
+        os.umask(0o077)  # whatever is written is nobody else's to read
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._start_log()
         raise_file_limit()
@@ -158,6 +162,8 @@ class MailService(MultiService):
             self._listeners.open(each, factories[each.service], self._settings.listen.backlog)
         self._control.open(self._reactor, ControlFactory(serving.administration, self._reactor))
         self._hangup = signal.signal(signal.SIGHUP, self._on_hangup)
+        if self._warn_of_root:
+            log.warning("runs as root", why="set `user` to somebody who owns the state folder")
         log.info("started", pid=os.getpid(), state=self._settings.state)
 
     def _failed(self, failure: Any) -> None:
@@ -208,6 +214,20 @@ class MailService(MultiService):
 
 async def _coroutine(work: Awaitable[None]) -> None:
     await work
+
+
+def become(settings: Settings) -> None:
+    """Be the user and group of the settings, if we are root; write files for nobody else to read.
+    Raises SettingsError."""
+    os.umask(0o077)
+    uid, gid = user_and_group(settings)
+    if gid is not None:
+        os.setgid(gid)
+    if uid is not None:
+        if gid is None:
+            os.setgid(pwd.getpwuid(uid).pw_gid)
+        os.initgroups(settings.user, os.getegid())
+        os.setuid(uid)
 
 
 def raise_file_limit() -> None:

@@ -10,18 +10,24 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from mailsys.assembly import StoreProblem, administer
-from mailsys.cli.problem import UNREACHABLE, Problem
+from mailsys.cli.problem import UNREACHABLE, USAGE, Problem
 from mailsys.core.refusal import Refusal
+from mailsys.running import become
 from mailsys.services.administration import Administration
 from mailsys.services.commands import Command, Reply
-from mailsys.settings import Settings
+from mailsys.settings import Settings, SettingsError
 
 T = TypeVar("T")
 
 
 def run_alone(settings: Settings, work: Callable[[Administration], Awaitable[T]]) -> T:
     """Open the store, do `work`, close it. Once in a process: the reactor does not start twice.
+    Root becomes the `user` of the settings first: files that root made would shut the server out.
     Raises Problem for a store that cannot be had, and with a Refusal's text."""
+    try:
+        become(settings)
+    except SettingsError as failure:
+        raise Problem(str(failure), USAGE) from None
     outcome: list[T] = []
     problem: list[Exception] = []
 
@@ -33,12 +39,12 @@ def run_alone(settings: Settings, work: Callable[[Administration], Awaitable[T]]
 
     with suppress(SystemExit):  # `react` always ends so
         react(lambda reactor: Deferred.fromCoroutine(main(reactor)))
-    for failure in problem:
-        if isinstance(failure, Refusal):
-            raise Problem(failure.text)
-        if isinstance(failure, StoreProblem):
-            raise Problem(str(failure), UNREACHABLE)
-        raise failure
+    for each in problem:
+        if isinstance(each, Refusal):
+            raise Problem(each.text)
+        if isinstance(each, StoreProblem):
+            raise Problem(str(each), UNREACHABLE)
+        raise each
     if not outcome:
         raise KeyboardInterrupt
     return outcome[0]

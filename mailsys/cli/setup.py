@@ -32,11 +32,12 @@ def run(options: argparse.Namespace) -> int:
         settings = _write_settings(options, path)
         print(f"{path} written.")
     state = Path(settings.state)
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
     certificate, key = state / settings.tls.certificate, state / settings.tls.key
     if write_self_signed(certificate, key, [settings.hostname]):
         print(f"{certificate} written: self-signed, until you put a real one there and send SIGHUP.")
-    records = run_alone(settings, lambda administration: _fill(options, settings, administration))
     _hand_over(settings)
+    records = run_alone(settings, lambda administration: _fill(options, settings, administration))
     print(f"\nDNS records to publish for {settings.domain}:\n")
     show_records(records)
     print(

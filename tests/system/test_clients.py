@@ -127,7 +127,8 @@ class ClientTests(TestCase):
             "mbsyncrc",
             f"IMAPStore far\nHost localhost\nPort {self.system.port('imaps')}\nUser {address}\n"
             f'Pass "{password}"\nSSLType IMAPS\nCertificateFile {self.certificate}\n'
-            f"\nMaildirStore near\nPath {self.home}/mail/\nInbox {self.home}/mail/INBOX\nSubFolders Verbatim\n"
+            f"\nMaildirStore near\nPath {self.home}/mail/\nInbox {self.home}/mail/INBOX\n"
+            "SubFolders Verbatim\n"
             "\nChannel all\nFar :far:\nNear :near:\nPatterns INBOX Drafts\nCreate Both\n"
             "Expunge Both\nSyncState *\n",
         )

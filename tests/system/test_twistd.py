@@ -116,6 +116,8 @@ class TwistdTests(TestCase):
         ):
             self.assertIn(part, first.stdout)
         self.assertNotIn("open sesame", first.stdout + first.stderr + self.config.read_text())
+        self.assertEqual((self.folder / "state").stat().st_mode & 0o777, 0o700)
+        self.assertEqual((self.folder / "state/mail.sqlite").stat().st_mode & 0o077, 0)
         settings = self.config.read_bytes()
         second = self.set_up()
         self.assertEqual((second.returncode, self.config.read_bytes()), (0, settings))
@@ -169,3 +171,9 @@ class TwistdTests(TestCase):
             client.sendmail("a@elsewhere.test", ["me@example.org"], message("hello"))
         process.send_signal(signal.SIGHUP)
         wait_for(lambda: "certificate reloaded" in self.log)
+        process.terminate()
+        process.wait(PATIENCE)
+        listed = mailsys("account", "list", "--config", str(self.config), "--json")
+        self.assertEqual(listed.returncode, 0, listed.stderr)
+        owners = {path.stat().st_uid for path in (self.folder / "state").rglob("*")}
+        self.assertEqual(owners, {nobody.pw_uid}, "root's own command made files that shut the server out")
