@@ -128,7 +128,9 @@ def client(port: int, pid: int, count: int, repeat: int, only: str) -> None:
         answers += data.count(b"a OK")
         assert b"a NO" not in data, data[:300]
     spent, took = cpu(pid) - before, time.monotonic() - begun
-    print(f"{'APPEND pipelined':28} {spent:9.1f} ms CPU {took * 1000:9.1f} ms {count / took:8.0f}/s", flush=True)
+    print(
+        f"{'APPEND pipelined':28} {spent:9.1f} ms CPU {took * 1000:9.1f} ms {count / took:8.0f}/s", flush=True
+    )
     connection.buffer = b""
     measure("SELECT first", b"SELECT INBOX", once=True)
     measure("SELECT again", b"SELECT INBOX")
@@ -188,10 +190,17 @@ def serve(arguments: argparse.Namespace, folder: str) -> None:
             login_without_tls=True,
         )
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")
-        command = [sys.executable, __file__, "--client", str(port.getHost().port), "--server", str(os.getpid())]
+        command = [
+            sys.executable,
+            __file__,
+            "--client",
+            str(port.getHost().port),
+            "--server",
+            str(os.getpid()),
+        ]
         command += ["--messages", str(arguments.messages), "--repeat", str(arguments.repeat)]
         command += ["--profile", arguments.profile]
-        process = subprocess.Popen(command)
+        process = subprocess.Popen(command)  # noqa: ASYNC220 - before anything is served
 
         def look() -> None:
             if process.poll() is None:

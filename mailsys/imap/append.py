@@ -25,6 +25,7 @@ from mailsys.services.reading import AT_ONCE
 log = Log("imap")
 
 MOST: Final = 64  # commits under way for one session
+OCTETS: Final = 2 * 1024 * 1024  # of their messages; one alone may be larger
 
 
 class Message:
@@ -54,6 +55,10 @@ class Message:
         if self._sink is not None:
             self._sink.abort()
         self._pieces.clear()
+
+    @property
+    def size(self) -> int:
+        return self._command.size
 
     async def commit(self) -> Answer:
         """All octets are here: make it durable."""
@@ -88,11 +93,12 @@ class Message:
 class Appends:
     """A session's APPENDs under way."""
 
-    __slots__ = ("_answers", "_room", "_session", "_settled", "arriving")
+    __slots__ = ("_answers", "_octets", "_room", "_session", "_settled", "arriving")
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._answers: deque[list[bytes]] = deque()  # in order of the commands; empty: not known yet
+        self._octets = 0  # of the messages under way
         self._settled: Deferred[None] | None = None
         self._room: Deferred[None] | None = None
         self.arriving: Message | None = None
@@ -143,8 +149,9 @@ class Appends:
             return None  # it failed on the way
         answer: list[bytes] = []
         self._answers.append(answer)
+        self._octets += message.size
         Deferred.fromCoroutine(self._commit(message, answer))
-        if len(self._answers) >= MOST:
+        if len(self._answers) >= MOST or self._octets >= OCTETS:
             self._room = Deferred()
             return self._room
         return None
@@ -172,6 +179,7 @@ class Appends:
         except Exception as problem:
             message.abort()
             given = self._problem(problem)
+        self._octets -= message.size
         answer.append(response.tagged(message.tag, *given))
         self._say()
 
@@ -192,7 +200,7 @@ class Appends:
             session.news(expunge=True)
             session.say(bytes(due))
             session.wire.nudge()
-        if self._room is not None and len(answers) < MOST // 2:
+        if self._room is not None and len(answers) < MOST // 2 and self._octets < OCTETS // 2:
             room, self._room = self._room, None
             room.callback(None)
         if self._settled is not None and not answers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import version
 
 from mailsys.core.imap import response
@@ -12,6 +13,11 @@ from mailsys.log import Log
 log = Log("imap")
 
 
+@cache
+def _version() -> bytes:
+    return response.string(version("mailsys").encode())
+
+
 async def noop(session: Session, tag: bytes, command: Simple) -> Answer:
     if session.selected is not None:
         await session.selected.image.current()
@@ -20,7 +26,7 @@ async def noop(session: Session, tag: bytes, command: Simple) -> Answer:
 
 async def identify(session: Session, tag: bytes, command: Id) -> Answer:
     log.debug("client", peer=session.address, **{f"id_{name}": value for name, value in command.fields})
-    session.say(b'* ID ("name" "mailsys" "version" %b)\r\n' % response.string(version("mailsys").encode()))
+    session.say(b'* ID ("name" "mailsys" "version" %b)\r\n' % _version())
     return b"OK", "ID completed", b""
 
 

@@ -11,6 +11,7 @@ by keeping the old array: thousands of sessions share one, and none needs a copy
 
 from __future__ import annotations
 
+import time
 from array import array
 from bisect import bisect_left
 from collections import deque
@@ -31,6 +32,8 @@ log = Log("mailboxes")
 
 SLICE = 2000  # rows of a delta that are worked in before other work gets its turn
 SPACING = 0.005  # seconds between delta reads that nobody waits for
+RETRY = 1.0  # seconds until a failed read is tried again for sessions in IDLE
+TURN = 0.004  # seconds of telling sessions before other work gets its turn
 LOG_UIDS = 20_000  # changed uids remembered for sessions that lag behind; beyond it they compare rows
 
 
@@ -224,7 +227,7 @@ class Image:
         self.modseq = stamp
         self.highest_modseq = max(self.highest_modseq, stamp)
         self._remember(stamp, touched)
-        self._tell()
+        self._reached()
 
     # -- being told ------------------------------------------------------------------------------
 
@@ -265,18 +268,24 @@ class Image:
             while self.exists and self.modseq < self.heard:
                 await self._work_in(await self._mail.delta(self.account, self.mailbox, self.modseq))
         except Exception as problem:
-            log.error("image-not-current", problem, account=self.account, mailbox=self.mailbox)
+            log.error("image not current", problem, account=self.account, mailbox=self.mailbox)
             self._reading = False
             waiting, self._waiting = self._waiting, []
             for one in waiting:
                 one.errback(problem)
+            if self._watchers and self._timer is None:  # nobody may ask, but idle sessions wait for it
+                self._timer = self._clock.callLater(RETRY, self._late)
             return
         self._reading = False
         self.next_read = self._clock.seconds() + SPACING
+        self._reached()
+
+    def _reached(self) -> None:
+        """The arrays are current."""
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             one.callback(None)
-        self._tell()
+        self._tell(tuple(self._watchers))
 
     async def _work_in(self, delta: Delta) -> None:
         if not delta.exists:
@@ -361,9 +370,16 @@ class Image:
             self._floor, dropped = self._log.popleft()
             self._log_size -= len(dropped)
 
-    def _tell(self) -> None:
-        for watcher in tuple(self._watchers):
-            watcher.image_changed()
+    def _tell(self, watchers: tuple[Watcher, ...]) -> None:
+        """Each may have thousands of rows to tell its client of: after some milliseconds the rest of
+        them has its turn later."""
+        until = time.monotonic() + TURN
+        for at, watcher in enumerate(watchers):
+            if time.monotonic() > until:
+                self._clock.callLater(0, self._tell, watchers[at:])
+                return
+            if watcher in self._watchers:
+                watcher.image_changed()
 
 
 def _without(values: array[int], gone: Sequence[int]) -> array[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from typing import Any, ClassVar
 
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
@@ -13,7 +14,7 @@ from tests.conversations.imap.rig import SIMPLE, ImapTestCase
 
 
 class BeforeLogin(ImapTestCase):
-    limits = {"imap_line": 8192, "imap_literal_before_login": 1024}
+    limits: ClassVar[dict[str, Any]] = {"imap_line": 8192, "imap_literal_before_login": 1024}
 
     async def test_a_line_without_end_is_refused_and_then_cut_off(self):
         client, _ = await self.greeted()
@@ -66,14 +67,11 @@ class BeforeLogin(ImapTestCase):
 
 
 class SlowClients(ImapTestCase):
-    limits = {"imap_idle_before_login": 0.05, "imap_idle": 0.3}
+    limits: ClassVar[dict[str, Any]] = {"imap_idle_before_login": 0.05, "imap_idle": 0.3}
 
     async def _start(self) -> None:
         await super()._start()
         self.factory.wheel._tick = 0.02
-
-    def _bucket_by_the_tick(self):
-        pass
 
     async def test_who_never_signs_in_is_sent_away(self):
         client, _ = await self.greeted()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from mailsys.core.refusal import OverQuota
 from mailsys.ports.mail import Column
 from tests.conversations.imap.messages import BINARY, large
@@ -103,7 +105,7 @@ class Appending(ImapTestCase):
 
 
 class Bounded(ImapTestCase):
-    limits = {"message_size": 1000}
+    limits: ClassVar[dict[str, Any]] = {"message_size": 1000}
 
     async def test_a_message_over_the_bound_is_refused_before_it_is_sent(self):
         client = await self.connect()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 
@@ -130,7 +132,11 @@ class AnyTime(ImapTestCase):
 
 
 class Bounds(ImapTestCase):
-    limits = {"connections_per_address": 2, "errors_per_session": 5, "imap_idle_before_login": 0.0}
+    limits: ClassVar[dict[str, Any]] = {
+        "connections_per_address": 2,
+        "errors_per_session": 5,
+        "imap_idle_before_login": 0.0,
+    }
 
     async def test_connections_of_one_address_are_bounded(self):
         first, _ = await self.greeted()
