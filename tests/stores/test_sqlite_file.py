@@ -214,6 +214,31 @@ class Reopening(InFile, Stage):
         self.assertEqual(len(await self.rows()), 50)
 
 
+class FullDisk(InFile, Stage):
+    async def bound(self, pages: int) -> None:
+        await self.store.writer.submit(
+            lambda batch: batch.connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
+        )
+
+    async def test_a_full_disk_is_a_temporary_failure_and_loses_nothing(self) -> None:
+        await self.put(1)
+        await self.bound(1)  # SQLite takes this as "no larger than it is"
+        refused = 0
+        for number in range(2, 40):
+            try:
+                await self.put(number, body="word " * 5000)
+            except TemporaryFailure:
+                refused += 1
+        self.assertGreater(refused, 0)
+        await self.sound()
+        await self.bound(1_000_000)
+        before = len(await self.rows())
+        await self.put(99)
+        self.assertEqual(len(await self.rows()), before + 1)
+        self.assertEqual(before + refused, 39)
+        await self.sound()
+
+
 class Opening(TestCase):
     def test_a_second_opener_is_told_who_has_it(self) -> Deferred[None]:
         folder = temporary(self)

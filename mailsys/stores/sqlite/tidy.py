@@ -20,7 +20,7 @@ from mailsys.stores.sqlite.removal import remove_some
 from mailsys.stores.sqlite.rows import values
 from mailsys.stores.sqlite.search import owner, without_owner
 
-_AT_ONCE: Final = 50  # emails indexed in one step
+_AT_ONCE: Final = 20  # emails indexed in one step
 _OCTETS: Final = 256 * 1024  # of body text in one step
 _INDEXED: Final = 256 * 1024  # of one body; the words of the rest are not indexed
 _TOMBSTONES: Final = 100_000  # kept per account; fewer after pruning
