@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import base64
 import itertools
+import json
 import random
 import re
 import shutil
@@ -231,12 +232,19 @@ async def run(options: argparse.Namespace) -> int:
             flush=True,
         )
     # Refused ones wait for their next try: ask for it now, and let the queue drain.
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
+    waiting: list[dict[str, object]] = []
     while ledger.submitted - {t for t, _ in sink.taken} and time.monotonic() < deadline:
-        process = await asyncio.create_subprocess_exec(
-            *Mailsys.command("queue", "retry", "--all"), "--state", state, stdout=asyncio.subprocess.DEVNULL
-        )
-        await process.wait()
+        for verb in ("list", "retry"):
+            ids = [str(item["id"]) for item in waiting] if verb == "retry" else []
+            process = await asyncio.create_subprocess_exec(
+                *Mailsys.command("queue", verb, *ids, "--json", "--state", state),
+                stdout=asyncio.subprocess.PIPE,
+            )
+            output, _ = await process.communicate()
+            waiting = json.loads(output)
+            if not waiting:
+                break
         await asyncio.sleep(1)
     system.stop()
     missing = ledger.submitted - {t for t, _ in sink.taken}
@@ -246,7 +254,7 @@ async def run(options: argparse.Namespace) -> int:
     unexplained = []
     for token in doubles:
         first = min(at for t, at in sink.taken if t == token)
-        if not any(0 <= kill - first < 1.0 for kill in kills):
+        if not any(0 <= kill - first < 0.25 for kill in kills):
             unexplained.append(token)
     if unexplained:
         failures.append(f"doubles at the peer without a kill at that moment: {unexplained[:5]}")

@@ -86,7 +86,9 @@ async def tree(smtp: int, imap: int) -> None:
     await reader.command(b"SELECT INBOX")
     for _ in range(10):
         await reader.command(b"FETCH * BODYSTRUCTURE")
-        await reader.command(b"FETCH * (" + b" ".join(b"BODY.PEEK[%d]" % n for n in range(1, 1001)) + b")")
+        for first in range(1, 1001, 50):
+            items = b" ".join(b"BODY.PEEK[%d]" % n for n in range(first, first + 50))
+            await reader.command(b"FETCH * (" + items + b")")
 
 
 LOADS = {"big": big, "recipients": recipients, "tree": tree}

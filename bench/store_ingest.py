@@ -24,10 +24,7 @@ from mailsys.ports.mail import Acceptance, Column, Delivery, KeywordChange, Text
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store
 
-_WORDS = [
-    "".join(random.choice("etaoinshrdlu") for _ in range(random.randint(2, 9)))
-    for _ in range(3000)
-]
+_WORDS = ["".join(random.choice("etaoinshrdlu") for _ in range(random.randint(2, 9))) for _ in range(3000)]
 
 
 def message(number: int, size: int) -> tuple[bytes, bytes, MessageFacts]:
