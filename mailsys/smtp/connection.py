@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred
@@ -198,17 +198,26 @@ class SmtpConnection:
     def _drive(self, work: Coroutine[Deferred[Any], None, None]) -> None:
         """Run until the work is done or waits. It is `Deferred.fromCoroutine` without its cost of 2 us,
         which counts here, once per packet: most work never waits."""
+        self._step(work.send, None, work)
+
+    def _driven(self, result: object, work: Coroutine[Deferred[Any], None, None]) -> None:
+        if isinstance(result, Failure):
+            # Thrown in: a Deferred that runs its callbacks cannot be asked for its failure yet.
+            self._step(result.throwExceptionIntoGenerator, work, work)
+        else:
+            self._step(work.send, None, work)  # its `await` takes the result from the Deferred
+
+    def _step(
+        self, go_on: Callable[[Any], Deferred[Any]], how: object, work: Coroutine[Deferred[Any], None, None]
+    ) -> None:
         try:
-            waiting = work.send(None)
+            waiting = go_on(how)
         except StopIteration:
             return
         except Exception as failure:
             self._broken(failure)
         else:
             waiting.addBoth(self._driven, work)
-
-    def _driven(self, _result: object, work: Coroutine[Deferred[Any], None, None]) -> None:
-        self._drive(work)  # its `await` takes the result, or raises the failure, from the Deferred
 
     def _broken(self, failure: Exception) -> None:
         """A defect of ours. The connection cannot be trusted any more."""
