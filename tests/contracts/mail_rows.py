@@ -341,6 +341,14 @@ class ChangesContract(Stage):
                 break
         self.assertEqual(found, emails)
 
+    async def test_a_page_that_ends_before_a_new_email_was_changed_tells_of_its_creation(self) -> None:
+        emails = [await self.put(n) for n in range(3)]
+        await self.store.mail.set_keywords(self.alice.id, emails[:1], KeywordChange(add="$seen"))
+        page = await self.changes(0, 2)
+        self.assertEqual((page.created, page.more), (tuple(emails[:2]), True))
+        page = await self.changes(page.modseq, 2)
+        self.assertEqual((page.created, page.updated, page.more), ((emails[2],), (emails[0],), False))
+
     async def test_one_modseq_larger_than_the_limit_cannot_be_cut(self) -> None:
         emails = [await self.put(n) for n in range(5)]
         since = await self.store.mail.modseq(self.alice.id)

@@ -23,7 +23,16 @@ from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite import files, schema
 from mailsys.stores.sqlite.lock import StoreInUse
 from mailsys.stores.sqlite.store import SqliteStore, open_store
-from tests.contracts import accounts, blobs, mail_mailboxes, mail_rows, mail_search, mail_taking, queue
+from tests.contracts import (
+    accounts,
+    blobs,
+    mail_mailboxes,
+    mail_model,
+    mail_rows,
+    mail_search,
+    mail_taking,
+    queue,
+)
 from tests.contracts.letters import CREDENTIALS, item, letter
 from tests.contracts.stage import Stage
 
@@ -80,6 +89,10 @@ class Expunges(InFile, mail_rows.ExpungeContract):
 
 
 class Changes(InFile, mail_rows.ChangesContract):
+    pass
+
+
+class Model(InFile, mail_model.ModelContract):
     pass
 
 

@@ -8,7 +8,16 @@ from mailsys.ports.queue import TimelineEntry
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite import tidy, timeline
 from mailsys.stores.sqlite.store import SqliteStore, open_store
-from tests.contracts import accounts, blobs, mail_mailboxes, mail_rows, mail_search, mail_taking, queue
+from tests.contracts import (
+    accounts,
+    blobs,
+    mail_mailboxes,
+    mail_model,
+    mail_rows,
+    mail_search,
+    mail_taking,
+    queue,
+)
 from tests.contracts.stage import Stage
 
 
@@ -58,6 +67,10 @@ class Expunges(InMemory, mail_rows.ExpungeContract):
 
 
 class Changes(InMemory, mail_rows.ChangesContract):
+    pass
+
+
+class Model(InMemory, mail_model.ModelContract):
     pass
 
 

@@ -73,6 +73,7 @@ CREATE TABLE email (
     size INTEGER NOT NULL, created INTEGER NOT NULL, keywords INTEGER NOT NULL, modseq INTEGER NOT NULL,
     touched INTEGER NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;
 CREATE INDEX email_touched ON email (account, touched);
+CREATE INDEX email_created ON email (account, created);
 CREATE INDEX email_blob ON email (blob);
 CREATE TABLE placement (
     mailbox INTEGER, uid INTEGER, email INTEGER NOT NULL, modseq INTEGER NOT NULL,

@@ -99,14 +99,22 @@ def delta(connection: apsw.Connection, account: int, mailbox: int, since: int) -
 
 def emails_changed(connection: apsw.Connection, account: int, since: int, limit: int) -> EmailChanges:
     """In order of modseq, cut between two modseqs. When one modseq alone changed more than `limit`
-    emails there is no state to stop at: `complete` is False then."""
+    emails there is no state to stop at: `complete` is False then.
+
+    A new email stands where it was created, not where it was last changed: a page that ends between
+    the two tells of its creation, the next one of its change.
+    """
     row = one(
         connection,
         """SELECT c.modseq, c.floor, (SELECT json_group_array(json_array(n, id, created, dead)) FROM (
-            SELECT touched n, id, created, 0 dead FROM email INDEXED BY email_touched
-            WHERE account = ?1 AND touched > ?2
+            SELECT * FROM (SELECT created n, id, created, 0 dead FROM email INDEXED BY email_created
+                WHERE account = ?1 AND created > ?2 ORDER BY created LIMIT ?3 + 1)
             UNION ALL
-            SELECT modseq, email, created, 1 FROM destroyed WHERE account = ?1 AND modseq > ?2
+            SELECT * FROM (SELECT touched, id, created, 0 FROM email INDEXED BY email_touched
+                WHERE account = ?1 AND touched > ?2 AND created <= ?2 ORDER BY touched LIMIT ?3 + 1)
+            UNION ALL
+            SELECT * FROM (SELECT modseq, email, created, 1 FROM destroyed
+                WHERE account = ?1 AND modseq > ?2 AND created <= ?2 ORDER BY modseq LIMIT ?3 + 1)
             ORDER BY 1 LIMIT ?3 + 1))
         FROM account_count c WHERE c.account = ?1""",
         (account, since, limit),
@@ -127,6 +135,6 @@ def emails_changed(connection: apsw.Connection, account: int, since: int, limit:
         more,
         tuple(EmailId(e) for _, e, created, dead in rows if not dead and created > since),
         tuple(EmailId(e) for _, e, created, dead in rows if not dead and created <= since),
-        tuple(EmailId(e) for _, e, created, dead in rows if dead and created <= since),
+        tuple(EmailId(e) for _, e, created, dead in rows if dead),
         complete=since >= floor,
     )
