@@ -1,9 +1,9 @@
 """Killed at any moment, sending loses nothing, and sends twice only what was in the air."""
 
+import contextlib
 import re
 import sys
 from collections import Counter
-from contextlib import suppress
 from random import Random
 
 from twisted.internet import reactor
@@ -93,7 +93,7 @@ class CrashTests(TestCase):
                 while len(numbers) < MESSAGES:
                     await peer.received(len(peer.messages) + 1)
                     numbers = self.numbers(peer)
-            with suppress(ProcessExitedAlready):
+            with contextlib.suppress(ProcessExitedAlready):
                 process.signalProcess("KILL" if runs < KILLS else "TERM")
             await child.ended
             runs += 1
