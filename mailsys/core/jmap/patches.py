@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from mailsys.core.jmap.problems import SetError
@@ -47,6 +48,6 @@ def apply_patch(
 
 def _no_prefixes(paths: list[list[str]]) -> None:
     ordered = sorted(paths)
-    for one, following in zip(ordered, ordered[1:], strict=False):
+    for one, following in pairwise(ordered):
         if following[: len(one)] == one:
             raise SetError("invalidPatch", f"{'/'.join(one)[:100]!r} is a prefix of another pointer.")

@@ -1,0 +1,244 @@
+"""Header fields in JMAP's forms (RFC 8621 §4.1.2, §4.1.3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from mailsys.core.jmap.dates import render_date
+from mailsys.core.message import dates
+from mailsys.core.message.address import Group, Mailbox, parse_list
+from mailsys.core.message.encoded import decode_words
+from mailsys.core.message.header import MAX_HEADER, scan
+from mailsys.core.message.text import nfc
+
+FORMS: Final = ("asRaw", "asText", "asAddresses", "asGroupedAddresses", "asMessageIds", "asDate", "asURLs")
+
+_ADDRESSES: Final = frozenset({"asAddresses", "asGroupedAddresses"})
+_RESENT: Final = ("resent-from", "resent-sender", "resent-reply-to", "resent-to", "resent-cc", "resent-bcc")
+_LISTS: Final = ("help", "unsubscribe", "subscribe", "post", "owner", "archive")
+# Fields of RFC 5322 and RFC 2369 and the parsed forms each may be asked for in; others: any.
+_ALLOWED: Final[dict[str, frozenset[str]]] = {
+    **dict.fromkeys(("from", "sender", "reply-to", "to", "cc", "bcc", *_RESENT), _ADDRESSES),
+    **dict.fromkeys(("subject", "comments", "keywords"), frozenset({"asText"})),
+    **dict.fromkeys(
+        ("message-id", "in-reply-to", "references", "resent-message-id"), frozenset({"asMessageIds"})
+    ),
+    **dict.fromkeys(("date", "resent-date"), frozenset({"asDate"})),
+    **dict.fromkeys((f"list-{one}" for one in _LISTS), frozenset({"asURLs"})),
+    **dict.fromkeys(("return-path", "received"), frozenset()),
+}
+_PROPERTY: Final = re.compile(r"header:([!-9;-~]{1,255})(?::(as[A-Za-z]+))?(:all)?")
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderProperty:
+    """What a property such as `header:To:asAddresses:all` asks for."""
+
+    name: str  # lower case
+    form: str
+    all: bool
+    written: str  # the name as it was written
+
+
+@lru_cache(maxsize=1024)
+def header_property(text: str) -> HeaderProperty | None:
+    """A `header:` property understood; None when it is none, or asks for a form that field has not."""
+    found = _PROPERTY.fullmatch(text)
+    if found is None:
+        return None
+    name, form, every = found.groups()
+    form = form or "asRaw"
+    if form not in FORMS:
+        return None
+    if form != "asRaw" and form not in _ALLOWED.get(name.lower(), FORMS):
+        return None
+    return HeaderProperty(name.lower(), form, every is not None, name)
+
+
+CONVENIENT: Final[dict[str, HeaderProperty]] = {  # RFC 8621 §4.1.2
+    "messageId": HeaderProperty("message-id", "asMessageIds", False, "Message-ID"),
+    "inReplyTo": HeaderProperty("in-reply-to", "asMessageIds", False, "In-Reply-To"),
+    "references": HeaderProperty("references", "asMessageIds", False, "References"),
+    "sender": HeaderProperty("sender", "asAddresses", False, "Sender"),
+    "from": HeaderProperty("from", "asAddresses", False, "From"),
+    "to": HeaderProperty("to", "asAddresses", False, "To"),
+    "cc": HeaderProperty("cc", "asAddresses", False, "Cc"),
+    "bcc": HeaderProperty("bcc", "asAddresses", False, "Bcc"),
+    "replyTo": HeaderProperty("reply-to", "asAddresses", False, "Reply-To"),
+    "subject": HeaderProperty("subject", "asText", False, "Subject"),
+    "sentAt": HeaderProperty("date", "asDate", False, "Date"),
+}
+
+
+def field_property(name: str) -> HeaderProperty | None:
+    """A convenience or `header:` property."""
+    return CONVENIENT.get(name) or (header_property(name) if name.startswith("header:") else None)
+
+
+# -- values ------------------------------------------------------------------------------------------------
+
+
+class HeaderBlock:
+    """A header block for lookups of a few fields. Values are raw: folds and outer spaces kept."""
+
+    __slots__ = ("_block", "_lower")
+
+    def __init__(self, block: bytes) -> None:
+        self._block = b"\n" + block[:MAX_HEADER]
+        self._lower = self._block.lower()
+
+    def _value(self, name: bytes, at: int) -> bytes | None:
+        """The raw value of the field that begins behind the line break at `at`, if it has the name."""
+        block = self._block
+        colon = at + 1 + len(name)
+        while block[colon : colon + 1] in (b" ", b"\t"):  # RFC 5322 §4.5
+            colon += 1
+        if block[colon : colon + 1] != b":":
+            return None
+        end = block.find(b"\n", colon)
+        while end >= 0 and block[end + 1 : end + 2] in (b" ", b"\t"):
+            end = block.find(b"\n", end + 1)
+        value = block[colon + 1 :] if end < 0 else block[colon + 1 : end]
+        return value[:-1] if value.endswith(b"\r") else value
+
+    def last(self, name: str) -> bytes | None:
+        """The last field of that name (in lower case)."""
+        wanted = name.encode("ascii")
+        at = self._lower.rfind(b"\n" + wanted)
+        while at >= 0:
+            value = self._value(wanted, at)
+            if value is not None:
+                return value
+            at = self._lower.rfind(b"\n" + wanted, 0, at)
+        return None
+
+    def every(self, name: str) -> list[bytes]:
+        wanted = name.encode("ascii")
+        found: list[bytes] = []
+        at = self._lower.find(b"\n" + wanted)
+        while at >= 0:
+            value = self._value(wanted, at)
+            if value is not None:
+                found.append(value)
+            at = self._lower.find(b"\n" + wanted, at + 1)
+        return found
+
+    def headers(self) -> list[dict[str, str]]:
+        """RFC 8621 §4.1.3 `headers`: all fields in order, names as they are written."""
+        block = self._block[1:]
+        return [
+            {
+                "name": block[one.start : one.start + len(one.name)].decode("utf-8", "replace"),
+                "value": as_raw(block[one.value : one.end].removesuffix(b"\n").removesuffix(b"\r")),
+            }
+            for one in scan(block)
+            if one.name
+        ]
+
+    def get(self, wanted: HeaderProperty) -> Any:
+        read = _READERS[wanted.form]
+        if wanted.all:
+            return [read(value) for value in self.every(wanted.name)]
+        value = self.last(wanted.name)
+        return None if value is None else read(value)
+
+
+_FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")
+_CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def _unfolded(value: bytes) -> bytes:
+    return _FOLD.sub(b"", value) if b"\n" in value else value
+
+
+def as_raw(value: bytes) -> str:
+    text = value.decode("utf-8", "replace")
+    return text.replace("\0", "") if "\0" in text else text
+
+
+def as_text(value: bytes) -> str:
+    value = _unfolded(value).lstrip(b" \t")
+    plain = b"=?" not in value and value.isascii()
+    text = value.decode("ascii") if plain else nfc(decode_words(value))
+    return _CONTROL.sub("", text) if not text.isprintable() else text
+
+
+def _person(one: Mailbox) -> dict[str, str | None]:
+    return {"name": one.name or None, "email": one.address}
+
+
+def as_addresses(value: bytes) -> list[dict[str, str | None]]:
+    found: list[dict[str, str | None]] = []
+    for entry in parse_list(_unfolded(value).strip()):
+        if isinstance(entry, Group):
+            found.extend(_person(one) for one in entry.members)
+        else:
+            found.append(_person(entry))
+    return found
+
+
+def as_grouped_addresses(value: bytes) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    loose: list[dict[str, str | None]] | None = None  # addresses between groups are a group without name
+    for entry in parse_list(_unfolded(value).strip()):
+        if isinstance(entry, Group):
+            loose = None
+            found.append({"name": entry.name or None, "addresses": [_person(one) for one in entry.members]})
+        else:
+            if loose is None:
+                loose = []
+                found.append({"name": None, "addresses": loose})
+            loose.append(_person(entry))
+    return found
+
+
+_COMMENT: Final = re.compile(rb"\([^()]*\)")
+_MESSAGE_ID: Final = re.compile(rb"<([^<>]{1,998})>")
+_SPACE: Final = re.compile(rb"[ \t\r\n]+")
+MAX_IDS: Final = 1000
+
+
+def _bracketed(value: bytes) -> list[str] | None:
+    """What stands in angle brackets, white space within left out; None when nothing does."""
+    found = [_SPACE.sub(b"", one).decode("utf-8", "replace") for one in _MESSAGE_ID.findall(value)[:MAX_IDS]]
+    return [one for one in found if one] or None
+
+
+def as_message_ids(value: bytes) -> list[str] | None:
+    return _bracketed(_COMMENT.sub(b"", value) if b"(" in value else value)
+
+
+def as_urls(value: bytes) -> list[str] | None:
+    return _bracketed(value)
+
+
+_ZONE: Final = re.compile(rb"([+-])([0-9]{2}):?([0-9]{2})\s*(?:\(.*)?$", re.S)
+
+
+def as_date(value: bytes) -> str | None:
+    value = _unfolded(value).strip()
+    moment = dates.parse(value)
+    if moment is None:
+        return None
+    found = _ZONE.search(value[:200])
+    offset = 0
+    if found is not None:
+        minutes = int(found.group(2)) * 60 + int(found.group(3))
+        if minutes < 24 * 60:
+            offset = -minutes if found.group(1) == b"-" else minutes
+    return render_date(moment, offset)
+
+
+_READERS: Final[dict[str, Callable[[bytes], Any]]] = {
+    "asRaw": as_raw,
+    "asText": as_text,
+    "asAddresses": as_addresses,
+    "asGroupedAddresses": as_grouped_addresses,
+    "asMessageIds": as_message_ids,
+    "asDate": as_date,
+    "asURLs": as_urls,
+}

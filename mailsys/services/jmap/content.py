@@ -1,0 +1,84 @@
+"""Whole messages where their parts can be found: small ones in memory, large ones mapped from a file,
+and the work on them in a thread unless it is a matter of a millisecond."""
+
+from __future__ import annotations
+
+import mmap
+import tempfile
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from twisted.internet.defer import DeferredSemaphore
+
+from mailsys.core.jmap.bodies import Bodies
+from mailsys.core.message import mime
+from mailsys.core.message.mime import Content
+from mailsys.ports.blobs import IBlobStore
+from mailsys.ports.ids import BlobId
+from mailsys.services.jmap.blobs import BlobGone, BlobReader, FoundBlob
+from mailsys.services.reading import Offload, is_plain
+
+IN_MEMORY: Final = 1024 * 1024  # octets of a message that is held in memory
+_MANY: Final = 64 * 1024  # octets of a message that is read together with others
+_READ: Final = 1024 * 1024
+
+T = TypeVar("T")
+
+
+class Contents:
+    def __init__(self, blobs: IBlobStore, reader: BlobReader, offload: Offload) -> None:
+        self._blobs = blobs
+        self._reader = reader
+        self._offload = offload
+        self._turns = DeferredSemaphore(2)  # messages that are taken apart in threads at a time
+
+    async def small(self, blobs: list[tuple[BlobId, int]]) -> dict[BlobId, bytes]:
+        """The contents of those that are small, read in batches; `blobs` are ids and sizes."""
+        wanted = list(dict.fromkeys(blob for blob, size in blobs if size <= _MANY))
+        found: dict[BlobId, bytes] = {}
+        while wanted:
+            contents = await self._blobs.read_many(wanted, IN_MEMORY)
+            found.update(zip(wanted, contents, strict=False))
+            wanted = wanted[len(contents) :] if contents else []
+        return found
+
+    async def open(self, blob: BlobId, size: int) -> Content:
+        """All of a stored message. Raises BlobGone."""
+        return await self.open_found(FoundBlob(blob, 0, size, "", size))
+
+    async def open_found(self, found: FoundBlob) -> Content:
+        """All of what a blobId names, decoded."""
+        pieces = self._reader.pieces(found)
+        if found.length <= IN_MEMORY:
+            gathered: list[bytes] = []
+            while piece := await pieces.next():
+                gathered.append(piece)
+            return b"".join(gathered)
+        with tempfile.TemporaryFile() as file:  # goes with its mapping
+            while piece := await pieces.next():
+                file.write(piece)
+            file.flush()
+            size = file.tell()
+            if not size:
+                return b""
+            return mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+
+    async def work(self, content: Content, blob: BlobId, work: Callable[[Bodies], T]) -> T:
+        """`work` on the message's parts, here when that is quick, else in a thread."""
+
+        def run() -> T:
+            return work(Bodies(content, mime.parse(content), blob))
+
+        if isinstance(content, bytes) and is_plain(content):
+            return run()
+        return await self.in_thread(run)
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        await self._turns.acquire()
+        try:
+            return await self._offload(work)
+        finally:
+            self._turns.release()
+
+
+__all__ = ["BlobGone", "Contents"]

@@ -1,0 +1,254 @@
+"""An Email's properties, read from what the store keeps beside it and, where asked for, its parts
+(RFC 8621 §4.1, §4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mailsys.core.jmap import ids
+from mailsys.core.jmap.arguments import Arguments
+from mailsys.core.jmap.bodies import BODY_PROPERTIES, DEFAULT_BODY_PROPERTIES, Bodies
+from mailsys.core.jmap.dates import render_utc_date
+from mailsys.core.jmap.header_forms import CONVENIENT, HeaderBlock, field_property, header_property
+from mailsys.core.jmap.problems import invalid_arguments
+from mailsys.core.message.keywords import names as keyword_names
+from mailsys.core.message.mime import Part
+from mailsys.ports.ids import AccountId, BlobId
+from mailsys.ports.mail import Column, IMailStore
+from mailsys.services.jmap.content import BlobGone, Contents
+from mailsys.services.jmap.standard import read_properties
+
+METADATA: Final = frozenset(
+    ("id", "blobId", "threadId", "mailboxIds", "keywords", "size", "receivedAt", "hasAttachment", "preview")
+)
+HEADERS: Final = frozenset((*CONVENIENT, "headers"))
+BODY: Final = frozenset(("bodyStructure", "bodyValues", "textBody", "htmlBody", "attachments"))
+PROPERTIES: Final = METADATA | HEADERS | BODY
+_PARSED_DEFAULT: Final = (
+    "messageId", "inReplyTo", "references", "sender", "from", "to", "cc", "bcc", "replyTo", "subject",
+    "sentAt", "hasAttachment", "preview", "bodyValues", "textBody", "htmlBody", "attachments",
+)  # fmt: skip
+_DEFAULT: Final = (
+    "id", "blobId", "threadId", "mailboxIds", "keywords", "size", "receivedAt", *_PARSED_DEFAULT,
+)  # fmt: skip
+
+_BUDGET: Final = 16 * 1024 * 1024  # octets of body values in one response
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a call asks of each email."""
+
+    properties: tuple[str, ...]
+    body_properties: tuple[str, ...]
+    text_values: bool
+    html_values: bool
+    all_values: bool
+    max_octets: int  # of each body value, 0: no bound
+
+    @property
+    def needs_body(self) -> bool:
+        return not BODY.isdisjoint(self.properties)
+
+
+def read_wanted(arguments: Arguments, *, parsed: bool = False) -> Wanted:
+    """The arguments that Email/get and Email/parse share."""
+    properties = read_properties(arguments, PROPERTIES, lambda name: header_property(name) is not None)
+    if parsed and properties is not None and "id" not in (arguments.values["properties"] or ()):
+        properties = properties[1:]
+    body = arguments.optional_strings("bodyProperties") if "bodyProperties" in arguments else None
+    if body is None:
+        arguments.raw("bodyProperties", None)
+        body = list(DEFAULT_BODY_PROPERTIES)
+    for name in body:
+        if name not in BODY_PROPERTIES and header_property(name) is None:
+            raise invalid_arguments(f"Unknown body property: {name[:100]!r}.", "bodyProperties")
+    default = _PARSED_DEFAULT if parsed else _DEFAULT
+    return Wanted(
+        tuple(properties) if properties is not None else default,
+        tuple(dict.fromkeys(body)),
+        arguments.boolean("fetchTextBodyValues", False),
+        arguments.boolean("fetchHTMLBodyValues", False),
+        arguments.boolean("fetchAllBodyValues", False),
+        arguments.unsigned("maxBodyValueBytes", 0),
+    )
+
+
+# -- from the store ----------------------------------------------------------------------------------------
+
+
+class EmailReader:
+    """Emails as JMAP shows them."""
+
+    def __init__(self, mail: IMailStore, contents: Contents) -> None:
+        self._mail = mail
+        self._contents = contents
+
+    async def read(
+        self, account: AccountId, emails: Sequence[int], wanted: Wanted
+    ) -> dict[int, dict[str, Any]]:
+        """Each email's properties; missing emails are left out."""
+        properties = wanted.properties
+        columns: list[Column] = [Column.KEYWORDS]
+        for name in properties:
+            column = _COLUMNS.get(name)
+            if column is not None and column not in columns:
+                columns.append(column)
+        if any(name in HEADERS or name.startswith("header:") for name in properties):
+            columns.append(Column.HEADER)
+        if wanted.needs_body:
+            columns += [one for one in (Column.BLOB, Column.SIZE) if one not in columns]
+        rows = await self._mail.fetch(account, emails, columns)
+        placed: dict[int, tuple[Any, ...]] = {}
+        if "mailboxIds" in properties:
+            placed = await self._mail.email_mailboxes(account, list(rows))
+        at = {column: number for number, column in enumerate(columns)}
+        plan = [(name, _COLUMNS.get(name), _field(name)) for name in properties]
+        found: dict[int, dict[str, Any]] = {}
+        for number in emails:
+            row = rows.get(number)
+            if row is None or number in found:
+                continue
+            found[number] = _email(number, row, at, plan, placed.get(number, ()))
+        if wanted.needs_body:
+            await self._add_bodies(found, rows, at, wanted)
+        return found
+
+    async def _add_bodies(
+        self,
+        found: dict[int, dict[str, Any]],
+        rows: dict[int, tuple[Any, ...]],
+        at: dict[Column, int],
+        wanted: Wanted,
+    ) -> None:
+        blobs: list[tuple[BlobId, int]] = [
+            (rows[number][at[Column.BLOB]], rows[number][at[Column.SIZE]]) for number in found
+        ]
+        budget = Budget(_BUDGET)
+        step = 64  # emails whose contents are in memory at a time
+        numbers = list(found)
+        for start in range(0, len(numbers), step):
+            small = await self._contents.small(blobs[start : start + step])
+            for number, (blob, size) in zip(
+                numbers[start : start + step], blobs[start : start + step], strict=True
+            ):
+                try:
+                    content = small.pop(blob, None) or await self._contents.open(blob, size)
+                except BlobGone:  # destroyed while we looked
+                    del found[number]
+                    continue
+                found[number].update(
+                    await self._contents.work(
+                        content, blob, lambda bodies: body_values(bodies, wanted, budget)
+                    )
+                )
+
+
+_COLUMNS: Final = {
+    "blobId": Column.BLOB,
+    "threadId": Column.THREAD,
+    "keywords": Column.KEYWORDS,
+    "size": Column.SIZE,
+    "receivedAt": Column.RECEIVED_AT,
+    "hasAttachment": Column.HAS_ATTACHMENT,
+    "preview": Column.PREVIEW,
+}
+
+
+def _field(name: str) -> Any:
+    return field_property(name) if name not in METADATA and name not in BODY and name != "headers" else None
+
+
+def _email(
+    number: int,
+    row: tuple[Any, ...],
+    at: dict[Column, int],
+    plan: list[tuple[str, Column | None, Any]],
+    mailboxes: tuple[int, ...],
+) -> dict[str, Any]:
+    email: dict[str, Any] = {}
+    block: HeaderBlock | None = None
+    for name, column, field in plan:
+        if field is not None:
+            if block is None:
+                block = HeaderBlock(row[at[Column.HEADER]])
+            email[name] = block.get(field)
+        elif column is not None:
+            value = row[at[column]]
+            if name == "blobId":
+                value = ids.blob_id(value)
+            elif name == "threadId":
+                value = ids.thread_id(value)
+            elif name == "keywords":
+                value = keyword_map(value)
+            elif name == "receivedAt":
+                value = render_utc_date(value)
+            email[name] = value
+        elif name == "id":
+            email[name] = ids.email_id(number)
+        elif name == "mailboxIds":
+            email[name] = {ids.mailbox_id(one): True for one in mailboxes}
+        elif name == "headers":
+            if block is None:
+                block = HeaderBlock(row[at[Column.HEADER]])
+            email[name] = block.headers()
+    return email
+
+
+def keyword_map(keywords: str) -> dict[str, bool]:
+    """As Email.keywords; \\Deleted and \\Recent are IMAP's alone (RFC 8621 §4.1.1)."""
+    return dict.fromkeys(sorted(keyword_names(keywords) - {"$deleted", "$recent"}), True) if keywords else {}
+
+
+# -- from the parts ----------------------------------------------------------------------------------------
+
+
+class Budget:
+    """Octets of body values that a response may still take."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
+def body_values(bodies: Bodies, wanted: Wanted, budget: Budget) -> dict[str, Any]:
+    """The properties that need the parts."""
+    found: dict[str, Any] = {}
+    for name in wanted.properties:
+        if name == "bodyStructure":
+            found[name] = bodies.part(bodies.root, wanted.body_properties, True)
+        elif name == "textBody":
+            found[name] = [bodies.part(part, wanted.body_properties) for part in bodies.text]
+        elif name == "htmlBody":
+            found[name] = [bodies.part(part, wanted.body_properties) for part in bodies.html]
+        elif name == "attachments":
+            found[name] = [bodies.part(part, wanted.body_properties) for part in bodies.attachments]
+        elif name == "bodyValues":
+            found[name] = _values(bodies, wanted, budget)
+    return found
+
+
+def _values(bodies: Bodies, wanted: Wanted, budget: Budget) -> dict[str, Any]:
+    shown: list[Part] = []
+    if wanted.all_values:
+        shown.extend(bodies.leaves())
+    else:
+        if wanted.text_values:
+            shown.extend(bodies.text)
+        if wanted.html_values:
+            shown.extend(bodies.html)
+    found: dict[str, Any] = {}
+    for part in shown:
+        number = bodies.numbers[id(part)]
+        if part.type != b"text" or number in found:
+            continue
+        if budget.left <= 0:
+            found[number] = {"value": "", "isEncodingProblem": False, "isTruncated": True}
+            continue
+        limit = min(wanted.max_octets, budget.left) if wanted.max_octets else budget.left
+        value = found[number] = bodies.value(part, limit)
+        budget.left -= len(value["value"])
+    return found
