@@ -81,7 +81,7 @@ class MailStore:
         return self._readers.run(lambda c: views.snapshot(c, self._texts, account, mailbox))
 
     def delta(self, account: AccountId, mailbox: MailboxId, since: int) -> Deferred[Delta]:
-        return self._readers.run(lambda c: views.delta(c, account, mailbox, since))
+        return self._readers.run(lambda c: views.delta(c, self._texts, account, mailbox, since))
 
     def claim_recent(self, account: AccountId, mailbox: MailboxId, uid_next: int) -> Deferred[int]:
         return self._writer.submit(lambda batch: mailboxes.claim_recent(batch, account, mailbox, uid_next))

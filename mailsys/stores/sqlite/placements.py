@@ -10,7 +10,7 @@ from mailsys.core.refusal import NoSuchMailbox
 from mailsys.ports.mail import Copied
 from mailsys.stores.sqlite.accept import add_email, place
 from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids, seen_deleted
-from mailsys.stores.sqlite.rows import values
+from mailsys.stores.sqlite.rows import integers, reals
 
 
 class _Row(NamedTuple):
@@ -27,8 +27,8 @@ def _rows(batch: Batch, account: AccountState, box: MailboxState, uids: Sequence
     """The placements of a mailbox (None: all), ascending by uid."""
     if uids is not None and not uids:
         return []
-    columns = """SELECT json_group_array(json_array(p.uid, p.email, e.keywords, e.size, e.blob, e.thread,
-        e.received_at))"""
+    columns = """SELECT group_concat(p.uid), group_concat(p.email), group_concat(e.keywords),
+        group_concat(e.size), group_concat(e.blob), group_concat(e.thread), json_group_array(e.received_at)"""
     if uids is None:
         row = batch.one(
             f"""{columns} FROM placement p CROSS JOIN email e ON e.account = ?2 AND e.id = p.email
@@ -42,10 +42,9 @@ def _rows(batch: Batch, account: AccountState, box: MailboxState, uids: Sequence
             CROSS JOIN email e ON e.account = ?2 AND e.id = p.email""",  # noqa: S608
             (box.id, account.id, ids(sorted(set(uids)))),
         )
-    return [
-        _Row(uid, email, batch.keywords_text(keywords), *rest)
-        for uid, email, keywords, *rest in values(row[0])
-    ]
+    uids, emails, keywords, sizes, blobs, threads = map(integers, row[:6])
+    texts = map(batch.keywords_text, keywords)
+    return list(map(_Row, uids, emails, texts, sizes, blobs, threads, reals(row[6])))
 
 
 def _boxes(
@@ -80,11 +79,11 @@ def _copy(
     there: set[int] = set()
     if source is not target:
         row = batch.one(
-            """SELECT json_group_array(p.email) FROM carray(?) w
+            """SELECT group_concat(p.email) FROM carray(?) w
             CROSS JOIN placement p ON p.email = w.value WHERE p.mailbox = ?""",
             (ids(row.email for row in rows), target.id),
         )
-        there.update(values(row[0]))
+        there.update(integers(row[0]))
     again: list[int] = []
     uids: list[int] = []
     for row in rows:
@@ -152,11 +151,11 @@ def _remove(batch: Batch, account: AccountState, box: MailboxState, rows: list[_
     )
     emails = {row.email: row for row in rows}
     left = batch.one(
-        """SELECT json_group_array(DISTINCT p.email) FROM carray(?) w
+        """SELECT group_concat(DISTINCT p.email) FROM carray(?) w
         CROSS JOIN placement p ON p.email = w.value""",
         (ids(emails),),
     )
-    kept = set(values(left[0]))
+    kept = set(integers(left[0]))
     _touch(batch, account, (email for email in emails if email in kept))
     destroy(
         batch, account, [(row.email, row.size, row.blob) for row in emails.values() if row.email not in kept]

@@ -133,7 +133,9 @@ def connect(path: str, *, read_only: bool = False) -> apsw.Connection:
     if not read_only:
         connection.execute(f"PRAGMA page_size={PAGE_SIZE}").fetchall()
         if not memory:
-            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+            mode = one(connection, "PRAGMA journal_mode=WAL")[0]
+            if mode != "wal":
+                raise StoreError(f"{path}: this file system cannot keep a write-ahead log ({mode})")
     # Promise 1: FULL syncs the WAL at every commit, so what we acknowledged survives a power cut.
     connection.execute("PRAGMA synchronous=FULL").fetchall()
     # The checkpoint is ours to time (checkpoint.py), not a surprise inside somebody's commit.

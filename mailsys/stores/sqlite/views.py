@@ -65,33 +65,36 @@ def snapshot(connection: apsw.Connection, texts: KeywordTexts, account: int, mai
     )
 
 
-def delta(connection: apsw.Connection, account: int, mailbox: int, since: int) -> Delta:
+def delta(connection: apsw.Connection, texts: KeywordTexts, account: int, mailbox: int, since: int) -> Delta:
     row = one(
         connection,
         """SELECT c.modseq, c.floor,
             (SELECT k.uid_next FROM mailbox m JOIN mailbox_count k ON k.mailbox = m.id
              WHERE m.id = ?2 AND m.account = ?1),
-            (SELECT json_group_array(json_array(
-                p.uid, p.email, s.words, max(p.modseq, e.modseq), p.modseq > ?3))
-             FROM email e INDEXED BY email_touched CROSS JOIN placement p ON p.email = e.id
-             CROSS JOIN keywords s ON s.id = e.keywords
-             WHERE e.account = ?1 AND e.touched > ?3 AND p.mailbox = ?2
-                AND (p.modseq > ?3 OR e.modseq > ?3)),
-            (SELECT group_concat(uid) FROM vanished WHERE mailbox = ?2 AND modseq > ?3)
-        FROM account_count c WHERE c.account = ?1""",
+            (SELECT group_concat(uid) FROM vanished WHERE mailbox = ?2 AND modseq > ?3),
+            group_concat(x.uid), group_concat(x.email), group_concat(x.keywords), group_concat(x.modseq),
+            group_concat(x.placed)
+        FROM account_count c LEFT JOIN (
+            SELECT p.uid, p.email, e.keywords, max(p.modseq, e.modseq) modseq, p.modseq placed
+            FROM email e INDEXED BY email_touched CROSS JOIN placement p ON p.email = e.id
+            WHERE e.account = ?1 AND e.touched > ?3 AND p.mailbox = ?2 AND (p.modseq > ?3 OR e.modseq > ?3)
+            ORDER BY p.uid) x
+        WHERE c.account = ?1 GROUP BY c.account""",
         (account, mailbox, since),
     )
     if row is None:
         return Delta(since, 1, (), (), (), exists=False)
-    modseq, floor, uid_next, rows, vanished = row
+    modseq, floor, uid_next, vanished, *columns = row
     if uid_next is None:
         return Delta(modseq, 1, (), (), (), exists=False)
-    found = sorted(values(rows))
+    uids, emails, keywords, modseqs, placed = map(integers, columns)
+    words = texts.column(connection, keywords) if keywords else []
+    rows = list(map(Placement, uids, map(EmailId, emails), words, modseqs))
     return Delta(
         modseq,
         uid_next,
-        tuple(Placement(*p[:4]) for p in found if p[4]),
-        tuple(Placement(*p[:4]) for p in found if not p[4]),
+        tuple(found for found, at in zip(rows, placed, strict=True) if at > since),
+        tuple(found for found, at in zip(rows, placed, strict=True) if at <= since),
         tuple(sorted(integers(vanished))),
         complete=since >= floor,
     )
