@@ -127,7 +127,7 @@ if __name__ == "__main__":
     if not options.sink:
         options.sink = 25251
         sink = subprocess.Popen(
-            [shutil.which("smtp-sink") or "/usr/sbin/smtp-sink", "127.0.0.1:25251", "1000"]
+            [shutil.which("smtp-sink") or "/usr/sbin/smtp-sink", "-u", "nobody", "127.0.0.1:25251", "1000"]
         )
         time.sleep(0.3)
     with tempfile.TemporaryDirectory() as folder:

@@ -13,6 +13,7 @@ itself and the item is tried again.
 from __future__ import annotations
 
 import random as random_module
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -42,7 +43,6 @@ _log = Log("send")
 LEASE: Final = 120.0  # seconds; extended while the work goes on
 EXTEND: Final = 40.0  # seconds between extensions
 BATCH: Final = 5  # items leased at a time
-LOOK_AT: Final = 1000  # due destinations looked at in one round
 PACES: Final = 10000  # destinations whose pace is remembered
 LOCAL_LANES: Final = 2
 FINISH: Final = 15.0  # seconds that running transactions get when the service stops
@@ -100,6 +100,8 @@ class Sending(Service):
         )
         self._paces: dict[str, Pace] = {}
         self._lanes: dict[Lane, Deferred[None]] = {}
+        self._sending = 0  # lanes to other hosts
+        self._waiting: deque[str] = deque()  # destinations last seen with work that nobody does
         self._leases: dict[QueueId, Lease] = {}
         self._timer: IDelayedCall | None = None
         self._looking = False
@@ -174,9 +176,11 @@ class Sending(Service):
         while again and self.running:
             self._look_again = False
             now = self._now()
-            destinations: list[Destination] = await self._queue.due(now, LOOK_AT)
-            for destination in destinations:
-                self._open_lanes(destination.name)
+            # those at work may be among them, and still there must be enough others
+            enough = len({lane.destination for lane in self._lanes}) + self._settings.connections + 1
+            destinations: list[Destination] = await self._queue.due(now, enough)
+            self._waiting = deque(destination.name for destination in destinations)
+            self._fill()
             again = self._look_again
         self._looking = False
         if not self.running:
@@ -186,26 +190,45 @@ class Sending(Service):
             return
         self._set_timer(max(next_due - self._now(), REST if next_due <= self._now() else 0.01))
 
-    def _open_lanes(self, destination: str) -> None:
+    def _fill(self) -> None:
+        """Open lanes for the destinations last seen waiting."""
+        if not self.running:
+            return
+        waiting, self._waiting = self._waiting, deque()
+        for destination in waiting:
+            if not self._open_lane(destination):
+                self._waiting.append(destination)
+
+    def _open_lane(self, destination: str) -> bool:
         """One lane a look: a destination whose lanes all find work gets more, as its pace allows."""
         if destination == LOCAL:
-            if sum(lane.destination == LOCAL for lane in self._lanes) < LOCAL_LANES:
-                self._open(destination, self._pace(LOCAL))
-            return
-        sending = sum(lane.destination != LOCAL for lane in self._lanes)
+            if sum(lane.destination == LOCAL for lane in self._lanes) >= LOCAL_LANES:
+                return False
+            self._open(destination, self._pace(LOCAL))
+            return True
         pace = self._pace(self._smarthost or destination)
-        if sending < self._settings.connections and pace.has_room(self._settings):
-            self._open(destination, pace)
+        if self._sending >= self._settings.connections or not pace.has_room(self._settings):
+            return False
+        self._open(destination, pace)
+        return True
+
+    def _has_room(self) -> bool:
+        """Whether one more lane could be opened for some destination."""
+        if self._smarthost and not self._pace(self._smarthost).has_room(self._settings):
+            return False
+        return self._sending < self._settings.connections
 
     def _open(self, destination: str, pace: Pace) -> None:
         lane = Lane(destination, pace)
         pace.lanes += 1
+        self._sending += destination != LOCAL
         done = Deferred.fromCoroutine(self._work(lane))
         self._lanes[lane] = done
         done.addErrback(self._broken).addBoth(self._left, lane)
 
     def _left(self, _: object, lane: Lane) -> None:
         lane.pace.lanes -= 1
+        self._sending -= lane.destination != LOCAL
         self._lanes.pop(lane, None)
         if lane.hop is not None:
             hop, lane.hop = lane.hop, None
@@ -213,7 +236,8 @@ class Sending(Service):
                 self._hops.give_back(hop)
             else:
                 hop.close()
-        if lane.worked:
+        self._fill()
+        if lane.worked and self._has_room():
             self.wake()
 
     def _pace(self, name: str) -> Pace:
