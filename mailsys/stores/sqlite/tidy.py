@@ -6,6 +6,7 @@ point and go on after a restart, since what is left to do is read from the table
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
@@ -20,7 +21,8 @@ from mailsys.stores.sqlite.removal import remove_some
 from mailsys.stores.sqlite.rows import values
 from mailsys.stores.sqlite.search import owner, without_owner
 
-_AT_ONCE: Final = 20  # emails indexed in one step
+_AT_ONCE: Final = 10  # emails indexed at once
+_BUDGET: Final = 0.006  # seconds of indexing in one step, about
 _OCTETS: Final = 256 * 1024  # of body text in one step
 _INDEXED: Final = 256 * 1024  # of one body; the words of the rest are not indexed
 _TOMBSTONES: Final = 100_000  # kept per account; fewer after pruning
@@ -28,8 +30,15 @@ _PRUNE_EVERY: Final = 600.0
 
 
 def feed_words(batch: Batch) -> bool:
-    """Index some emails, drop some that are gone; whether there is more to do."""
-    batch.flush()
+    """Index emails and drop those that are gone, for some milliseconds; whether there is more to do."""
+    until = time.monotonic() + _BUDGET
+    while _feed_some(batch):
+        if time.monotonic() >= until:
+            return True
+    return False
+
+
+def _feed_some(batch: Batch) -> bool:
     waiting = values(
         batch.one(
             """SELECT json_group_array(json_array(w.email, w.account, w.gone, e.blob,
