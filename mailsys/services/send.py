@@ -283,6 +283,8 @@ class Sending(Service):
                 finally:
                     self._leases.pop(lease.item.id, None)
                 sent += 1
+            if len(leases) < BATCH:
+                return  # that was all; what came meanwhile is found by the next look
 
     async def _one(self, lane: Lane, lease: Lease) -> None:
         if lease.item.id not in self._leases:

@@ -8,6 +8,7 @@
 "END" stands for the end of the content, "GREETING" for the connection.
 """
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -244,15 +245,14 @@ def self_signed(*names: str) -> tuple[Any, Any]:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    from OpenSSL import crypto
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Twisted wants pyOpenSSL's types still
+        from OpenSSL import crypto
 
-    return (
-        CertificateOptions(
-            privateKey=crypto.PKey.from_cryptography_key(key),
-            certificate=crypto.X509.from_cryptography(certificate),
-        ),
-        Certificate(crypto.X509.from_cryptography(certificate)),
-    )
+        public = crypto.X509.from_cryptography(certificate)
+        options = CertificateOptions(privateKey=crypto.PKey.from_cryptography_key(key), certificate=public)
+        options.getContext()
+    return options, Certificate(public)
 
 
 __all__ = ["SmtpPeer", "Taken", "self_signed"]
