@@ -20,6 +20,7 @@ Duration = Annotated[float, Meta(ge=0.001, extra={"unit": "duration"})]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Endpoint = Annotated[str, Meta(extra={"form": "listen"})]
 HostPort = Annotated[str, Meta(extra={"form": "host:port"})]
+Network = Annotated[str, Meta(extra={"form": "network"})]
 Name = Annotated[str, Meta(min_length=1, max_length=253, extra={"form": "domain"})]
 
 
@@ -43,6 +44,14 @@ class Listen(Section, frozen=True):
     submissions: Annotated[tuple[Endpoint, ...], _about("The same with TLS from the start.")] = ("[::]:465",)
     imap: Annotated[tuple[Endpoint, ...], _about("IMAP with STARTTLS.")] = ("[::]:143",)
     imaps: Annotated[tuple[Endpoint, ...], _about("IMAP with TLS from the start.")] = ("[::]:993",)
+    http: Annotated[
+        tuple[Endpoint, ...],
+        _about("The web API in the clear: for a proxy on this machine (see web.trusted_proxies)."),
+    ] = ()
+    https: Annotated[tuple[Endpoint, ...], _about("The web API (JMAP) and the web client.")] = ("[::]:443",)
+    metrics: Annotated[
+        tuple[Endpoint, ...], _about("Figures for Prometheus, open to whoever reaches it: keep it inside.")
+    ] = ()
     backlog: Annotated[Count, _about("Connections that may wait to be taken, per endpoint.")] = 1024
 
 
@@ -125,6 +134,35 @@ class Dns(Section, frozen=True):
     timeout: Annotated[Duration, _about("Time to wait for one answer.")] = 3.0
 
 
+class Web(Section, frozen=True):
+    """The web API and client."""
+
+    hostnames: Annotated[
+        tuple[Name, ...],
+        _about("Names that we answer to; none: `hostname`, and any name on a loopback address."),
+    ] = ()
+    allowed_origins: Annotated[
+        tuple[str, ...],
+        _about('Other sites whose scripts may use the API (CORS), such as "https://mail.example.com".'),
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[Network, ...], _about("Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.")
+    ] = ()
+    request_size: Annotated[Size, _about("Largest JSON request.")] = 10 * 1024 * 1024
+    upload_size: Annotated[Size, _about("Largest upload.")] = 50 * 1024 * 1024
+    upload_per_hour: Annotated[Size, _about("What an account may upload in an hour.")] = 2 * 1024**3
+    upload_kept: Annotated[Duration, _about("How long an upload that nothing uses is kept.")] = 86400.0
+    uploads_at_once: Annotated[Count, _about("Uploads of one account at a time.")] = 4
+    requests_at_once: Annotated[Count, _about("Requests of one account that are worked on at a time.")] = 8
+    requests_per_minute: Annotated[Count, _about("Requests of one account in a minute.")] = 6000
+    streams_per_account: Annotated[Count, _about("Open WebSockets and event streams of one account.")] = 100
+    idle: Annotated[Duration, _about("Silence after which a connection without a request is closed.")] = 60.0
+    body_time: Annotated[Duration, _about("Time that one request's body may take to arrive.")] = 3600.0
+    push_to_private: Annotated[
+        bool, _about("Let push go to private and loopback addresses, and by plain HTTP (only for tests).")
+    ] = False
+
+
 class Log(Section, frozen=True):
     """The log, on standard error."""
 
@@ -156,4 +194,5 @@ class Settings(Section, frozen=True):
     limits: Limits = Limits()
     sending: Sending = Sending()
     dns: Dns = Dns()
+    web: Web = Web()
     log: Log = Log()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final, TypeGuard, get_type_hints
 
@@ -72,6 +72,12 @@ def _check_form(value: str, form: str) -> str:
     if form == "domain":
         return "" if _DOMAIN.fullmatch(value) else f"{value!r} is not a domain name (A-labels, no final dot)"
     if not value and form == "host:port":
+        return ""
+    if form == "network":
+        try:
+            ip_network(value)
+        except ValueError:
+            return f"{value!r} is not an IP address or network (such as 192.0.2.0/24)"
         return ""
     try:
         host, port = host_port(value)

@@ -1,0 +1,135 @@
+"""One HTTP/1.1 connection: Twisted's channel, with bounds on time and number, able to wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+
+from mailsys.core.refusal import TooManyConnections
+from mailsys.services.throttle import network
+from mailsys.web.problems import WebProblem, encode
+
+if TYPE_CHECKING:
+    from mailsys.web.site import WebSite
+
+_LARGEST_HEADER: Final = 32 * 1024
+
+
+class Channel(HTTPChannel):
+    """`hold` stops reading and parsing until `release`: nothing of a body goes on meanwhile."""
+
+    totalHeadersSize = _LARGEST_HEADER  # noqa: N815
+    maxHeaders = 200  # noqa: N815
+    transport: Any
+    site: WebSite
+    factory: WebSite
+    peer_address = ""
+    _held = False
+    _counted = False
+
+    def connectionMade(self) -> None:  # noqa: N802
+        super().connectionMade()
+        self.peer_address = self.site.origin.plain(self.transport.getPeer())
+        if self.site.admit_connection(self, network(self.peer_address)):
+            self._counted = True
+            return
+        refusal = TooManyConnections()
+        self.say(WebProblem(429, refusal.text, headers=[(b"Retry-After", b"60")]))
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override] # noqa: N802
+        super().connectionLost(reason)
+        self.count_out()
+
+    def count_out(self) -> None:
+        """The connection is gone (a WebSocket calls this for the channel that it took it from)."""
+        if self._counted:
+            self._counted = False
+            self.site.connection_gone(self, network(self.peer_address))
+
+    @property
+    def at_rest(self) -> bool:
+        """No request is under way."""
+        return not self.requests
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        # Header lines do not move the timeout: a request that comes in drops must be complete within it.
+        if not self.line_mode:
+            self.resetTimeout()
+        self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
+        super(HTTPChannel, self).dataReceived(data)
+
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
+        self.say(WebProblem(431, "A line of the header is too long."))
+
+    def allHeadersReceived(self) -> None:  # noqa: N802
+        # As Twisted's, but "100 Continue" is the request's to send, once it wants the body.
+        self.resetTimeout()
+        request = self.requests[-1]
+        request.parseCookies()
+        self.persistent = self.checkPersistence(request, self._version)
+        request.gotLength(self.length)
+
+    def what_was_asked(self) -> tuple[bytes, bytes, bytes]:
+        """Method, target and version of the request whose headers just came in."""
+        return self._command, self._path, self._version
+
+    def hold(self) -> None:
+        self._held = True
+        self.paused = True
+        self._networkProducer.pauseProducing()
+        self.setTimeout(None)  # it is us who keep it waiting
+
+    def release(self) -> None:
+        if not self._held:
+            return
+        self._held = self.paused = False
+        if not self._handlingRequest:
+            self.setTimeout(self.timeOut)
+        if not self._waitingForTransport:
+            self._networkProducer.resumeProducing()
+        self._receive(b"")
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        if not self._held:
+            super().resumeProducing()
+            return
+        self._waitingForTransport = False
+        if self._requestProducer is not None:
+            self._requestProducer.resumeProducing()
+
+    # -- refusing ------------------------------------------------------------------------------------
+
+    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
+        if self._receivedHeaderSize > self.totalHeadersSize:
+            self.say(WebProblem(431, "The header is too large."))
+        else:
+            self.say(WebProblem(400, "This is not an HTTP/1.1 request."))
+
+    def say(self, problem: WebProblem) -> None:
+        """Answer something that did not become a request, and close."""
+        body = encode(problem)
+        headers = b"".join(b"%b: %b\r\n" % each for each in problem.headers)
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n"
+            b"Connection: close\r\nX-Content-Type-Options: nosniff\r\n%b\r\n%b"
+            % (problem.status, problem.title.encode("ascii", "replace"), len(body), headers, body)
+        )
+        self.paused = True
+        self.loseConnection()
+
+    def close_when_done(self) -> None:
+        """The server stops: close now when at rest, else after the answer under way."""
+        self.persistent = 0
+        if self.at_rest:
+            self.loseConnection()
+
+    def lineReceived(self, line: bytes) -> Any:  # noqa: N802
+        if self.paused:  # an earlier line ended this connection
+            return None
+        return super().lineReceived(line)

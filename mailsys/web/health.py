@@ -1,0 +1,83 @@
+"""Whether the process lives, and whether it can serve; and, on a port of their own, the figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from mailsys import metrics
+from mailsys.log import Log
+from mailsys.ports.accounts import IAccountStore
+from mailsys.web.app import Reply, Routes
+from mailsys.web.problems import WebProblem
+from mailsys.web.request import WebRequest
+
+log = Log("web")
+
+_WITHIN = 5.0  # seconds in which a store that is well answers
+
+
+class HealthRoutes:
+    """Both answer anybody, and say nothing but yes or no."""
+
+    def __init__(self, accounts: IAccountStore, clock: Any) -> None:
+        self._accounts = accounts
+        self._clock = clock
+        self.stopping = False
+
+    def mount(self, routes: Routes) -> None:
+        routes.add("/health/live", self.live, "GET")
+        routes.add("/health/ready", self.ready, "GET")
+
+    async def live(self, request: WebRequest) -> Reply:
+        return Reply({"status": "live"})
+
+    async def ready(self, request: WebRequest) -> Reply:
+        if self.stopping:
+            raise WebProblem(503, "The server is closing.")
+        try:
+            await Deferred.fromCoroutine(self._ask()).addTimeout(_WITHIN, self._clock)
+        except Exception as error:
+            log.error("not ready", error)
+            raise WebProblem(503, "The store does not answer.") from error
+        return Reply({"status": "ready"})
+
+    async def _ask(self) -> None:
+        await self._accounts.version()
+
+
+class _Figures(Resource):
+    isLeaf = True  # noqa: N815
+
+    def render_GET(self, request: Any) -> bytes:  # noqa: N802
+        if request.path != b"/metrics":
+            request.setResponseCode(404)
+            return b""
+        request.setHeader(b"Content-Type", metrics.CONTENT_TYPE)
+        return metrics.exposition()
+
+
+class MetricsSite(Site):
+    """`/metrics` for Prometheus. Whoever reaches the port may read: it belongs on an inner address."""
+
+    noisy = False
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__(_Figures(), timeout=60, reactor=reactor, parsePOSTFormSubmission=False)
+
+    def startFactory(self) -> None:  # noqa: N802
+        pass
+
+    def stopFactory(self) -> None:  # noqa: N802
+        pass
+
+    def log(self, request: Any) -> None:
+        pass
+
+    def stop(self) -> Deferred[None]:
+        done: Deferred[None] = Deferred()
+        done.callback(None)
+        return done

@@ -1,0 +1,79 @@
+"""Open WebSockets and event streams: how many an account has, and their common end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.task import LoopingCall
+
+from mailsys.core.refusal import TooManyConnections
+from mailsys.log import Log
+from mailsys.ports.accounts import IAccountStore
+from mailsys.ports.ids import AccountId
+
+log = Log("web")
+
+_LOOK = 30.0  # seconds between looks at whether accounts are still enabled
+
+Close = Callable[[str], None]  # with the reason
+
+
+class Streams:
+    """`accounts`: a stream of an account that was removed or disabled is closed within 30 s."""
+
+    def __init__(self, limit: int, accounts: IAccountStore, clock: Any) -> None:
+        self._limit = limit
+        self._accounts = accounts
+        self._open: dict[AccountId, dict[int, Close]] = {}
+        self._number = 0
+        self._version = -1
+        self._stopping = False
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = clock
+
+    def start(self) -> None:
+        self._looking.start(_LOOK, now=False)
+
+    def stop(self) -> None:
+        """Close all, and let no more be opened."""
+        self._stopping = True
+        if self._looking.running:
+            self._looking.stop()
+        for account in list(self._open):
+            self.close(account, "The server is closing")
+
+    def enter(self, account: AccountId, close: Close) -> Callable[[], None]:
+        """Count one in; the result counts it out. Raises TooManyConnections."""
+        streams = self._open.setdefault(account, {})
+        if self._stopping or len(streams) >= self._limit:
+            if not streams:
+                del self._open[account]
+            raise TooManyConnections("Too many open streams", cause=f"account {account}")
+        self._number += 1
+        number = self._number
+        streams[number] = close
+
+        def leave() -> None:
+            if streams.pop(number, None) is not None and not streams and self._open.get(account) is streams:
+                del self._open[account]
+
+        return leave
+
+    def close(self, account: AccountId, reason: str) -> None:
+        """Close an account's streams: its rights ended, or its password was changed."""
+        for close in list(self._open.get(account, {}).values()):
+            close(reason)
+
+    async def _look(self) -> None:
+        try:
+            version = await self._accounts.version()
+            if version == self._version:
+                return
+            self._version = version
+            for account in list(self._open):
+                found = await self._accounts.account(account)
+                if found is None or not found.enabled:
+                    self.close(account, "The account is closed")
+        except Exception as error:
+            log.error("accounts not looked at", error)
