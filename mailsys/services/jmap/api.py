@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
+from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 
 from mailsys.core.jmap import ids
@@ -38,6 +39,8 @@ CORE: Final = "urn:ietf:params:jmap:core"
 MAIL: Final = "urn:ietf:params:jmap:mail"
 
 _PROBE: Final = 64 * 1024  # octets of a request that are also looked at for repeated names
+
+T = TypeVar("T")
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -165,6 +168,7 @@ class JmapApi:
         self._capabilities: dict[str, _Capability] = {}
         self._types: list[str] = []
         self._running: dict[AccountId, int] = {}
+        self._locks: dict[AccountId, DeferredLock] = {}
         self.announce(CORE, lambda _: self._core_capability())
         self.register("Core/echo", CORE, _echo)
 
@@ -261,6 +265,20 @@ class JmapApi:
         states = await self.ports.mail.states(account_id)
         wanted = self._types if types is None else [one for one in self._types if one in set(types)]
         return {one: str(states.get(one, 0)) for one in wanted}
+
+    async def exclusive(self, account: AccountId, work: Callable[[], Awaitable[T]]) -> T:
+        """Run `work` while no other change by JMAP to this account runs here, so that what it checked
+        still holds when it writes. Not for use within itself."""
+        lock = self._locks.get(account)
+        if lock is None:
+            lock = self._locks[account] = DeferredLock()
+        await lock.acquire()
+        try:
+            return await work()
+        finally:
+            lock.release()
+            if not lock.locked and self._locks.get(account) is lock:
+                del self._locks[account]
 
     # -- requests ------------------------------------------------------------------------------------------
 
