@@ -9,12 +9,13 @@ from __future__ import annotations
 import mmap
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from twisted.internet.defer import DeferredSemaphore
 
+from mailsys.core.imap import header_fields
 from mailsys.core.imap.commands import Section
 from mailsys.core.imap.fetch import cut, from_header
 from mailsys.core.imap.response import literal, literal8
@@ -49,6 +50,15 @@ def needs_tree(section: Section) -> bool:
 def from_block(section: Section, block: bytes) -> bytes:
     """A section of a header block (the message's own, or one inside it), rendered."""
     return literal(from_header(section, block))
+
+
+def from_blocks(section: Section, blocks: Sequence[bytes]) -> list[bytes]:
+    """`from_block` of many."""
+    if not section.fields or section.start is not None:
+        return [from_block(section, block) for block in blocks]
+    names, negate = section.fields, section.text == b"HEADER.FIELDS.NOT"
+    values = [header_fields.select(block, names, negate=negate) for block in blocks]
+    return [b"{%d}\r\n%b" % (len(value), value) for value in values]
 
 
 class InMemory:

@@ -17,6 +17,7 @@ from mailsys.core.imap.commands import Fetch, Section
 from mailsys.core.imap.fetch import is_header
 from mailsys.core.imap.lexer import BadCommand
 from mailsys.core.imap.sequence import Ranges, render_ranges, to_ranges
+from mailsys.core.message.header import MAX_HEADER
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.imap.columns import Chunk, Format
 from mailsys.imap.content import (
@@ -26,7 +27,7 @@ from mailsys.imap.content import (
     InMemory,
     Streamed,
     UnknownEncoding,
-    from_block,
+    from_blocks,
     needs_tree,
 )
 from mailsys.imap.selected import Selected
@@ -226,7 +227,7 @@ async def _ready(session: Session, selected: Selected, positions: array[int], co
     sections = command.sections
     labels = [section.label for section in sections]
     form = plain = Format(command.items, labels)
-    columns = _columns(form, Column.HEADER, Column.HEADER_SIZE, Column.BLOB) if sections else form.columns
+    columns = _columns(form, Column.HEADER) if sections else form.columns
     marks = _marks_seen(selected, sections)
     seen = Format(_with_flags(session, command.items), labels) if marks else plain
     answered = 0
@@ -236,8 +237,8 @@ async def _ready(session: Session, selected: Selected, positions: array[int], co
             if marks:
                 form = seen if await _mark_seen(selected, chunk) else plain
             if sections:
-                blocks = await _header_blocks(session, chunk)
-                values = [[from_block(section, block) for block in blocks] for section in sections]
+                blocks = await _header_blocks(session, selected, chunk)
+                values = [from_blocks(section, blocks) for section in sections]
                 lines = form.lines(chunk, *values)
             else:
                 lines = form.lines(chunk)
@@ -251,15 +252,19 @@ async def _ready(session: Session, selected: Selected, positions: array[int], co
     return answered
 
 
-async def _header_blocks(session: Session, chunk: Chunk) -> Sequence[bytes]:
-    """The messages' header blocks; one longer than the store keeps apart comes from the blob."""
+async def _header_blocks(session: Session, selected: Selected, chunk: Chunk) -> Sequence[bytes]:
+    """The messages' header blocks; one that fills all that the store keeps apart comes from the blob."""
     blocks: Sequence[bytes] = chunk.stored[Column.HEADER]
-    sizes = chunk.stored[Column.HEADER_SIZE]
-    short = [at for at, block in enumerate(blocks) if len(block) < sizes[at]]
-    if short:
+    full = [at for at, size in enumerate(map(len, blocks)) if size >= MAX_HEADER]
+    if full:
         blocks = list(blocks)
-        for at in short:
-            blocks[at] = await session.contents.read(chunk.stored[Column.BLOB][at], 0, sizes[at])
+        emails = [chunk.emails[at] for at in full]
+        columns = (Column.HEADER_SIZE, Column.BLOB)
+        found = await session.mail.fetch(selected.image.account, emails, columns)
+        for at, email in zip(full, emails, strict=True):
+            if email in found:
+                size, blob = found[email]
+                blocks[at] = await session.contents.read(BlobId(blob), 0, int(size))  # type: ignore[arg-type, call-overload]
     return blocks
 
 
