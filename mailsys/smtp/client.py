@@ -44,6 +44,7 @@ from mailsys.settings import Sending
 _log = Log("smtp-out")
 
 WINDOW = 256 * 1024  # octets of a message in hand at once
+LEAVING = 10.0  # seconds that closing may take
 
 
 class TlsFailed(Exception):
@@ -69,8 +70,11 @@ class UnverifiedTls:
 class SmtpClient(Protocol):
     """One connection to one host. Made by `Dialer`."""
 
-    def __init__(self, host: Host, hostname: str, patience: float, tls: Any | None, verified: bool) -> None:
-        """tls: how to secure the connection; None: stay in clear. patience: seconds a reply may take."""
+    def __init__(
+        self, host: Host, hostname: str, patience: float, tls: Any | None, verified: bool, clock: Any
+    ) -> None:
+        """tls: how to secure the connection; None: stay in clear. patience: seconds a reply may take.
+        clock: an IReactorTime."""
         self.host = host
         self.tls = ""
         self.verified = False
@@ -87,13 +91,11 @@ class SmtpClient(Protocol):
         self._drained: Deferred[None] | None = None
         self._timer: IDelayedCall | None = None
         self._gone = False
+        self._leaving = False
         self._deadline = 0.0
-        self._clock: Any = None
+        self._clock = clock
 
     # -- Protocol ------------------------------------------------------------------------------
-
-    def start_clock(self, clock: Any) -> None:
-        self._clock = clock
 
     def connectionMade(self) -> None:
         transport = self.transport
@@ -145,8 +147,7 @@ class SmtpClient(Protocol):
             return
         self._sender.quit()
         self.transport.write(self._sender.take())
-        self._stop_timer()
-        self.transport.loseConnection()
+        self._leave()
 
     def abort(self) -> None:
         self.usable = False
@@ -208,8 +209,16 @@ class SmtpClient(Protocol):
         self.usable = False
         if not self.ready.called:
             self.ready.errback(DialError(event.reply, remote=event.remote))
-        if not self._gone and self.transport is not None:
-            self.transport.loseConnection()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Close in good order; a peer that neither reads nor closes is cut off after LEAVING seconds."""
+        if self._gone or self._leaving or self.transport is None:
+            return
+        self._leaving = True
+        self._stop_timer()
+        self._timer = self._clock.callLater(LEAVING, self.abort)
+        self.transport.loseConnection()
 
     async def _send_body(self) -> None:
         """Stream the content, a window at a time, as fast as the socket takes it."""
@@ -274,7 +283,7 @@ class SmtpClient(Protocol):
 
     def _be_patient(self) -> None:
         """One timer: activity moves the deadline, the timer looks at it when it fires."""
-        if self._gone or self._clock is None:
+        if self._gone or self._leaving:
             return
         waiting = self._sender.waiting
         if waiting is Waiting.NOTHING:  # idle, or at our own leisure: whoever holds it closes it
@@ -363,8 +372,7 @@ class Dialer:
 
     async def _open(self, host: Host, tls: Any | None, verified: bool) -> SmtpClient:
         settings = self._settings
-        client = SmtpClient(host, self._hostname, settings.reply_timeout, tls, verified)
-        client.start_clock(self._reactor)
+        client = SmtpClient(host, self._hostname, settings.reply_timeout, tls, verified, self._reactor)
         six = ":" in host.address
         local = settings.local_address
         bind = (local, 0) if local and (":" in local) == six else None

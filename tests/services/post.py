@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from mailsys.core.message.analysis import analyse
 from mailsys.ports.accounts import Account, Address, AddressKind, Credentials, Domain
 from mailsys.ports.ids import BlobId, TraceId
-from mailsys.ports.mail import Acceptance, Column, Role
+from mailsys.ports.mail import Acceptance, Column, Delivered, Delivery, Role
 from mailsys.ports.queue import NewQueueItem, QueueItem, QueueRecipient, TimelineEntry
 from mailsys.services.bounce import Reporter
 from mailsys.services.directory import Directory
@@ -202,6 +202,28 @@ class Post:
                 for number in snapshot.emails:
                     blob = BlobId(rows[number][0])
                     found.append(email.message_from_bytes(await self.store.blobs.read(blob)))
+        return found
+
+    async def keep_sent(self, message: bytes) -> Delivered:
+        """What a mail client does after sending."""
+        (sent,) = await self.store.mail.accept(
+            Acceptance(
+                blob=await self.stage(message),
+                facts=analyse(message),
+                received_at=self.clock.seconds(),
+                deliveries=(Delivery(self.alice.id, (Role.SENT,)),),
+                header=message[: message.index(b"\r\n\r\n") + 4],
+            )
+        )
+        return sent
+
+    async def threads(self) -> set[int]:
+        """Of all of Alice's mail."""
+        found: set[int] = set()
+        for mailbox in await self.store.mail.mailboxes(self.alice.id):
+            snapshot = await self.store.mail.snapshot(self.alice.id, mailbox.id)
+            rows = await self.store.mail.fetch(self.alice.id, list(snapshot.emails), [Column.THREAD])
+            found |= {row[0] for row in rows.values()}
         return found
 
     async def alias(self, address: str, *targets: str) -> None:

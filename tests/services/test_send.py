@@ -330,6 +330,15 @@ class SendingTests(TestCase):
         self.assertEqual(await post.stages(trace), ["connected", "failed", "notified"])
         self.assertEqual(await post.items(), [])
 
+    async def test_a_report_joins_the_conversation_of_the_message_it_is_about(self):
+        post = await self.post()
+        self.peer.replies["RCPT"] = ["550 5.1.1 No such user"]
+        sent = await post.keep_sent(LETTER)
+        await post.queue()
+        post.start()
+        await post.quiet()
+        self.assertEqual(await post.threads(), {sent.thread})
+
     async def test_a_failure_is_reported_to_a_sender_elsewhere_by_mail_without_sender(self):
         post = await self.post()
         self.peer.replies["RCPT"] = ["550 5.1.1 No such user", "250 ok"]

@@ -164,6 +164,21 @@ class ClientTests(TestCase):
         reactor.callLater(0, turn.callback, None)
         return turn
 
+    async def test_a_peer_that_does_not_let_go_is_cut_off(self):
+        on = OtherClock()
+        hop = await self.dial(on=on)
+        (session,) = self.peer.open
+        session.transport.pauseProducing()  # it neither reads nor closes
+        hop.transport.write(b"x" * 30_000_000)
+        hop.close()
+        await self.pause()
+        self.assertFalse(hop._gone)
+        on.clock.advance(11)
+        for _ in range(20):
+            await self.pause()
+        self.assertTrue(hop._gone)
+        self.assertEqual(on.clock.getDelayedCalls(), [])
+
     # -- TLS --------------------------------------------------------------------------------------
 
     def offer_tls(self) -> None:

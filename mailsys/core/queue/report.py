@@ -62,6 +62,11 @@ class ReportMessage:
     utf8: bool  # needs SMTPUTF8
 
 
+def _date(at: float) -> str:
+    """RFC 5322 §3.3, in UTC."""
+    return formatdate(at).replace("-0000", "+0000")
+
+
 def wants(notify: str, action: Action) -> bool:
     """Whether a recipient's NOTIFY asks for this report (RFC 3461 §4.1, §5.2.8: without NOTIFY,
     failures are told, and delays may be)."""
@@ -223,7 +228,7 @@ def _for_people(original: Original, recipients: Sequence[Reported], hostname: st
             until = max(r.retry_until for r in group)
             lines += [
                 "You need not send it again: it will be tried"
-                + (f" until {formatdate(until)}." if until else " again."),
+                + (f" until {_date(until)}." if until else " again."),
                 "",
             ]
     if listed > LISTED_AT_MOST:
@@ -232,7 +237,7 @@ def _for_people(original: Original, recipients: Sequence[Reported], hostname: st
     for name in (b"Subject", b"To", b"Date", b"Message-ID"):
         if value := one_line(field(original.header, name).decode("utf-8", "replace"), 300):
             lines.append(f"    {name.decode()}: {value}")
-    lines.append(f"    Taken in: {formatdate(original.created)}")
+    lines.append(f"    Taken in: {_date(original.created)}")
     return "\r\n".join(lines) + "\r\n"
 
 
@@ -242,7 +247,7 @@ def _for_machines(original: Original, recipients: Sequence[Reported], hostname: 
     if original.envid:
         envid = "".join(c for c in original.envid if " " <= c <= "~")[:200]
         groups[0] += _folded("Original-Envelope-Id", envid)
-    groups[0] += f"Arrival-Date: {formatdate(original.created)}\r\n"
+    groups[0] += f"Arrival-Date: {_date(original.created)}\r\n"
     for r in recipients:
         group = ""
         if r.original:
@@ -257,9 +262,9 @@ def _for_machines(original: Original, recipients: Sequence[Reported], hostname: 
             words = words if raw else words.encode("ascii", "backslashreplace").decode()
             group += _folded("Diagnostic-Code", f"{'smtp' if r.host else 'x-local'}; {words}")
         if r.at:
-            group += f"Last-Attempt-Date: {formatdate(r.at)}\r\n"
+            group += f"Last-Attempt-Date: {_date(r.at)}\r\n"
         if r.action is Action.DELAYED and r.retry_until:
-            group += f"Will-Retry-Until: {formatdate(r.retry_until)}\r\n"
+            group += f"Will-Retry-Until: {_date(r.retry_until)}\r\n"
         groups.append(group)
     return "\r\n".join(groups)
 
@@ -291,7 +296,7 @@ def compose_report(
         f"From: Mail Delivery System <{postmaster}>\r\n",
         f"To: <{to}>\r\n",
         _folded("Subject", _subject(original.header, tag)),
-        f"Date: {formatdate(now)}\r\n",
+        f"Date: {_date(now)}\r\n",
         f"Message-ID: <report.{unique}@{hostname}>\r\n",
     ]
     if reference:
