@@ -78,6 +78,10 @@ class Attempt:
         if queued.item.destination == LOCAL:
             await self._local(lease)
             return
+        await self._remote(lane, lease)
+
+    async def _remote(self, lane: Lane, lease: Lease) -> None:
+        queued = lease.item
         pending = [i for i, r in enumerate(queued.item.recipients) if r.outcome is Outcome.PENDING]
         sent = _Sent()
         try:
@@ -103,6 +107,26 @@ class Attempt:
         )
         await self._settle(lease, conclusion.settlement, conclusion.reports, None)
 
+    async def _local(self, lease: Lease) -> None:
+        queued = lease.item
+        try:
+            done = await deliver_local(
+                queued, directory=self.directory, blobs=self.blobs, reader=self.reader, now=self.now()
+            )
+        except Exception as error:
+            _log.error("attempt-broken", error, trace=queued.item.trace)
+            result = Result(Fate.DEFERRED, "451 4.3.0 Local error", remote=False)
+            conclusion = conclude(
+                queued,
+                {index: Tried(result) for index in range(len(queued.item.recipients))},
+                schedule=self.schedule,
+                now=self.now(),
+                chance=self.random.random(),
+            )
+            await self._settle(lease, conclusion.settlement, conclusion.reports, None)
+        else:
+            await self._settle(lease, done.settlement, done.reports, done.header)
+
     def _rest(self, sent: _Sent, pending: Sequence[int], result: Result) -> None:
         for index in pending:
             sent.tried.setdefault(index, Tried(result))
@@ -125,8 +149,10 @@ class Attempt:
         content = Content(prefix, queued.size, read)
         left = list(pending)
         while left:
-            if not hop.usable:  # after its first transaction: the other side has had enough for now
-                break
+            if not self.hops.fits(hop, item.require_tls):  # closed while we signed, or it has had its fill
+                reused, hop = await self._hop(lane, item.require_tls)
+                if not hop.usable:
+                    break
             some = left[: hop.capabilities.recipients_at_once]
             results = await hop.transmit(self._envelope(queued, some, content.size), content)
             if reused and _went_stale(hop, results):
@@ -179,14 +205,6 @@ class Attempt:
             envid=item.envid,
         )
 
-    # -- here ------------------------------------------------------------------------------------------
-
-    async def _local(self, lease: Lease) -> None:
-        done = await deliver_local(
-            lease.item, directory=self.directory, blobs=self.blobs, reader=self.reader, now=self.now()
-        )
-        await self._settle(lease, done.settlement, done.reports, done.header)
-
     # -- writing it down ---------------------------------------------------------------------------------
 
     async def _settle(
@@ -211,9 +229,14 @@ class Attempt:
             try:
                 kept: bool = await self.queue.settle(lease, settlement)
             except Exception as error:
+                _log.error("settle-failed", error, trace=queued.item.trace, queue=queued.id)
                 if not left:
                     raise
-                _log.error("settle-failed", error, trace=queued.item.trace, queue=queued.id)
+                if left == 1 and queued.item.destination != LOCAL:
+                    # perhaps it is the report that cannot be kept: what another server took must not
+                    # be sent to it again for that
+                    later = self.now() + REPORT_LATER
+                    settlement = replace(_without(settlement, queued, later), accept=())
                 pause: Deferred[None] = deferLater(self.clock, 1.0)
                 await pause
                 continue

@@ -506,6 +506,49 @@ class SendingTests(TestCase):
         await post.later(1)
         self.assertEqual([m.recipients for m in self.peer.messages], [["RCPT TO:<c@y.example>"]])
 
+    async def test_a_commit_that_fails_is_tried_again_and_the_message_is_not(self):
+        post = await self.post()
+        await post.queue()
+        settle, failures = post.store.queue.settle, [1, 2]
+
+        def fail_twice(lease, settlement):
+            if failures:
+                raise OSError(f"disk {failures.pop()}")
+            return settle(lease, settlement)
+
+        self.patch(post.store.queue, "settle", fail_twice)
+        post.start()
+        for _ in range(200):
+            await post.turns(2)
+            post.clock.advance(0.1)
+        await post.quiet()
+        self.assertEqual((len(self.peer.messages), await post.items()), (1, []))
+
+    async def test_a_report_that_cannot_be_made_keeps_the_failure_and_not_the_delivery_open(self):
+        post = await self.post()
+        self.peer.replies["RCPT"] = ["250 ok", "550 5.1.1 no"]
+        await post.queue("b@y.example", "c@y.example")
+        attempt = post.sending._attempt
+        reporter = attempt.reporter
+        attempt.reporter = replace(reporter, analyse=lambda data: 1 // 0)
+        post.start()
+        await post.quiet()
+        (item,) = await post.items()
+        self.assertEqual([r.outcome for r in item.item.recipients], [Outcome.DELIVERED, Outcome.PENDING])
+        attempt.reporter = reporter
+        await post.until_next_try()
+        self.assertEqual((len(self.peer.messages), len(await post.inbox()), await post.items()), (1, 1, []))
+
+    async def test_a_server_that_takes_one_message_per_connection_gets_more_connections(self):
+        post = await self.post()
+        self.peer.offers += ["LIMITS MAILMAX=1 RCPTMAX=2"]
+        await post.queue(*[f"u{n}@y.example" for n in range(5)])
+        await post.queue()
+        post.start()
+        await post.quiet()
+        self.assertEqual([len(m.recipients) for m in self.peer.messages], [2, 2, 1, 1])
+        self.assertEqual(self.peer.connections, 4)
+
     async def test_a_stopped_service_finishes_what_it_began_and_begins_nothing_new(self):
         post = await self.post(connections_per_destination=1)
         for _ in range(3):
