@@ -214,6 +214,13 @@ class CopyContract(Stage):
         self.assertNotEqual(rows[1].email, email)
         await self.sound()
 
+    async def test_only_new_emails_are_told_as_arrivals(self) -> None:
+        await self.put(1)
+        archive = (await self.box("Archive")).id
+        for _ in range(2):
+            await self.store.mail.copy(self.alice.id, self.inbox, [1], archive)
+        self.assertEqual([event.arrived for event in self.heard], [True, False, True])
+
     async def test_uids_that_are_not_there_are_left_out(self) -> None:
         await self.put(1)
         archive = (await self.box("Archive")).id

@@ -260,6 +260,7 @@ def add_email(
         )
     )
     batch.insert["wording"]((email, account.id, 0))
+    batch.tell_arrival(account)
     batch.hold(blob)
     account.used += size
 
@@ -277,5 +278,5 @@ def place(
     box.unseen += unseen
     box.deleted += deleted
     batch.insert["placement"]((box.id, uid, email, modseq))
-    batch.change_mailbox(account, box, arrived=True)
+    batch.change_mailbox(account, box)
     return uid

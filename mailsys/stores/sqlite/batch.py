@@ -280,14 +280,16 @@ class Batch:
         self._dirty_mailboxes[box.id] = box
         self.writes += 1
 
-    def change_mailbox(self, account: AccountState, box: MailboxState, arrived: bool = False) -> None:
+    def change_mailbox(self, account: AccountState, box: MailboxState) -> None:
         """Its rows, counts or name change with this job's modseq."""
         box.modseq = self.stamp(account)
         self._dirty_mailboxes[box.id] = box
-        change = self._changes[account.id]
-        change.mailboxes.add(box.id)
-        if arrived:
-            change.arrived = True
+        self._changes[account.id].mailboxes.add(box.id)
+
+    def tell_arrival(self, account: AccountState) -> None:
+        """There is a new email among this job's changes."""
+        self.stamp(account)
+        self._changes[account.id].arrived = True
 
     def drop_mailbox(self, account: AccountState, box: MailboxState) -> None:
         self.change_mailbox(account, box)
