@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 
@@ -18,12 +18,14 @@ from mailsys.core.imap.fetch import is_header
 from mailsys.core.imap.lexer import BadCommand
 from mailsys.core.imap.sequence import Ranges, render_ranges, to_ranges
 from mailsys.core.message.header import MAX_HEADER
+from mailsys.core.message.keywords import names
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.imap.columns import Chunk, Format
 from mailsys.imap.content import (
     IN_MEMORY,
     IN_MEMORY_PARTS,
     PIECE,
+    ContentGone,
     InMemory,
     Streamed,
     UnknownEncoding,
@@ -31,11 +33,9 @@ from mailsys.imap.content import (
     needs_tree,
 )
 from mailsys.imap.selected import Selected
+from mailsys.imap.session import Answer, ClientGone, Session
 from mailsys.ports.ids import BlobId
 from mailsys.ports.mail import Column, KeywordChange
-
-if TYPE_CHECKING:
-    from mailsys.imap.session import Answer, Session
 
 ROWS: Final = 500  # of one chunk; the store takes up to 1,000
 FIRST_ROWS: Final = 100  # the first chunk tells how large rows are
@@ -203,7 +203,7 @@ async def _mark_seen(selected: Selected, chunk: Chunk) -> bool:
     rows = [
         row
         for uid, keywords in zip(chunk.uids, chunk.keywords, strict=True)
-        if "$seen" not in keywords and (row := image.index(uid)) >= 0
+        if "$seen" not in names(keywords) and (row := image.index(uid)) >= 0
     ]
     if not rows:
         return False
@@ -293,8 +293,8 @@ async def _messages(
             while at < len(sizes):
                 if sizes[at] > limit:
                     done = await _large(session, form, chunk.only((at,)), sections)
-                    answered += done
-                    undecodable |= not done
+                    answered += done or 0
+                    undecodable |= done is None
                     at += 1
                     continue
                 end, total = at, 0
@@ -339,13 +339,15 @@ def _small(
     return form.lines(chunk, *zip(*values, strict=True)) if values else [], bad
 
 
-async def _large(session: Session, form: Format, chunk: Chunk, sections: Sequence[Section]) -> int:
-    """One message that is never held whole: 1 when it was answered."""
+async def _large(session: Session, form: Format, chunk: Chunk, sections: Sequence[Section]) -> int | None:
+    """One message that is never held whole: 1 when it was answered, None when it cannot be decoded."""
     blob, size = chunk.stored[Column.BLOB][0], chunk.stored[Column.SIZE][0]
     header_size = chunk.stored[Column.HEADER_SIZE][0]
     try:
         values = [await session.contents.large(section, blob, size, header_size) for section in sections]
     except UnknownEncoding:
+        return None
+    except ContentGone:  # the email was destroyed a moment ago
         return 0
     opening = form.opening(chunk)
     for section, value in zip(sections, values, strict=True):
@@ -363,20 +365,18 @@ async def _large(session: Session, form: Format, chunk: Chunk, sections: Sequenc
 
 
 async def _stream(session: Session, blob: BlobId, value: Streamed) -> None:
-    left = value.size
     try:
         if value.pieces is not None:
             for piece in value.pieces:
-                left -= len(piece)
                 session.say(piece)
                 await session.flow()
-        else:
-            end = value.start + value.size
-            for start in range(value.start, end, PIECE):
-                data = await session.contents.read(blob, start, min(PIECE, end - start))
-                left -= len(data)
-                session.say(data)
-                await session.flow()
-    finally:
-        if left:
-            session.abort("literal not completed")
+            return
+        end = value.start + value.size
+        for start in range(value.start, end, PIECE):
+            session.say(await session.contents.read(blob, start, min(PIECE, end - start)))
+            await session.flow()
+    except ClientGone:
+        raise
+    except BaseException:
+        session.abort("a literal could not be completed")
+        raise

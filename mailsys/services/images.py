@@ -22,7 +22,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
-from mailsys.core.message.keywords import with_added, with_removed
+from mailsys.core.message.keywords import names, with_added, with_removed
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.log import Log
 from mailsys.ports.ids import AccountId, MailboxId
@@ -152,10 +152,10 @@ class Image:
 
     def first_unseen(self) -> int | None:
         """Position of the first row without $seen (RFC 3501 §6.3.1 UNSEEN)."""
-        for at, keywords in enumerate(self.keywords):
-            if "$seen" not in keywords:
-                return at
-        return None
+        unseen = {one for one in set(self.keywords) if "$seen" not in names(one)}
+        if not unseen:
+            return None
+        return next((at for at, keywords in enumerate(self.keywords) if keywords in unseen), None)
 
     def current(self) -> Deferred[None]:
         """Fires once everything heard of until now is worked in. Fails when the store does."""
@@ -189,7 +189,7 @@ class Image:
     ) -> tuple[KeywordsChanged, bool]:
         """`IMailStore.set_keywords` of the messages in `rows`, worked in here before this returns;
         and whether it was the only change since `modseq` stood where it stood at the call."""
-        numbered = self.uids
+        numbered, before = self.uids, self.modseq
         only = False
         emails = [self.emails[at] for at in rows]
         self._hold += 1
@@ -201,8 +201,8 @@ class Image:
             # Ours is the only commit since the arrays were read: no need to read back our own write.
             alone = self.heard == done.modseq and self._alone and self._before <= self.modseq
             if alone and self.uids is numbered and not self._reading and not self._hold:
+                only = self.modseq == before  # a read that was in flight may have brought others' changes
                 self._apply(done, change, rows)
-                only = True
             else:
                 self.heard = max(self.heard, done.modseq)
                 await self.current()

@@ -294,6 +294,26 @@ class OwnChanges(ImageTestCase):
         self.run_now(image.set_keywords([0], KeywordChange(add="$flagged")))
         self.successResultOf(waiting[0])
 
+    def test_what_a_read_in_flight_brings_is_not_taken_for_ours(self) -> None:
+        emails = [self.deliver() for _ in range(2)]
+        _, image = self.inbox()
+        image.watch(Watching())
+        self.mail.hold = True
+        self.successResultOf(
+            self.store.mail.set_keywords(self.alice, emails[1:], KeywordChange(add="$answered"))
+        )
+        real = self.store.mail.set_keywords
+
+        def slow(*arguments: Any) -> Deferred[Any]:
+            self.mail.hold = False
+            self.mail.release()  # the read that was in flight comes in while we write
+            return real(*arguments)
+
+        self.mail.set_keywords = slow  # type: ignore[attr-defined]
+        _, only = self.run_now(image.set_keywords([0], KeywordChange(add="$flagged")))
+        self.assertFalse(only)
+        self.truth(image)
+
     def test_conflicts_are_left_alone(self) -> None:
         for _ in range(2):
             self.deliver()
@@ -303,6 +323,18 @@ class OwnChanges(ImageTestCase):
         )
         self.assertEqual((len(done.changed), len(done.conflicts)), (1, 1))
         self.truth(image)
+
+
+class Unseen(ImageTestCase):
+    def test_the_first_unseen_is_found_by_whole_words(self) -> None:
+        for _ in range(3):
+            self.deliver()
+        _, image = self.inbox()
+        self.run_now(image.set_keywords([0], KeywordChange(add="$seen")))
+        self.run_now(image.set_keywords([1], KeywordChange(add="$seenbefore")))
+        self.assertEqual(image.first_unseen(), 1)
+        self.run_now(image.set_keywords([0, 1, 2], KeywordChange(add="$seen")))
+        self.assertIsNone(image.first_unseen())
 
 
 class Recent(ImageTestCase):
