@@ -1,12 +1,17 @@
+import struct
 from random import Random
 
+import dns.message
 import dns.rcode
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailsys.ports.resolver import Answer, ResolverError
+from mailsys.services.dns_message import decode_response, encode_query
 from mailsys.services.resolve import StubResolver, configured_servers, system_servers
 from tests.peers.dns import DnsPeer
 
@@ -54,6 +59,16 @@ class ResolverTests(TestCase):
             answer = await self.resolver.query(name, rtype)
             self.assertEqual(set(answer.records), records, name)
             self.assertTrue(answer.exists)
+
+    async def test_a_type_of_no_use_to_mail_is_given_as_text(self):
+        self.peer.zone["_imaps._tcp.example.net", "SRV"] = ["0 1 993 mail.example.net."]
+        answer = await self.resolver.query("_imaps._tcp.example.net", "SRV")
+        self.assertEqual(answer.records, ("0 1 993 mail.example.net.",))
+        self.assertFalse((await self.resolver.query("_pop3._tcp.example.net", "SRV")).exists)
+
+    async def test_a_type_that_does_not_exist_is_an_error(self):
+        with self.assertRaises(ResolverError):
+            await self.resolver.query("example.net", "NONSENSE")
 
     async def test_no_such_name_and_no_such_record_are_told_apart(self):
         self.peer.host("example.net", "192.0.2.1")
@@ -170,6 +185,73 @@ class ResolverTests(TestCase):
         resolver = self.make(timeout=3.0)
         answers = await gatherResults([resolver.query(f"h{n}.net", "A") for n in range(1000)])
         self.assertTrue(all(answer.records for answer in answers))
+
+
+QUERY = encode_query("example.net", "A", 0x4242)
+QUESTION = QUERY[12:29]
+
+
+def response(*records: bytes, answers: int | None = None, flags: int = 0x8180) -> bytes:
+    count = len(records) if answers is None else answers
+    return struct.pack("!HHHHHH", 0x4242, flags, 1, count, 0, 0) + QUESTION + b"".join(records)
+
+
+def record(owner: bytes, kind: int, data: bytes) -> bytes:
+    return owner + struct.pack("!HHIH", kind, 1, 16, len(data)) + data
+
+
+SELF = b"\xc0\x0c"
+
+
+class HostileAnswerTests(SynchronousTestCase):
+    def read(self, wire: bytes):
+        return decode_response(wire, "example.net", "A", 0x4242)
+
+    def test_the_question_reads_as_it_was_written(self):
+        self.assertEqual(dns.message.from_wire(QUERY).question[0].to_text(), "example.net. IN A")
+        self.assertEqual(dns.message.from_wire(QUERY).payload, 1232)
+
+    def test_thousands_of_records_are_bounded(self):
+        found = self.read(response(*[record(SELF, 1, bytes((192, 0, n >> 8, n & 255))) for n in range(4000)]))
+        self.assertEqual(len(found.records), 500)
+
+    def test_pointer_loops_and_cuts_and_lies_about_length_are_garbage(self):
+        good = response(record(SELF, 1, b"\x01\x02\x03\x04"))
+        self.assertEqual(self.read(good).records, ("1.2.3.4",))
+        at = len(QUERY) - 11  # where the first record begins
+        loop = struct.pack("!H", 0xC000 | at)
+        forward = struct.pack("!H", 0xC000 | (at + 2))
+        for wire in (
+            response(record(loop, 1, b"\x01\x02\x03\x04")),
+            response(record(forward, 1, b"\x01\x02\x03\x04")),
+            response(record(SELF, 1, b"\x01\x02\x03")),
+            response(record(SELF, 1, b"\x01\x02\x03\x04"), answers=2),
+            good[:-1],
+            response(record(b"\x80" + b"x" * 63 + b"\x00", 1, b"\x01\x02\x03\x04")),
+        ):
+            self.assertIsNone(self.read(wire))
+
+    def test_records_of_other_names_and_types_are_left_alone(self):
+        found = self.read(
+            response(
+                record(b"\x04evil\x00", 1, b"\x06\x06\x06\x06"),
+                record(SELF, 16, b"\x03txt"),
+                record(SELF, 65000, b"?"),
+                record(SELF, 1, b"\x01\x02\x03\x04"),
+            )
+        )
+        self.assertEqual(found.records, ("1.2.3.4",))
+
+    def test_odd_names_cannot_pass_for_others(self):
+        alias = record(SELF, 5, b"\x09a.b c\x00\xff\r\n\x00")
+        self.assertEqual(self.read(response(alias)).alias, r"a\046b\032c\000\255\013\010")
+
+    @given(st.binary(max_size=80), st.integers(0, 60), st.booleans())
+    @settings(max_examples=400)
+    def test_garbage_never_raises(self, noise, at, whole):
+        good = response(record(SELF, 5, b"\x01c\xc0\x14"), record(b"\x01c\xc0\x14", 1, b"\x01\x02\x03\x04"))
+        wire = good[:2] + noise if whole else good[:at] + noise + good[at + len(noise) :]
+        self.read(wire)
 
 
 class ServerListTests(SynchronousTestCase):
