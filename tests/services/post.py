@@ -47,6 +47,7 @@ class Post:
         self.trust = trust
         self.peers: list[SmtpPeer] = []
         self.zone = Zone({})
+        self.resolver: Any = self.zone
         self.store = open_store(None, None, Events(), now=self.clock.seconds)
         self.traces = 0
 
@@ -78,7 +79,7 @@ class Post:
             blobs=store.blobs,
             directory=self.directory,
             router=Router(
-                self.zone,
+                self.resolver,
                 chance,
                 Ourselves.listening(HOST, [("127.0.0.99", settings.port)]),
                 settings.port,

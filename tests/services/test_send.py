@@ -1,14 +1,18 @@
 """From the queue to other servers and back."""
 
 from dataclasses import replace
+from random import Random
 
 import dkim
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from mailsys.ports.accounts import Domain
 from mailsys.ports.queue import Outcome, QueueRecipient, Settlement
+from mailsys.services.resolve import StubResolver
 from mailsys.services.sign import dns_record, generate_keys
+from tests.peers.dns import DnsPeer
 from tests.peers.smtp_peer import self_signed
 from tests.services.post import LETTER, START, Post
 
@@ -164,6 +168,25 @@ class SendingTests(TestCase):
         await post.quiet()
         self.assertEqual(len(self.peer.messages), 5)
         self.assertLessEqual(self.peer.most_open, 5)
+
+    async def test_the_whole_way_with_questions_over_the_wire(self):
+        names = await DnsPeer(reactor).start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(names.stop()))
+        post = Post()
+        self.peer = post.peer()
+        self.addCleanup(lambda: Deferred.fromCoroutine(post.close()))
+        post.resolver = StubResolver(reactor, [names.address], random=Random(1))
+        await post.open()
+        names.zone["y.example", "MX"] = ["10 mx.y.example.", "5 dead.y.example."]
+        names.host("mx.y.example", "127.0.0.1")
+        names.host("dead.y.example", "127.0.0.7")
+        await post.queue()
+        await post.queue("u@nowhere.example", destination="nowhere.example")
+        post.start()
+        await post.quiet()
+        self.assertEqual([m.content for m in self.peer.messages], [LETTER])
+        (report,) = await post.inbox()
+        self.assertEqual(status(report)[1]["Status"], "5.1.2")
 
     # -- hosts ---------------------------------------------------------------------------------------
 

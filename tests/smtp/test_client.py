@@ -2,8 +2,9 @@
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SkipTest, TestCase
 
 from mailsys.core.smtp.envelope import Envelope, EnvelopeRecipient, Fate
 from mailsys.services.route import Host
@@ -66,6 +67,19 @@ class ClientTests(TestCase):
             await self.send(hop)
         self.assertEqual((len(self.peer.messages), self.peer.connections, hop.carried), (5, 1, 5))
         self.assertTrue(hop.usable)
+
+    async def test_ipv6_carries_mail_as_well(self):
+        six = SmtpPeer(reactor, host="::1")
+        try:
+            six.start()
+        except CannotListenError as error:
+            raise SkipTest("no IPv6 on loopback") from error
+        self.addCleanup(lambda: Deferred.fromCoroutine(six.stop()))
+        dialer = Dialer(reactor, "mx.x.example", Sending(local_address="::1"))
+        hop = await dialer.dial(Host("mx.y.example", "::1", six.port), False)
+        self.hops.append(hop)
+        await self.send(hop)
+        self.assertEqual(len(six.messages), 1)
 
     async def test_a_large_message_is_streamed_and_arrives_whole(self):
         message = MESSAGE + b"".join(b".%d\r\n" % n for n in range(300_000))
