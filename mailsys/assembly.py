@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThreadPool
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.threadpool import ThreadPool
 
+from mailsys import metrics
 from mailsys.core.message.analysis import analyse
 from mailsys.imap.server import ImapFactory
 from mailsys.ports.accounts import Credentials, DkimKey, IAccountStore
@@ -23,8 +24,12 @@ from mailsys.services.administration import Administration
 from mailsys.services.bounce import Reporter
 from mailsys.services.certificates import CertificateError, Certificates
 from mailsys.services.directory import Directory
+from mailsys.services.jmap.api import JmapApi, Ports
+from mailsys.services.jmap.api import Limits as JmapLimits
+from mailsys.services.jmap.mail import register_mail
 from mailsys.services.mailboxes import Mailboxes
 from mailsys.services.passwords import PasswordPool, hash_password
+from mailsys.services.push import Feed
 from mailsys.services.reading import MessageReader
 from mailsys.services.receive import Reception
 from mailsys.services.resolve import StubResolver
@@ -41,6 +46,9 @@ from mailsys.stores.memory.events import Events
 from mailsys.stores.memory.limits import Limits as Counters
 from mailsys.stores.sqlite.schema import StoreError as StoreProblem
 from mailsys.stores.sqlite.store import SqliteStore, open_store
+from mailsys.web.application import WebApplication
+from mailsys.web.callers import BasicAuthenticator
+from mailsys.web.health import MetricsSite
 
 __all__ = ["StoreProblem", "System", "administer", "assemble"]
 
@@ -164,7 +172,25 @@ class System:
             "imap": imap(),
             "imaps": imap(implicit_tls=True),
         }
-        self._implicit = {"submissions", "imaps"}
+        api = _jmap(settings, store, events, offload, reactor, secure_random)
+        self._web = WebApplication(
+            api,
+            Feed(events, api.state_change, reactor),
+            store.mail,
+            store.blobs,
+            store.accounts,
+            counters,
+            settings,
+            reactor,
+            [BasicAuthenticator(sign_in, store.accounts, reactor, chance)],
+        )
+        self._factories |= {
+            "http": self._web.site(),
+            "https": self._web.site(),
+            "metrics": MetricsSite(reactor),
+        }
+        self._implicit = {"submissions", "imaps", "https"}
+        _count_sessions(self._factories)
         self._certificates = certificates
         self.administration = _administration(
             settings, store, self._passwords, certificates.complaints, directory.refresh
@@ -186,13 +212,18 @@ class System:
             await self._prepare(self)
         await self._directory.start()
         self._sending.startService()
+        self._web.start()
 
     async def stop(self) -> None:
         """Sessions and deliveries finish, each within its own bound; whatever becomes of them, the
         store is closed after them."""
         try:
             await gatherResults(
-                [self._sending.stopService(), *(factory.stop() for factory in self._factories.values())],
+                [
+                    self._sending.stopService(),
+                    Deferred.fromCoroutine(self._web.stop()),
+                    *(factory.stop() for factory in self._factories.values()),
+                ],
                 consumeErrors=True,
             )
         finally:
@@ -231,6 +262,40 @@ async def administer(settings: Settings, reactor: Any, work: Callable[[Administr
     finally:
         passwords.stop()
         await store.close()
+
+
+def _jmap(
+    settings: Settings, store: SqliteStore, events: Events, offload: Any, reactor: Any, chance: random.Random
+) -> JmapApi:
+    """The JMAP API with all its methods."""
+    web = settings.web
+    objects: Any = getattr(store, "objects", None)
+    api = JmapApi(
+        Ports(
+            store.mail,
+            store.blobs,
+            store.accounts,
+            store.queue,
+            objects,
+            events,
+            offload,
+        ),
+        reactor,
+        chance,
+        JmapLimits(
+            max_size_upload=web.upload_size,
+            max_concurrent_upload=web.uploads_at_once,
+            max_size_request=web.request_size,
+            max_concurrent_requests=web.requests_at_once,
+        ),
+    )
+    register_mail(api, chance, settings.limits.message_size)
+    return api
+
+
+def _count_sessions(factories: Mapping[str, Any]) -> None:
+    for service in ("smtp", "submission", "submissions", "imap", "imaps"):
+        metrics.sessions_of(service, lambda factory=factories[service]: factory.connections)  # type: ignore[misc]
 
 
 def _administration(

@@ -33,7 +33,7 @@ from mailsys.settings import Settings, SettingsError
 log = Log("server")
 
 STOP_WITHIN: Final = 45.0  # seconds for all of it; sessions and deliveries have bounds of their own below it
-SERVICES: Final = ("smtp", "submission", "submissions", "imap", "imaps")
+SERVICES: Final = ("smtp", "submission", "submissions", "imap", "imaps", "http", "https", "metrics")
 
 # Threads give way to each other after this many seconds (Python's default: 5 ms). A worker that
 # computes in Python holds a session's answer up for that long, at every turn of the reactor.

@@ -29,8 +29,8 @@ from mailsys.services.certificates import CertificateError, write_self_signed
 from mailsys.settings import Log, Settings, SettingsError
 from mailsys.settings_file import parse
 
-SERVICES: Final = ("smtp", "submission", "submissions", "imap", "imaps")
-LATER: Final = ("http", "dns")  # not served yet; their keys are there, null
+SERVICES: Final = ("smtp", "submission", "submissions", "imap", "imaps", "http")
+LATER: Final = ("dns",)  # not served yet; its key is there, null
 _REMEMBERED: Final = "local.json"  # passwords that were printed, so that a restart prints the same
 
 
@@ -109,6 +109,12 @@ def settings_of(options: argparse.Namespace) -> Settings:
         "dns": {"servers": options.resolver or []},
         # On this machine all clients come from one address, load tests among them.
         "limits": {"connections_per_address": 20000, "sends_per_hour": 10**9, "sends_per_day": 10**9},
+        "web": {
+            "streams_per_account": 20000,
+            "requests_per_minute": 10**9,
+            "upload_per_hour": 10**15,
+            "push_to_private": True,
+        },
     }
     try:
         settings = parse(given)
@@ -119,7 +125,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
     return msgspec.structs.replace(
         settings,
         state=str(_state_folder(options.state)),
-        listen=msgspec.structs.replace(settings.listen, **endpoints),
+        listen=msgspec.structs.replace(settings.listen, https=(), **endpoints),
         log=Log(level=options.log_level, format=options.log_format),
     )
 
@@ -192,7 +198,7 @@ async def fill(system: System, settings: Settings, accounts: dict[str, str]) -> 
 def announce(settings: Settings, addresses: Sequence[tuple[str, str]], accounts: dict[str, str]) -> None:
     """The one line on standard output."""
     line: dict[str, object] = {"ready": True, "domain": settings.domain}
-    line |= dict(addresses)
+    line |= {name: f"http://{where}" if name == "http" else where for name, where in addresses}
     line |= dict.fromkeys(LATER)
     line["accounts"] = [{"address": each, "password": password} for each, password in accounts.items()]
     line["state"] = settings.state

@@ -126,7 +126,7 @@ class Channel(HTTPChannel):
     def close_when_done(self) -> None:
         """The server stops: close now when at rest, else after the answer under way."""
         self.persistent = 0
-        if self.at_rest:
+        if self.at_rest and self.transport is not None:  # None: a WebSocket has it
             self.loseConnection()
 
     def lineReceived(self, line: bytes) -> Any:  # noqa: N802

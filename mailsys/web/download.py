@@ -43,6 +43,7 @@ class DownloadRoutes:
         self._admission = admission
 
     def mount(self, routes: Routes) -> None:
+        routes.add("/jmap/download/<account_id>/<blob_id>/", self.download, "GET")
         routes.add("/jmap/download/<account_id>/<blob_id>/<path:name>", self.download, "GET")
 
     async def download(self, request: WebRequest, account_id: str, blob_id: str, name: str) -> Reply | None:

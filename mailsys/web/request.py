@@ -32,6 +32,7 @@ log = Log("web")
 SMALL: Final = 64 * 1024  # octets that are taken from anybody
 _DRAINED: Final = 1024 * 1024  # octets of a refused body that are read and dropped
 _DRAIN_FOR: Final = 2.0  # seconds after which a refused connection is closed whatever comes
+_CONTROLS: Final = bytes(ord("_") if c < 32 or c == 127 else c for c in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +236,8 @@ class WebRequest(Request):
     def process(self) -> None:
         try:
             self.prepath = []
-            self.postpath = [unquote_to_bytes(each) for each in self.path[1:].split(b"/")]
+            # No route has use for control characters; a downloaded file's name may have come with some.
+            self.postpath = [unquote_to_bytes(e).translate(_CONTROLS) for e in self.path[1:].split(b"/")]
             self.site.dress(self)
             if not _is_utf8(self.path):
                 raise WebProblem(400, "The path is not UTF-8.")

@@ -191,7 +191,7 @@ class JmapSocket(WebSocketServerProtocol):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
         if isBinary:  # RFC 8887 §4.2: "Binary frames MUST NOT be used"
-            self.sendClose(1003, "JMAP is text")
+            self._close_with(1003, "JMAP is text")
             return
         self._waiting.append(payload)
         self._work()
@@ -215,9 +215,14 @@ class JmapSocket(WebSocketServerProtocol):
     def shut(self, reason: str) -> None:
         """The server ends it."""
         if self._open:
-            self.sendClose(1001, reason)
+            self._close_with(1001, reason)
         elif self.transport is not None:
             self.transport.loseConnection()
+
+    def _close_with(self, code: int, reason: str) -> None:
+        # autobahn's sendClose takes only codes of applications (RFC 6455 §7.4.2)
+        if self.state == self.STATE_OPEN:
+            self.sendCloseFrame(code=code, reasonUtf8=reason.encode("utf-8")[:120], isReply=False)
 
     # -- requests ----------------------------------------------------------------------------------------
 

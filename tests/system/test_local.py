@@ -56,8 +56,8 @@ class LocalTests(TestCase):
         base = base - 100 if base > 60000 else base + 100
         system = self.start("--port-base", str(base))
         self.assertEqual(
-            [system.port(each) for each in ("smtp", "submission", "submissions", "imap", "imaps")],
-            [base, base + 1, base + 2, base + 3, base + 4],
+            [system.port(each) for each in ("smtp", "submission", "submissions", "imap", "imaps", "http")],
+            [base, base + 1, base + 2, base + 3, base + 4, base + 5],
         )
 
     def test_accounts_that_are_given_replace_alice_and_bob(self) -> None:

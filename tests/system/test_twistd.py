@@ -53,7 +53,7 @@ class TwistdTests(TestCase):
         text = self.config.read_text()
         for name, port in (("smtp", self.smtp), ("submission", self.submission), ("imap", self.imap)):
             text = text.replace(f'\n# {name} = ["', f'\n{name} = ["127.0.0.1:{port}"]\n# {name} = ["')
-        for name in ("submissions", "imaps"):
+        for name in ("submissions", "imaps", "https"):
             text = text.replace(f'\n# {name} = ["', f'\n{name} = []\n# {name} = ["')
         for name, value in values.items():
             text = text.replace(f"\n# {name} =", f"\n{name} = {value}\n# {name} =")
@@ -139,6 +139,17 @@ class TwistdTests(TestCase):
         self.assertNotEqual(self.run_twistd().wait(PATIENCE), 0)
         self.assertIn("mailsys.toml: lisen: no such setting", self.log)
         self.assertNotIn("Traceback", self.log)
+
+    def test_as_a_daemon_it_logs_to_its_file(self) -> None:
+        self.set_up()
+        self.write()
+        pid, log = self.folder / "pid", self.folder / "log"
+        words = [f"--pidfile={pid}", f"--logfile={log}", "mailsys", "--config", str(self.config)]
+        subprocess.run([str(TWISTD), *words], check=True, timeout=PATIENCE, cwd=self.folder)
+        wait_for(lambda: log.exists() and self.started())
+        os.kill(int(pid.read_text()), signal.SIGTERM)
+        wait_for(lambda: '"event":"stopped"' in self.log)
+        self.assertEqual(log.stat().st_mode & 0o077, 0)
 
     def test_a_second_server_on_the_same_store_is_refused(self) -> None:
         self.set_up()
