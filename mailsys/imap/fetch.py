@@ -38,6 +38,7 @@ from mailsys.ports.ids import BlobId
 from mailsys.ports.mail import Column, KeywordChange
 
 ROWS: Final = 500  # of one chunk; the store takes up to 1,000
+IMAGE_ROWS: Final = 4000  # of one that needs nothing but the image
 FIRST_ROWS: Final = 100  # the first chunk tells how large rows are
 CHUNK_OCTETS: Final = 512 * 1024  # of answers that one chunk should come to
 BATCH: Final = 1024 * 1024  # octets of messages read at a time
@@ -138,7 +139,8 @@ class _Rows:
         self._positions = positions
         self._columns = columns
         self._start = 0
-        self._size = FIRST_ROWS if columns else ROWS
+        self._most = ROWS if columns else IMAGE_ROWS
+        self._size = FIRST_ROWS if columns else IMAGE_ROWS
         self._ahead: Deferred[Chunk] | None = None
 
     async def next(self) -> Chunk | None:
@@ -157,7 +159,7 @@ class _Rows:
         if octets > CHUNK_OCTETS:
             self._size = max(self._size // 2, 1)
         elif octets < CHUNK_OCTETS // 2:
-            self._size = min(self._size * 2, ROWS)
+            self._size = min(self._size * 2, self._most)
 
     def close(self) -> None:
         """Nobody will ask for more: a read that fails now is nobody's failure."""
