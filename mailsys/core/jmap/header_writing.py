@@ -117,8 +117,7 @@ def address(value: Any) -> Mailbox:
     if (
         not local
         or len(local) > 320
-        or _CONTROL.search(email)
-        or "\t" in email
+        or not email.isprintable()
         or (at and _DOMAIN.fullmatch(domain) is None)
         or (not at and _ATOMS.fullmatch(local) is None)
     ):
