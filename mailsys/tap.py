@@ -6,7 +6,7 @@ import os
 import traceback
 from typing import Any
 
-from twisted.application.service import MultiService
+from twisted.application.service import MultiService, Service
 from twisted.python import usage
 
 from mailsys.settings import SettingsError
@@ -17,6 +17,18 @@ class Options(usage.Options):
     synopsis = "[--config FILE]"
     longdesc = "Runs the mail system that FILE describes; `mailsys setup` makes one."
     optParameters = [["config", "c", "mailsys.toml", "Settings file."]]  # noqa: N815, RUF012
+
+
+class LogFile(Service):
+    """For `twistd` without -n: a daemon's standard error leads nowhere, so the log goes to a file."""
+
+    def __init__(self, path: str) -> None:
+        self._path = os.path.abspath(path)
+
+    def privilegedStartService(self) -> None:  # noqa: N802
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(descriptor, 2)
+        os.close(descriptor)
 
 
 def makeService(options: Options) -> MultiService:  # noqa: N802
@@ -47,6 +59,10 @@ def makeService(options: Options) -> MultiService:  # noqa: N802
     except SettingsError as problem:
         _say(str(problem))
         raise SystemExit(1) from None
+    twistd: Any = options.parent or {}
+    if not twistd.get("nodaemon", True):
+        # A child starts before its parent does: before anything is logged.
+        LogFile(twistd.get("logfile") or "mailsys.log").setServiceParent(service)  # type: ignore[no-untyped-call]
     service.on_problem = end
     service.ready.addErrback(give_up)
     return service
