@@ -46,6 +46,13 @@ class Lane:
     hop: IHop | None = None
     closing: bool = False
     worked: bool = False  # it found something to do
+    waiting: Deferred[Any] | None = None  # for a connection or its turn: may be cancelled
+
+    def close(self) -> None:
+        """Begin nothing more. What is being sent goes on."""
+        self.closing = True
+        if self.waiting is not None:
+            self.waiting.cancel()
 
 
 @dataclass(slots=True)
@@ -95,6 +102,9 @@ class Attempt:
                 sent, pending, Result(Fate.FAILED if permanent else Fate.DEFERRED, error.reply, remote)
             )
         except Exception as error:
+            if lane.closing and not sent.tried:
+                await self.put_back(lease)
+                return
             _log.error("attempt-broken", error, trace=queued.item.trace)
             self._rest(sent, pending, Result(Fate.DEFERRED, "451 4.3.0 Local error", remote=False))
         conclusion = conclude(
@@ -182,9 +192,16 @@ class Attempt:
             old = lane.hop
             lane.hop = None
             self.hops.give_back(old)
-        hosts = await self.router.hosts(lane.destination)
-        hop = lane.hop = await self.hops.open(hosts, verified, fresh)
+        dialing = Deferred.fromCoroutine(self._dial(lane.destination, verified, fresh))
+        lane.waiting = dialing
+        try:
+            hop = lane.hop = await dialing
+        finally:
+            lane.waiting = None
         return hop.carried > 0, hop
+
+    async def _dial(self, destination: str, verified: bool, fresh: bool) -> IHop:
+        return await self.hops.open(await self.router.hosts(destination), verified, fresh)
 
     async def _read(self, blob: BlobId, start: int, length: int) -> bytes | None:
         data: bytes | None = await self.blobs.read(blob, start, length)
@@ -203,6 +220,13 @@ class Attempt:
             require_tls=item.require_tls,
             ret=item.ret,
             envid=item.envid,
+        )
+
+    async def put_back(self, lease: Lease) -> None:
+        """Not begun: into the queue again as it was."""
+        queued = lease.item
+        await self.queue.settle(
+            lease, Settlement(queued.item.recipients, due=queued.due, count_attempt=False)
         )
 
     # -- writing it down ---------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall, deferLater
 
@@ -26,7 +26,7 @@ from mailsys.core.queue.schedule import Schedule
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import QueueId
-from mailsys.ports.queue import Destination, IQueueStore, Lease, Settlement
+from mailsys.ports.queue import Destination, IQueueStore, Lease
 from mailsys.services.attempt import Attempt, Lane
 from mailsys.services.bounce import Reporter
 from mailsys.services.directory import Directory
@@ -127,8 +127,11 @@ class Sending(Service):
         if not lanes:
             self._stopped(None)
             return succeed(None)
-        for lane in self._lanes:
-            lane.closing = True
+        for lane in list(self._lanes):
+            lane.close()
+        if not self._lanes:
+            self._stopped(None)
+            return succeed(None)
         cut = self._clock.callLater(FINISH, self._abort)
 
         def done(result: Any) -> Any:
@@ -290,12 +293,15 @@ class Sending(Service):
         if lease.item.id not in self._leases:
             return  # lost meanwhile: somebody else has it
         if not lane.closing and (wait := lane.pace.turn(self._settings, self._now())) > 0:
-            await deferLater(self._clock, wait)
-        if lane.closing:  # not begun: back into the queue as it was
-            queued = lease.item
-            await self._queue.settle(
-                lease, Settlement(queued.item.recipients, due=queued.due, count_attempt=False)
-            )
+            lane.waiting = deferLater(self._clock, wait)
+            try:
+                await lane.waiting
+            except CancelledError:
+                _log.debug("turn-cancelled", destination=lane.destination)
+            finally:
+                lane.waiting = None
+        if lane.closing:
+            await self._attempt.put_back(lease)
             return
         room = int(lane.pace.window)
         try:

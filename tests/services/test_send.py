@@ -591,6 +591,28 @@ class SendingTests(TestCase):
         items = await post.items()
         self.assertEqual([(i.attempts, i.leased_until) for i in items], [(0, 0.0)] * 2)
 
+    async def test_a_connection_that_is_not_yet_made_does_not_hold_up_the_stop(self):
+        post = await self.post()
+        await post.queue()
+        self.peer.silent_at = "GREETING"
+        post.start()
+        while not self.peer.open:
+            await post.turns(1)
+        await post.sending.stopService()
+        (item,) = await post.items()
+        self.assertEqual((item.attempts, item.leased_until), (0, 0.0))
+
+    async def test_waiting_for_a_turn_does_not_hold_up_the_stop(self):
+        post = await self.post(per_second_per_destination=0.01, connections_per_destination=1)
+        await post.queue()
+        await post.queue()
+        post.start()
+        while not self.peer.messages:
+            await post.turns(1)
+        await post.turns(20)
+        await post.sending.stopService()
+        self.assertEqual([item.attempts for item in await post.items()], [0])
+
     async def test_a_transaction_that_does_not_end_is_cut_when_the_service_stops(self):
         post = await self.post()
         await post.queue()
