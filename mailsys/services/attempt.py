@@ -45,6 +45,7 @@ class Lane:
     pace: Pace
     hop: IHop | None = None
     closing: bool = False
+    since: float = 0.0  # when its present attempt began
     worked: bool = False  # it found something to do
     waiting: Deferred[Any] | None = None  # for a connection or its turn: may be cancelled
 

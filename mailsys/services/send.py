@@ -46,6 +46,8 @@ BATCH: Final = 5  # items leased at a time
 PACES: Final = 10000  # destinations whose pace is remembered
 LOCAL_LANES: Final = 2
 FINISH: Final = 15.0  # seconds that running transactions get when the service stops
+SLOW: Final = 30.0  # seconds after which an attempt no longer counts among settings.connections
+TARPITS: Final = 3  # times settings.connections that there may be with the slow ones
 REST: Final = 1.0  # seconds between rounds when what is due has no room
 
 
@@ -210,7 +212,7 @@ class Sending(Service):
             self._open(destination, self._pace(LOCAL))
             return True
         pace = self._pace(self._smarthost or destination)
-        if self._sending >= self._settings.connections or not pace.has_room(self._settings):
+        if not pace.has_room(self._settings) or not self._has_room():
             return False
         self._open(destination, pace)
         return True
@@ -219,10 +221,16 @@ class Sending(Service):
         """Whether one more lane could be opened for some destination."""
         if self._smarthost and not self._pace(self._smarthost).has_room(self._settings):
             return False
-        return self._sending < self._settings.connections
+        most = self._settings.connections
+        if self._sending < most:
+            return True
+        # lanes that a tarpit holds make room for others, within reason
+        slow_since = self._now() - SLOW
+        busy = sum(lane.since > slow_since for lane in self._lanes if lane.destination != LOCAL)
+        return busy < most and self._sending < TARPITS * most
 
     def _open(self, destination: str, pace: Pace) -> None:
-        lane = Lane(destination, pace)
+        lane = Lane(destination, pace, since=self._now())
         pace.lanes += 1
         self._sending += destination != LOCAL
         done = Deferred.fromCoroutine(self._work(lane))
@@ -303,6 +311,7 @@ class Sending(Service):
         if lane.closing:
             await self._attempt.put_back(lease)
             return
+        lane.since = self._now()
         room = int(lane.pace.window)
         try:
             await self._attempt.run(lane, lease)

@@ -137,6 +137,23 @@ class SendingTests(TestCase):
         await post.quiet()
         self.assertEqual(len(self.peer.messages), 10)
 
+    async def test_tarpits_do_not_take_all_connections_for_long(self):
+        post = await self.post(connections=2)
+        tarpit = post.peer("a.example", "b.example", "c.example", address="127.0.0.8")
+        tarpit.silent_at = "GREETING"
+        for name in ("a", "b", "c"):
+            await post.queue(f"u@{name}.example", destination=f"{name}.example")
+        post.start()
+        while len(tarpit.open) < 2:
+            await post.turns(1)
+        await post.queue()
+        await post.turns(50)
+        self.assertEqual((len(tarpit.open), len(self.peer.messages)), (2, 0))
+        for _ in range(35):
+            post.clock.advance(1)
+            await post.turns(10)
+        self.assertEqual((len(tarpit.open), len(self.peer.messages)), (3, 1))
+
     async def test_a_rate_per_destination_is_kept(self):
         post = await self.post(per_second_per_destination=0.5, connections_per_destination=1)
         for _ in range(4):
