@@ -61,6 +61,7 @@ class Mailbox:
     sort_order: int = 0
     created_modseq: int = 0
     changed_modseq: int = 0  # last change of anything but counts (RFC 8621 §2.2 updatedProperties)
+    unread: int = 0  # neither $seen nor $draft (RFC 8621 §2 unreadEmails)
 
 
 @dataclass(frozen=True, slots=True)
