@@ -140,6 +140,8 @@ class EmailImport:
         arguments = Arguments(values)
         source = arguments.id("fromAccountId")
         target = arguments.id("accountId")
+        if source != target and target != context.account_id:
+            raise MethodError("accountNotFound", f"There is no account {target!r}.")
         arguments.optional_string("ifFromInState")
         arguments.optional_string("ifInState")
         objects = arguments.optional_objects("create")
@@ -150,9 +152,7 @@ class EmailImport:
             raise invalid_arguments('"create" is missing.', "create")
         if source == target:
             raise invalid_arguments("The accounts must be two.", "fromAccountId")
-        if source != context.account_id:
-            raise MethodError("fromAccountNotFound", f"There is no account {source!r}.")
-        raise MethodError("accountNotFound", f"There is no account {target!r}.")
+        raise MethodError("fromAccountNotFound", f"There is no account {source!r}.")
 
     # -- parse -------------------------------------------------------------------------------------------
 

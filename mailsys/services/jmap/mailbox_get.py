@@ -8,8 +8,7 @@ from typing import Any, Final
 from mailsys.core.jmap import ids
 from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.problems import MethodError, invalid_arguments
-from mailsys.ports.mail import IMailStore, Mailbox, Role
-from mailsys.ports.query import Compound, Condition, EmailQuery, Operator
+from mailsys.ports.mail import Mailbox, Role
 from mailsys.services.jmap.api import WRITE, CallContext
 from mailsys.services.jmap.email_filter import comparators
 from mailsys.services.jmap.email_get import MAX_CHANGES, changes_answer, state_of
@@ -28,7 +27,6 @@ PROPERTIES: Final = (
     "unreadThreads", "myRights", "isSubscribed",
 )  # fmt: skip
 COUNTS: Final = ["totalEmails", "unreadEmails", "totalThreads", "unreadThreads"]
-_FEW: Final = 50  # unseen emails of which drafts are told apart where drafts do not belong
 
 
 def shown_name(mailbox: Mailbox) -> str:
@@ -50,7 +48,7 @@ def rights(mailbox: Mailbox, writable: bool) -> dict[str, bool]:
     }
 
 
-def document(mailbox: Mailbox, writable: bool, unseen_drafts: int = 0) -> dict[str, Any]:
+def document(mailbox: Mailbox, writable: bool) -> dict[str, Any]:
     """The Mailbox object."""
     return {
         "id": ids.mailbox_id(mailbox.id),
@@ -59,25 +57,12 @@ def document(mailbox: Mailbox, writable: bool, unseen_drafts: int = 0) -> dict[s
         "role": None if mailbox.role is None else mailbox.role.value,
         "sortOrder": mailbox.sort_order,
         "totalEmails": mailbox.total,
-        "unreadEmails": max(mailbox.unseen - unseen_drafts, 0),
+        "unreadEmails": mailbox.unread,
         "totalThreads": mailbox.threads,
         "unreadThreads": mailbox.unseen_threads,
         "myRights": rights(mailbox, writable),
         "isSubscribed": mailbox.subscribed,
     }
-
-
-async def unseen_drafts(mail: IMailStore, context: CallContext, mailbox: Mailbox) -> int:
-    """How many of its unseen emails are drafts, which do not count as unread (RFC 8621 §2); only
-    looked at where that is cheap or likely."""
-    if not mailbox.unseen or (mailbox.role is not Role.DRAFTS and mailbox.unseen > _FEW):
-        return 0
-    wanted = Compound(
-        Operator.AND,
-        (Condition(in_mailbox=mailbox.id, has_keyword="$draft"), Condition(not_keyword="$seen")),
-    )
-    page = await mail.query(context.account, EmailQuery(wanted, limit=1, calculate_total=True))
-    return page.total or 0
 
 
 async def mailbox_get(context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
@@ -91,12 +76,7 @@ async def mailbox_get(context: CallContext, values: dict[str, Any]) -> dict[str,
     boxes = {ids.mailbox_id(one.id): one for one in await mail.mailboxes(account)}
     chosen = list(boxes) if wanted is None else [one for one in wanted if one in boxes]
     writable = context.caller.may(WRITE)
-    found: list[dict[str, Any]] = []
-    for one in chosen:
-        drafts = 0
-        if properties is None or "unreadEmails" in properties:
-            drafts = await unseen_drafts(mail, context, boxes[one])
-        found.append(select(document(boxes[one], writable, drafts), properties))
+    found = [select(document(boxes[one], writable), properties) for one in chosen]
     missing = [] if wanted is None else [one for one in wanted if one not in boxes]
     return get_answer(context.account_id, str(state), found, missing)
 

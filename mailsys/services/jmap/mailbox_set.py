@@ -218,7 +218,6 @@ class _Setting:
         if unknown:
             raise invalid_properties("There are no such properties.", *unknown)
         fixed = [name for name in PROPERTIES if name not in _SETTABLE and patched[name] != current[name]]
-        fixed = [name for name in fixed if name not in COUNT_PROPERTIES or not _same_count(patch, name, box)]
         if fixed:
             raise invalid_properties("The server sets these properties.", *fixed)
         wanted = self._check(patched, known)
@@ -314,14 +313,6 @@ class _Setting:
 
     def _path(self, wanted: _Wanted) -> str:
         return wanted.name if wanted.parent is None else f"{self._boxes[wanted.parent].path}/{wanted.name}"
-
-
-COUNT_PROPERTIES: Final = frozenset(("totalEmails", "unreadEmails", "totalThreads", "unreadThreads"))
-
-
-def _same_count(patch: dict[str, Any], name: str, box: Mailbox) -> bool:
-    """Whether a client merely sent a count back: unread counts may differ by drafts."""
-    return name == "unreadEmails" and isinstance(patch.get(name), int) and 0 <= patch[name] <= box.unseen
 
 
 def valid_name(name: str) -> bool:

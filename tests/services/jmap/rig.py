@@ -1,0 +1,185 @@
+"""The JMAP API over the SQLite store in memory, without a transport: alice asks, bob is another."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+from mailsys.core.jmap import ids
+from mailsys.core.message.analysis import analyse
+from mailsys.ports.accounts import Credentials, Domain
+from mailsys.ports.mail import Acceptance, Delivery, MailboxId, Role
+from mailsys.services.jmap.api import CORE, MAIL, Caller, JmapApi, Limits, Ports
+from mailsys.services.jmap.mail import register_mail
+from mailsys.stores.memory.events import Events
+from mailsys.stores.sqlite.store import open_store
+
+CREDENTIALS = Credentials("", b"", 4096, b"", b"")
+START = 1_764_000_000.0
+
+Json = dict[str, Any]
+
+
+def message(
+    subject: str = "Hello",
+    body: str = "How are you?",
+    sender: str = "Bob Quick <bob@example.net>",
+    more: str = "",
+    number: int = 1,
+    to: str = "alice@example.com",
+) -> bytes:
+    text = (
+        f"From: {sender}\nTo: {to}\nSubject: {subject}\nMessage-ID: <{number}@example.net>\n"
+        f"Date: Mon, 01 Jan 2024 10:00:00 +0200\n{more}\n{body}\n"
+    )
+    return text.replace("\n", "\r\n").encode()
+
+
+class JmapTestCase(TestCase):
+    """`self.call(name, **arguments)` is one method call of alice's, `self.fails(…)` one that must fail."""
+
+    limits = Limits()
+
+    def setUp(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.open())
+
+    async def open(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(START)
+        self.random = random.Random(1)
+        self.events = Events()
+        self.store = open_store(None, None, self.events, now=self.clock.seconds)
+        await self.store.accounts.put_domain(Domain("example.com"))
+        self.alice = await self.store.accounts.create_account("alice@example.com", "Alice", CREDENTIALS)
+        self.bob = await self.store.accounts.create_account("bob@example.com", "Bob", CREDENTIALS)
+        ports = Ports(
+            self.store.mail,
+            self.store.blobs,
+            self.store.accounts,
+            self.store.queue,
+            getattr(self.store, "objects", None),  # type: ignore[arg-type]
+            self.events,
+            maybeDeferred,
+        )
+        self.api = JmapApi(ports, self.clock, self.random, self.limits)
+        register_mail(self.api, self.random)
+        self.caller = Caller(self.alice)
+        self.account = ids.account_id(self.alice.id)
+        self.boxes = {
+            box.role: ids.mailbox_id(box.id) for box in await self.store.mail.mailboxes(self.alice.id)
+        }
+        self.inbox = self.boxes[Role.INBOX]
+
+    def tearDown(self) -> Deferred[None]:
+        return self.store.close()
+
+    # -- asking --------------------------------------------------------------------------------------
+
+    async def request(self, *calls: Any, caller: Caller | None = None, **more: Any) -> Json:
+        body = {"using": [CORE, MAIL], "methodCalls": list(calls), **more}
+        return json.loads(await self.api.call(caller or self.caller, json.dumps(body).encode()))
+
+    async def answer(self, name: str, caller: Caller | None = None, /, **arguments: Any) -> tuple[str, Json]:
+        arguments.setdefault("accountId", self.account)
+        found = await self.request([name, arguments, "c"], caller=caller)
+        ((kind, value, call),) = found["methodResponses"]
+        self.assertEqual(call, "c")
+        return kind, value
+
+    async def call(self, name: str, /, **arguments: Any) -> Any:
+        kind, value = await self.answer(name, **arguments)
+        self.assertEqual(kind, name, value)
+        return value
+
+    async def fails(self, type_: str, name: str, /, **arguments: Any) -> Json:
+        kind, value = await self.answer(name, **arguments)
+        self.assertEqual((kind, value.get("type")), ("error", type_), value)
+        return value
+
+    # -- mail ----------------------------------------------------------------------------------------
+
+    async def deliver(
+        self,
+        content: bytes | None = None,
+        mailbox: str | None = None,
+        keywords: str = "",
+        at: float | None = None,
+        account: Any = None,
+        **given: Any,
+    ) -> str:
+        """Mail from outside; fires with the email's id."""
+        content = message(**given) if content is None else content
+        account = self.alice if account is None else account
+        sink = self.store.blobs.sink()
+        for start in range(0, len(content), 65536):
+            wait = sink.write(content[start : start + 65536])
+            if wait is not None:
+                await wait
+        staged = await sink.finish()
+        facts = analyse(content)
+        target: Any = Role.INBOX
+        if mailbox is not None:
+            target = MailboxId(ids.mailbox_number(mailbox) or 0)
+        if at is None:
+            self.clock.advance(60)
+            at = self.clock.seconds()
+        (delivered,) = await self.store.mail.accept(
+            Acceptance(
+                staged,
+                facts,
+                at,
+                (Delivery(account.id, (target,), keywords),),
+                header=content[: facts.header_size],
+            )
+        )
+        return ids.email_id(delivered.email)
+
+    async def upload(self, data: bytes, kind: str = "application/octet-stream", account: Any = None) -> str:
+        sink = self.store.blobs.sink()
+        for start in range(0, len(data), 65536):
+            wait = sink.write(data[start : start + 65536])
+            if wait is not None:
+                await wait
+        staged = await sink.finish()
+        account = self.alice if account is None else account
+        await self.store.mail.hold(account.id, staged, kind, self.clock.seconds() + 3600)
+        return ids.blob_id(staged.id)
+
+    async def get(self, email: str, *properties: str, **more: Any) -> Any:
+        """One email's properties: a dict, or the value when there is one."""
+        found = await self.call("Email/get", ids=[email], properties=list(properties) or None, **more)
+        self.assertEqual(found["notFound"], [])
+        (value,) = found["list"]
+        return value[properties[0]] if len(properties) == 1 else value
+
+    async def create(self, **properties: Any) -> Json:
+        """Email/set create of one email; its created properties."""
+        properties.setdefault("mailboxIds", {self.inbox: True})
+        found = await self.call("Email/set", create={"new": properties})
+        self.assertEqual(found["notCreated"], None)
+        return found["created"]["new"]
+
+    async def refused(self, type_: str, properties: list[str] | None = None, /, **value: Any) -> Json:
+        """The SetError of an Email/set create."""
+        value.setdefault("mailboxIds", {self.inbox: True})
+        found = await self.call("Email/set", create={"new": value})
+        error = found["notCreated"]["new"]
+        self.assertEqual(error["type"], type_, error)
+        if properties is not None:
+            self.assertEqual(error["properties"], properties, error)
+        return error
+
+    async def state(self, kind: str) -> str:
+        """As /get tells it."""
+        return (await self.call(f"{kind}/get", ids=[]))["state"]
+
+    async def source(self, email: str) -> bytes:
+        """The stored message."""
+        name = ids.parse_blob_id(await self.get(email, "blobId"))
+        assert name is not None
+        return await self.store.blobs.read(name.blob)
