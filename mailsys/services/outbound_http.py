@@ -1,0 +1,271 @@
+"""HTTP to addresses that others name (push, webhooks, remote images), which must not lead inside.
+
+The name is resolved once, every address is checked, and the connection goes to an address that was
+checked: a second answer of the DNS (rebinding) changes nothing. Redirects are the caller's to follow.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
+from twisted.internet.protocol import Protocol
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.python.failure import Failure
+from twisted.web.client import URI, Agent, ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer
+from zope.interface import implementer
+
+from mailsys.ports.resolver import IResolver, ResolverError
+
+CONNECT_WITHIN: Final = 10.0  # seconds, per address
+ANSWER_WITHIN: Final = 30.0  # seconds, in all
+_ADDRESSES: Final = 4  # that are tried
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
+
+class ForbiddenTarget(Exception):
+    """The URL may not be asked: its form, port or address. The text is fit for whoever gave it."""
+
+
+class OutboundFailure(Exception):
+    """It could not be asked now: name, connection, TLS or time."""
+
+
+class TooLarge(Exception):
+    """The answer has more octets than the caller takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundAnswer:
+    status: int
+    headers: Headers
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        values = self.headers.getRawHeaders(name)
+        return values[-1] if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A URL that was taken apart: `host` in A-labels or an IP address without brackets."""
+
+    secure: bool
+    host: str
+    port: int
+
+
+def target_of(url: str, allow_private: bool = False) -> Target:
+    """Check a URL's form, before anything is resolved. Raises ForbiddenTarget. Without `allow_private` only
+    https on port 443 or from 1024 on is allowed, and no private IP address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ForbiddenTarget("That is not a URL.") from None
+    if len(url) > 2048 or not url.isascii() or any(c <= " " or c == "\x7f" for c in url):
+        raise ForbiddenTarget("That is not a URL of at most 2048 printable ASCII characters.")
+    if parts.scheme not in ("https", "http") or (parts.scheme == "http" and not allow_private):
+        raise ForbiddenTarget("The URL must be https.")
+    if not parts.hostname or parts.username is not None or parts.password is not None:
+        raise ForbiddenTarget("The URL must have a host and no user.")
+    secure = parts.scheme == "https"
+    port = port or (443 if secure else 80)
+    if not allow_private and port != 443 and port < 1024:
+        raise ForbiddenTarget("That port is not allowed.")
+    host = parts.hostname.rstrip(".")
+    if not allow_private and (host == "localhost" or ("." not in host and ":" not in host)):
+        raise ForbiddenTarget("That host is not allowed.")
+    if not allow_private and _literal(host) is not None and not is_public(host):
+        raise ForbiddenTarget("That address is not allowed.")
+    return Target(secure, host, port)
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the whole internet's, whatever it is dressed as."""
+    found = ipaddress.ip_address(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
+        if found in _NAT64:
+            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return found.is_global and not found.is_multicast
+
+
+def _literal(host: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return None
+
+
+class OutboundHttp:
+    """`allow_private`: addresses of this machine and network too, and plain HTTP (for tests)."""
+
+    def __init__(self, reactor: Any, resolver: IResolver, allow_private: bool = False) -> None:
+        self._reactor = reactor
+        self._resolver = resolver
+        self.allow_private = allow_private
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        limit: int = 64 * 1024,
+    ) -> OutboundAnswer:
+        """Ask, and read at most `limit` octets of the answer. Raises ForbiddenTarget, OutboundFailure or
+        TooLarge; within about 40 s."""
+        target = target_of(url, self.allow_private)
+        addresses = await self._addresses(target)
+        last: Exception = OutboundFailure("no address")
+        for address in addresses[:_ADDRESSES]:
+            try:
+                work = Deferred.fromCoroutine(self._ask(target, address, method, url, headers, body, limit))
+                return await work.addTimeout(ANSWER_WITHIN, self._reactor)
+            except TooLarge:
+                raise
+            except Exception as error:
+                last = error
+                if not isinstance(error, _NotConnected):
+                    break  # it may have been heard: asking another address would be asking twice
+        raise OutboundFailure(f"{type(last).__name__}: {last}"[:300]) from last
+
+    async def _addresses(self, target: Target) -> list[str]:
+        """Those of the host, checked."""
+        literal = _literal(target.host)
+        if literal is not None:
+            return [literal]
+        if target.host == "localhost":  # let through by target_of
+            return ["127.0.0.1"]
+        found: list[str] = []
+        failure: ResolverError | None = None
+        for kind in ("A", "AAAA"):
+            try:
+                found += [str(each) for each in (await self._resolver.query(target.host, kind)).records]
+            except ResolverError as error:
+                failure = error
+        if not found:
+            raise OutboundFailure(f"{target.host} has no address" + (f": {failure}" if failure else ""))
+        allowed = [each for each in found if self.allow_private or is_public(each)]
+        if not allowed:
+            raise ForbiddenTarget("That host's address is not allowed.")
+        return allowed
+
+    async def _ask(
+        self,
+        target: Target,
+        address: str,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        body: bytes | None,
+        limit: int,
+    ) -> OutboundAnswer:
+        factory = _CheckedAddress(self._reactor, target, address)
+        agent = Agent.usingEndpointFactory(self._reactor, factory)  # type: ignore[no-untyped-call]
+        given = Headers({name: [value] for name, value in (headers or {}).items()})
+        producer = None if body is None else _Octets(body)
+        response = await agent.request(method.encode("ascii"), url.encode("ascii"), given, producer)
+        if not isinstance(response.length, str) and response.length > limit:
+            response.deliverBody(_Reader(0, Deferred()))
+            raise TooLarge(f"{response.length} octets")
+        read: Deferred[bytes] = Deferred()
+        response.deliverBody(_Reader(limit, read))
+        return OutboundAnswer(response.code, response.headers, await read)
+
+
+class _NotConnected(Exception):
+    """Nothing was sent."""
+
+
+@implementer(IAgentEndpointFactory)
+class _CheckedAddress:
+    """Leads to one address, with TLS for the host that the URL names."""
+
+    def __init__(self, reactor: Any, target: Target, address: str) -> None:
+        self._reactor = reactor
+        self._target = target
+        self._address = address
+
+    def endpointForURI(self, uri: URI) -> Any:  # noqa: N802
+        kind = TCP6ClientEndpoint if ":" in self._address else TCP4ClientEndpoint
+        endpoint: Any = kind(self._reactor, self._address, self._target.port, timeout=CONNECT_WITHIN)
+        if self._target.secure:
+            endpoint = wrapClientTLS(optionsForClientTLS(self._target.host), endpoint)
+        return _Connecting(endpoint)
+
+
+class _Connecting:
+    """Tells a connection that never came to be from one that broke."""
+
+    def __init__(self, endpoint: Any) -> None:
+        self._endpoint = endpoint
+
+    def connect(self, factory: Any) -> Deferred[Any]:
+        waiting: Deferred[Any] = self._endpoint.connect(factory)
+        waiting.addErrback(_not_connected)
+        return waiting
+
+
+def _not_connected(failure: Failure) -> None:
+    raise _NotConnected(str(failure.value)) from failure.value
+
+
+@implementer(IBodyProducer)
+class _Octets:
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.length = len(body)
+
+    def startProducing(self, consumer: Any) -> Deferred[None]:  # noqa: N802
+        consumer.write(self._body)
+        done: Deferred[None] = Deferred()
+        done.callback(None)
+        return done
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        pass
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        pass
+
+    def stopProducing(self) -> None:  # noqa: N802
+        pass
+
+
+class _Reader(Protocol):
+    def __init__(self, limit: int, done: Deferred[bytes]) -> None:
+        self._room = limit
+        self._pieces: list[bytes] = []
+        self._done = done
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        self._room -= len(data)
+        if self._room >= 0:
+            self._pieces.append(data)
+            return
+        self._pieces.clear()
+        if not self._done.called:
+            self._done.errback(TooLarge("more than the caller takes"))
+        transport: Any = self.transport
+        if transport is not None:
+            (getattr(transport, "abortConnection", None) or transport.loseConnection)()
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override] # noqa: N802
+        if self._done.called:
+            return
+        if reason.check(ResponseDone, PotentialDataLoss):  # type: ignore[no-untyped-call]
+            self._done.callback(b"".join(self._pieces))
+        else:
+            self._done.errback(reason)
