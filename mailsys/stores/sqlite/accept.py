@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import zstandard
 
 from mailsys.core.message.facts import MessageFacts
 from mailsys.core.refusal import MessageRejected, NoSuchMailbox, OverQuota, TemporaryFailure
 from mailsys.ports.blobs import StagedBlob
-from mailsys.ports.ids import AccountId, EmailId, MailboxId, ThreadId
+from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId, ThreadId
 from mailsys.ports.mail import Acceptance, Delivered, Delivery, Role
-from mailsys.stores.sqlite.batch import AccountState, Batch, BlobState, MailboxState, seen_deleted
+from mailsys.stores.sqlite import objects
+from mailsys.stores.sqlite.batch import AccountState, Batch, BlobState, MailboxState
 from mailsys.stores.sqlite.correspondents import credit
+from mailsys.stores.sqlite.flags import ATTACHMENT, DELETED, SEEN, flags_of, is_unread
 from mailsys.stores.sqlite.items import enqueue
 from mailsys.stores.sqlite.rows import values
 from mailsys.stores.sqlite.timeline import record
@@ -76,7 +78,7 @@ def _look_up_references(batch: Batch, wanted: set[tuple[int, int]]) -> None:
 def accept(batch: Batch, acceptance: Acceptance) -> tuple[Delivered, ...]:
     """Refusals come before the first change."""
     targets = _targets(batch, acceptance)
-    blob = _blob(batch, acceptance)
+    blob = stored(batch, acceptance.blob)
     delivered: list[Delivered] = []
     if targets:
         facts = acceptance.facts
@@ -95,6 +97,8 @@ def accept(batch: Batch, acceptance: Acceptance) -> tuple[Delivered, ...]:
         enqueue(batch, item, blob)
     if acceptance.sent_by is not None and batch.find_account(acceptance.sent_by) is not None:
         credit(batch, acceptance.sent_by, "", acceptance.sent_to, "")
+    if acceptance.objects:
+        objects.apply(batch, acceptance.objects)
     record(batch, acceptance.timeline)
     return tuple(delivered)
 
@@ -102,6 +106,7 @@ def accept(batch: Batch, acceptance: Acceptance) -> tuple[Delivered, ...]:
 def _targets(batch: Batch, acceptance: Acceptance) -> list[tuple[Delivery, AccountState, list[MailboxState]]]:
     """Whose mailboxes; all that can be refused is refused here."""
     found = []
+    objects.check(batch, acceptance.objects)
     if acceptance.sent_by is not None:
         batch.account(acceptance.sent_by)
     room: dict[int, int] = {}
@@ -126,8 +131,8 @@ def _targets(batch: Batch, acceptance: Acceptance) -> list[tuple[Delivery, Accou
     return found
 
 
-def _blob(batch: Batch, acceptance: Acceptance) -> BlobState:
-    staged = acceptance.blob
+def stored(batch: Batch, staged: StagedBlob | BlobId) -> BlobState:
+    """The blob's row, written now unless its content is there already."""
     if not isinstance(staged, StagedBlob):
         blob = batch.blob(staged)
         if blob is None or blob.refs <= 0:
@@ -180,9 +185,21 @@ def describe(batch: Batch, blob: BlobState, facts: MessageFacts, header: bytes) 
             _folded(facts.to_text),
             _folded(facts.cc_text),
             _folded(facts.bcc_text),
+            facts.sent_at,
+            _text(facts.base_subject),
+            _name_key(facts.sender),
+            _name_key(facts.recipients),
         )
     )
     insert["body_text"]((number, _folded(facts.body_text)))
+
+
+def _name_key(addresses: str) -> str:
+    """What emails are sorted by from or to: the first one's name, else its address (RFC 8621 §4.4.2)."""
+    name, bracket, _ = addresses.partition(" <")
+    if not bracket:
+        name = addresses.partition(",")[0]
+    return _text(name.strip('" ').casefold()[:100])
 
 
 def _text(text: str) -> str:
@@ -205,24 +222,36 @@ def _deliver(
     boxes: list[MailboxState],
     keys: list[int],
 ) -> Delivered:
-    email = batch.number("email")
     thread = _thread(batch, account.id, keys)
-    add_email(batch, account, email, blob.id, thread, acceptance.received_at, facts.size, delivery.keywords)
-    modseq = batch.stamp(account)
+    email = NewEmail(
+        batch.number("email"),
+        blob.id,
+        thread,
+        float(acceptance.received_at),
+        facts.size,
+        delivery.keywords,
+        flags_of(delivery.keywords) | (ATTACHMENT if facts.has_attachment else 0),
+    )
+    add_email(batch, account, email)
+    modseq = account.delivery_state = batch.stamp(account)
     placements = []
     for box in boxes:
-        uid = place(batch, account, box, email, facts.size, delivery.keywords)
+        uid = place(batch, account, box, email)
         placements.append((MailboxId(box.id), box.uid_validity, uid))
     if delivery.heard_from or delivery.sent_to:
         credit(batch, account.id, delivery.heard_from, delivery.sent_to, facts.sender)
-    return Delivered(AccountId(account.id), EmailId(email), ThreadId(thread), tuple(placements), modseq)
+    return Delivered(AccountId(account.id), EmailId(email.id), ThreadId(thread), tuple(placements), modseq)
 
 
 def _thread(batch: Batch, account: int, keys: list[int]) -> int:
     """The oldest thread that one of the keys belongs to, or a new one; unknown keys join it."""
     references = batch.references
     found = [references[account, key] for key in keys if (account, key) in references]
-    thread = min(found) if found else batch.number("thread")
+    if found:
+        thread = min(found)
+    else:
+        thread = batch.number("thread")
+        batch.lists.fresh.add(thread)
     if len(found) < len(keys):
         add = batch.insert["reference"]
         for key in keys:
@@ -233,50 +262,56 @@ def _thread(batch: Batch, account: int, keys: list[int]) -> int:
     return thread
 
 
-def add_email(
-    batch: Batch,
-    account: AccountState,
-    email: int,
-    blob: int,
-    thread: int,
-    received_at: float,
-    size: int,
-    keywords: str,
-) -> None:
+class NewEmail(NamedTuple):
+    """What an email is, apart from where it lies."""
+
+    id: int
+    blob: int
+    thread: int
+    received_at: float
+    size: int
+    keywords: str
+    flags: int
+
+
+def add_email(batch: Batch, account: AccountState, email: NewEmail) -> None:
     """An email without placements yet."""
-    modseq = batch.stamp(account)
+    modseq = account.email_state = account.thread_state = batch.stamp(account)
     batch.insert["email"](
         (
             account.id,
-            email,
-            blob,
-            thread,
-            received_at,
-            size,
+            email.id,
+            email.blob,
+            email.thread,
+            email.received_at,
+            email.size,
             modseq,
-            batch.keywords_id(keywords),
+            batch.keywords_id(email.keywords),
             modseq,
             modseq,
+            email.flags,
         )
     )
-    batch.insert["wording"]((email, account.id, 0))
+    batch.insert["wording"]((email.id, account.id, 0))
     batch.tell_arrival(account)
-    batch.hold(blob)
-    account.used += size
+    batch.hold(email.blob)
+    batch.lists.put(-account.id, email.thread, (email.received_at, email.id), False)
+    account.used += email.size
 
 
-def place(
-    batch: Batch, account: AccountState, box: MailboxState, email: int, size: int, keywords: str
-) -> int:
+def place(batch: Batch, account: AccountState, box: MailboxState, email: NewEmail) -> int:
     """Put an email into a mailbox; its uid."""
     modseq = batch.stamp(account)
     uid = box.uid_next
     box.uid_next += 1
     box.total += 1
-    box.size += size
-    unseen, deleted = seen_deleted(keywords)
-    box.unseen += unseen
-    box.deleted += deleted
-    batch.insert["placement"]((box.id, uid, email, modseq))
+    box.size += email.size
+    flags = email.flags
+    unread = is_unread(flags)
+    box.unread += unread
+    box.unseen += not flags & SEEN
+    box.deleted += bool(flags & DELETED)
+    batch.insert["placement"]((box.id, uid, email.id, modseq, email.received_at))
+    batch.lists.put(box.id, email.thread, (email.received_at, email.id), unread)
     batch.change_mailbox(account, box)
     return uid

@@ -157,7 +157,7 @@ class AccountStore:
                 "INSERT INTO address VALUES (?, 'primary', ?, '[]', ?)",
                 (address, number, _domain_of(address)),
             )
-            batch.insert["account_count"]((number, 1, 0, 0))
+            batch.insert["account_count"]((number, 1, 0, 0, 0, 0, 0, 1))
             for path, role in _FIRST_MAILBOXES:
                 mailboxes.insert(batch, number, None, path, role, modseq=1)
                 batch.execute("INSERT INTO subscription VALUES (?, ?)", (number, path))

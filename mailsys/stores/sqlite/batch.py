@@ -18,6 +18,7 @@ from mailsys.core.message import keywords as words
 from mailsys.core.refusal import TemporaryFailure, UnknownRecipient
 from mailsys.ports.events import Changed
 from mailsys.ports.ids import AccountId, MailboxId
+from mailsys.stores.sqlite.lists import Lists
 from mailsys.stores.sqlite.rows import Inserts, one, values
 
 _REMEMBERED = 20_000  # accounts, keyword sets: then start over
@@ -33,13 +34,25 @@ class MailboxState:
     name: str
     role: str | None
     uid_validity: int
-    uid_next: int
-    modseq: int
-    total: int
-    unseen: int
-    deleted: int
-    size: int
-    recent: int
+    sort_order: int
+    created: int
+    changed: int  # modseq of the last change of anything but counts and rows
+    uid_next: int = 1
+    modseq: int = 1
+    total: int = 0
+    unseen: int = 0
+    deleted: int = 0
+    size: int = 0
+    recent: int = 1
+    unread: int = 0  # unseen and no draft
+    threads: int = 0
+    unread_threads: int = 0
+    counted: int = 0  # modseq of the last change of `told`
+    told: tuple[int, ...] = (0, 0, 0, 0, 0)  # counts as they were last written
+
+    def counts(self) -> tuple[int, ...]:
+        """What JMAP shows of it (RFC 8621 §2), and IMAP's unseen."""
+        return (self.total, self.unseen, self.unread, self.threads, self.unread_threads)
 
 
 @dataclass(slots=True)
@@ -49,6 +62,10 @@ class AccountState:
     modseq: int
     used: int
     floor: int  # tombstones at or below this modseq may be gone
+    email_state: int
+    delivery_state: int
+    thread_state: int
+    mailbox_state: int
     mailboxes: dict[int, MailboxState]
     inbox: MailboxState
     roles: dict[str, MailboxState]
@@ -61,6 +78,7 @@ class _Change:
     mailboxes: set[int] = field(default_factory=set)
     tree: bool = False
     arrived: bool = False
+    kinds: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -85,6 +103,7 @@ class Batch:
         self.connection = connection
         self._inserts = Inserts(connection)
         self.insert = self._inserts.add
+        self.lists = Lists(connection, self.insert, lambda mailbox: self._dirty_mailboxes.get(mailbox))
         self._accounts: dict[int, AccountState] = {}
         self._keyword_ids: dict[str, int] = {}
         self._keyword_texts: dict[int, str] = {}
@@ -122,6 +141,7 @@ class Batch:
 
     def rollback(self) -> None:
         self._inserts.clear()
+        self.lists.forget()
         self._accounts.clear()
         self._keyword_ids.clear()
         self._keyword_texts.clear()
@@ -138,6 +158,7 @@ class Batch:
                 frozenset(MailboxId(m) for m in change.mailboxes),
                 change.tree,
                 change.arrived,
+                frozenset(change.kinds),
             )
             for account, change in self._changes.items()
         ]
@@ -145,14 +166,25 @@ class Batch:
     def flush(self) -> None:
         """Write what is buffered, so that statements see it."""
         insert = self.insert
+        if self.lists.pending:
+            self.lists.apply(self._inserts.flush)
+        for box in self._dirty_mailboxes.values():
+            self._write_mailbox(box)
         for account in self._dirty_accounts:
             state = self._accounts.get(account)
             if state is not None:
-                insert["account_count"]((state.id, state.modseq, state.used, state.floor))
-        for box in self._dirty_mailboxes.values():
-            insert["mailbox_count"](
-                (box.id, box.uid_next, box.modseq, box.total, box.unseen, box.deleted, box.size, box.recent)
-            )
+                insert["account_count"](
+                    (
+                        account,
+                        state.modseq,
+                        state.used,
+                        state.floor,
+                        state.email_state,
+                        state.delivery_state,
+                        state.thread_state,
+                        state.mailbox_state,
+                    )
+                )
         for name in self._dirty_counters:
             insert["counter"]((name, self._counters[name]))
         for blob, digest, form in self._new_blobs:
@@ -163,6 +195,8 @@ class Batch:
         self._dirty_counters.clear()
         self._new_blobs.clear()
         self._inserts.flush()
+        if self.lists.settle():
+            self._inserts.flush()
         if self._held:
             by_change: dict[int, list[int]] = {}
             for blob_id, change in self._held.items():
@@ -178,6 +212,32 @@ class Batch:
                     known.refs += self._held.get(known.id, 0)
             self._held.clear()
 
+    def _write_mailbox(self, box: MailboxState) -> None:
+        counts = box.counts()
+        if counts != box.told:
+            box.told = counts
+            box.counted = box.modseq
+            account = self._accounts.get(box.account)
+            if account is not None:
+                account.mailbox_state = max(account.mailbox_state, box.modseq)
+                self._dirty_accounts.add(account.id)
+        self.insert["mailbox_count"](
+            (
+                box.id,
+                box.uid_next,
+                box.modseq,
+                box.total,
+                box.unseen,
+                box.deleted,
+                box.size,
+                box.recent,
+                box.unread,
+                box.threads,
+                box.unread_threads,
+                box.counted,
+            )
+        )
+
     def execute(self, sql: str, bindings: Any = ()) -> int:
         """A writing statement, after all that is buffered; the number of rows changed."""
         self.flush()
@@ -188,6 +248,16 @@ class Batch:
     def one(self, sql: str, bindings: Any = ()) -> Any:
         """The only row of a query that sees all changes so far, or None."""
         self.flush()
+        return one(self.connection, sql, bindings)
+
+    def write(self, sql: str, bindings: Any = ()) -> int:
+        """A writing statement on a table that is never buffered; the number of rows changed."""
+        self.writes += 1
+        self.connection.execute(sql, bindings).fetchall()
+        return self.connection.changes()
+
+    def read(self, sql: str, bindings: Any = ()) -> Any:
+        """The only row of a query of tables that are never buffered, or None."""
         return one(self.connection, sql, bindings)
 
     # -- numbers ------------------------------------------------------------------------------------
@@ -234,9 +304,11 @@ class Batch:
         self.flush()
         row = one(
             self.connection,
-            """SELECT a.quota, c.modseq, c.used, c.floor,
+            """SELECT a.quota, c.modseq, c.used, c.floor, c.email_state, c.delivery_state, c.thread_state,
+                c.mailbox_state,
                 (SELECT json_group_array(json_array(m.id, m.account, m.parent, m.name, m.role, m.uid_validity,
-                    k.uid_next, k.modseq, k.total, k.unseen, k.deleted, k.size, k.recent))
+                    m.sort_order, m.created, m.changed, k.uid_next, k.modseq, k.total, k.unseen, k.deleted,
+                    k.size, k.recent, k.unread, k.threads, k.unread_threads, k.counted))
                  FROM mailbox m JOIN mailbox_count k ON k.mailbox = m.id WHERE m.account = a.id)
             FROM account a JOIN account_count c ON c.account = a.id WHERE a.id = ?""",
             (account,),
@@ -245,11 +317,13 @@ class Batch:
             return None
         if len(self._accounts) > _REMEMBERED:
             self._accounts.clear()
-        boxes = {box[0]: MailboxState(*box) for box in values(row[4])}
+        boxes = {box[0]: MailboxState(*box) for box in values(row[-1])}
+        for box in boxes.values():
+            box.told = box.counts()
         roles = {box.role: box for box in boxes.values() if box.role is not None}
         if "inbox" not in roles:
             raise TemporaryFailure(cause=f"account {account} has no inbox")
-        state = AccountState(account, row[0], row[1], row[2], row[3], boxes, roles["inbox"], roles)
+        state = AccountState(account, *row[:-1], boxes, roles["inbox"], roles)
         self._accounts[account] = state
         return state
 
@@ -296,8 +370,15 @@ class Batch:
         self._dirty_mailboxes.pop(box.id, None)
 
     def change_tree(self, account: AccountState) -> None:
-        self.stamp(account)
+        account.mailbox_state = self.stamp(account)
         self._changes[account.id].tree = True
+
+    def change_kind(self, account: AccountState, kind: str) -> int:
+        """An object of this kind changes with this job's modseq."""
+        modseq = self.stamp(account)
+        self._changes[account.id].kinds.add(kind)
+        self.insert["state"]((account.id, kind, modseq))
+        return modseq
 
     # -- keyword sets -----------------------------------------------------------------------------------
 
@@ -315,6 +396,8 @@ class Batch:
             else:
                 found = self.number("keywords")
                 self.insert["keywords"]((found, text))
+                for word in words.names(text):
+                    self.insert["keyword"]((word, found))
             self._keyword_ids[text] = found
             self._keyword_texts[found] = text
         return found
@@ -361,9 +444,3 @@ class Batch:
         """Count `count` more (or, negative, fewer) holders of a blob."""
         self._held[blob] = self._held.get(blob, 0) + count
         self.writes += 1
-
-
-def seen_deleted(keywords: str) -> tuple[int, int]:
-    """What an email with these keywords adds to a mailbox's unseen and deleted counts."""
-    found = words.names(keywords)
-    return ("$seen" not in found, "$deleted" in found)

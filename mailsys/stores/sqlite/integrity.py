@@ -30,7 +30,8 @@ _CHECKS: Final = {
     "blob without its bytes": """SELECT b.id FROM blob b LEFT JOIN blob_data d ON d.blob = b.id
         WHERE b.form <> 2 AND d.blob IS NULL""",
     "blob counts its holders wrongly": """SELECT b.id, b.refs, n FROM (SELECT b.id, b.refs,
-        (SELECT count(*) FROM email e WHERE e.blob = b.id) + ifnull(q.n, 0) n FROM blob b
+        (SELECT count(*) FROM email e WHERE e.blob = b.id) + ifnull(q.n, 0)
+        + (SELECT count(*) FROM upload u WHERE u.blob = b.id) n FROM blob b
         LEFT JOIN (SELECT blob, count(*) n FROM queue GROUP BY blob) q ON q.blob = b.id) b
         WHERE b.refs <> n""",
     "mailbox counts its emails wrongly": """SELECT k.mailbox, k.total, k.size, k.unseen, k.deleted, n, s, u, d
@@ -55,6 +56,48 @@ _CHECKS: Final = {
     "account without an inbox": """SELECT a.id FROM account a WHERE NOT EXISTS
         (SELECT 1 FROM mailbox m WHERE m.account = a.id AND m.role = 'inbox')""",
 }
+# What lists.py keeps: rows of threads and tallies, by list (a mailbox, or minus an account).
+_ENTRIES: Final = """(SELECT p.mailbox list, e.thread, e.id email, e.received_at, e.flags & 5 = 0 unread
+        FROM placement p JOIN mailbox m ON m.id = p.mailbox JOIN email e ON e.account = m.account
+        AND e.id = p.email
+    UNION ALL SELECT -account, thread, id, received_at, 0 FROM email)"""
+_LIVE: Final = """list IN (SELECT id FROM mailbox WHERE account NOT IN (SELECT account FROM removal)
+    UNION ALL SELECT -id FROM account)"""
+_LISTS: Final = {
+    "placement with another time than its email": """SELECT p.mailbox, p.uid FROM placement p
+        JOIN mailbox m ON m.id = p.mailbox JOIN email e ON e.account = m.account AND e.id = p.email
+        WHERE p.received_at <> e.received_at""",
+    "email with flags unlike its keywords": """SELECT e.account, e.id, e.flags, k.words FROM email e
+        JOIN keywords k ON k.id = e.keywords WHERE (e.flags & 15) <>
+        (' ' || words || ' ' LIKE '% $seen %') + 2 * (' ' || words || ' ' LIKE '% $flagged %')
+        + 4 * (' ' || words || ' ' LIKE '% $draft %') + 8 * (' ' || words || ' ' LIKE '% $deleted %')""",
+    "thread counts its emails wrongly": f"""SELECT ifnull(c.list, x.list) list, c.thread, x.thread, c.emails,
+        n, c.unread, u FROM conversation c FULL OUTER JOIN
+        (SELECT list, thread, count(*) n, sum(unread) u FROM {_ENTRIES} GROUP BY list, thread) x
+        ON x.list = c.list AND x.thread = c.thread
+        WHERE ifnull(c.list, x.list) IN (SELECT list FROM (SELECT id list FROM mailbox UNION ALL
+            SELECT -id FROM account) WHERE {_LIVE})
+        AND (c.emails IS NOT n OR c.unread IS NOT u)""",
+    "thread stands at another than its newest email": f"""SELECT c.list, c.thread, c.email FROM conversation c
+        LEFT JOIN (SELECT list, thread, received_at, email, row_number() OVER
+            (PARTITION BY list, thread ORDER BY received_at DESC, email DESC) place FROM {_ENTRIES}) x
+        ON x.list = c.list AND x.thread = c.thread AND x.place = 1
+        WHERE c.{_LIVE} AND (x.email IS NOT c.email OR x.received_at IS NOT c.received_at)""",
+    "mailbox counts its threads wrongly": """SELECT k.mailbox, k.unread, u, k.threads, t, k.unread_threads, ut
+        FROM mailbox_count k LEFT JOIN (SELECT list, sum(unread) u, count(*) t, sum(unread > 0) ut
+            FROM conversation GROUP BY list) x ON x.list = k.mailbox
+        JOIN mailbox m ON m.id = k.mailbox WHERE m.account NOT IN (SELECT account FROM removal)
+        AND (k.unread <> ifnull(u, 0) OR k.threads <> ifnull(t, 0) OR k.unread_threads <> ifnull(ut, 0))""",
+    "tally counts wrongly": f"""SELECT list, kind, received_at, email, count, n FROM (
+        SELECT t.*, (SELECT count(*) FROM (
+            SELECT 0 kind, list, received_at at, email FROM {_ENTRIES}
+            UNION ALL SELECT 1, list, received_at, email FROM conversation) x
+            WHERE x.list = t.list AND x.kind = t.kind AND (x.at, x.email) >= (t.received_at, t.email)
+            AND (t.next IS NULL OR (x.at, x.email) < (t.next, t.next_email))) n
+        FROM (SELECT *, lead(received_at) OVER stretch next, lead(email) OVER stretch next_email
+            FROM tally WHERE {_LIVE} WINDOW stretch AS (PARTITION BY list, kind ORDER BY received_at, email)) t)
+        WHERE count <> n""",
+}
 _SHOWN: Final = 20
 
 
@@ -63,7 +106,7 @@ def check(connection: apsw.Connection) -> list[str]:
     complaints = [
         str(row[0]) for row in connection.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"
     ]
-    for what, sql in _CHECKS.items():
+    for what, sql in (_CHECKS | _LISTS).items():
         rows = connection.execute(f"SELECT * FROM ({sql}) LIMIT {_SHOWN}").fetchall()  # noqa: S608
         complaints += [f"{what}: {' '.join(map(str, row))}" for row in rows]
     return complaints

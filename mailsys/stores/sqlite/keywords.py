@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from mailsys.core.message import keywords as words
 from mailsys.ports.ids import EmailId
 from mailsys.ports.mail import KeywordChange, KeywordsChanged
-from mailsys.stores.sqlite.batch import Batch, ids, seen_deleted
+from mailsys.stores.sqlite.batch import AccountState, Batch, ids
+from mailsys.stores.sqlite.flags import DELETED, KEYWORDS, SEEN, flags_of, is_unread
 from mailsys.stores.sqlite.rows import integers, values
 
 
@@ -47,24 +49,59 @@ def set_keywords(
         if new == old:
             continue
         changed += found
-        stamp = batch.stamp(account)
-        batch.execute(
-            """UPDATE email SET keywords = ?, modseq = ?, touched = ?
-            WHERE account = ? AND id IN (SELECT value FROM carray(?))""",
-            (batch.keywords_id(new), stamp, stamp, account_id, ids(found)),
-        )
-        counts = batch.one(
-            """SELECT json_group_array(json_array(mailbox, n)) FROM (
-                SELECT p.mailbox, count(*) n FROM carray(?) w CROSS JOIN placement p ON p.email = w.value
-                GROUP BY p.mailbox)""",
-            (ids(found),),
-        )
-        unseen_before, deleted_before = seen_deleted(old)
-        unseen, deleted = seen_deleted(new)
-        for mailbox, count in values(counts[0]):
-            box = account.mailboxes[mailbox]
-            box.unseen += (unseen - unseen_before) * count
-            box.deleted += (deleted - deleted_before) * count
-            batch.change_mailbox(account, box)
+        replace(batch, account, found, old, new)
     changed.sort()
     return KeywordsChanged(account.modseq, tuple(map(EmailId, changed)), tuple(map(EmailId, conflicts)))
+
+
+def replace(batch: Batch, account: AccountState, emails: list[int], old: str, new: str) -> None:
+    """Give emails that have keywords `old` the keywords `new`; counts of their mailboxes follow."""
+    stamp = account.email_state = batch.stamp(account)
+    before, after = flags_of(old), flags_of(new)
+    numbers = ids(emails)
+    batch.execute(
+        f"""UPDATE email SET keywords = ?, modseq = ?, touched = ?, flags = flags & {~KEYWORDS} | ?
+        WHERE account = ? AND id IN (SELECT value FROM carray(?))""",  # noqa: S608
+        (batch.keywords_id(new), stamp, stamp, after, account.id, numbers),
+    )
+    unread = is_unread(after) - is_unread(before)
+    for mailbox, count, threads in _by_mailbox(batch, account, numbers, unread):
+        box = account.mailboxes[mailbox]
+        box.unseen += (bool(before & SEEN) - bool(after & SEEN)) * count
+        box.deleted += (bool(after & DELETED) - bool(before & DELETED)) * count
+        box.unread += unread * count
+        box.unread_threads += unread * threads
+        batch.change_mailbox(account, box)
+
+
+def _by_mailbox(batch: Batch, account: AccountState, emails: Any, unread: int) -> list[tuple[int, int, int]]:
+    """(mailbox, how many of the emails, how many threads become unread or read) of each mailbox that
+    holds any. All in SQL: ten thousand rows would take three times as long through Python."""
+    if unread == 0:
+        row = batch.one(
+            """SELECT json_group_array(json_array(mailbox, n, 0)) FROM (
+                SELECT p.mailbox, count(*) n FROM carray(?) w CROSS JOIN placement p ON p.email = w.value
+                GROUP BY p.mailbox)""",
+            (emails,),
+        )
+        return [(box, count, threads) for box, count, threads in values(row[0])]
+    batch.execute(
+        """INSERT INTO temp.unread_change SELECT p.mailbox, e.thread, count(*) FROM carray(?) w
+        CROSS JOIN email e ON e.account = ? AND e.id = w.value
+        CROSS JOIN placement p ON p.email = w.value GROUP BY p.mailbox, e.thread""",
+        (emails, account.id),
+    )
+    crossing = "c.unread = 0" if unread > 0 else "c.unread = d.count"
+    row = batch.one(
+        f"""SELECT json_group_array(json_array(list, n, threads)) FROM (
+            SELECT d.list, sum(d.count) n, sum({crossing}) threads FROM temp.unread_change d
+            CROSS JOIN conversation c ON c.list = d.list AND c.thread = d.thread GROUP BY d.list)"""  # noqa: S608
+    )
+    batch.execute(
+        """UPDATE conversation SET unread = unread + ? * (SELECT count FROM temp.unread_change d
+            WHERE d.list = conversation.list AND d.thread = conversation.thread)
+        WHERE (list, thread) IN (SELECT list, thread FROM temp.unread_change)""",
+        (unread,),
+    )
+    batch.execute("DELETE FROM temp.unread_change")
+    return [(box, count, threads) for box, count, threads in values(row[0])]

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from mailsys.core.refusal import Refusal
+from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId
 from mailsys.ports.mail import (
     Acceptance,
@@ -17,24 +19,31 @@ from mailsys.ports.mail import (
     Delivered,
     Delta,
     EmailChanges,
+    EmailUpdate,
+    IdChanges,
     IMailStore,
     KeywordChange,
     KeywordsChanged,
     Mailbox,
+    MailboxUpdate,
     Role,
     Snapshot,
     TextField,
 )
 from mailsys.stores.sqlite import (
     accept,
+    changes,
     correspondents,
+    edits,
     fetch,
     integrity,
     keywords,
+    lookups,
     mailboxes,
     placements,
     search,
     tidy,
+    uploads,
     views,
 )
 from mailsys.stores.sqlite.readers import Readers
@@ -126,17 +135,7 @@ class MailStore:
         return self._readers.run(lambda c: fetch.fetch(c, self._texts, account, emails, columns))
 
     def holds(self, account: AccountId, blob: BlobId) -> Deferred[bool]:
-        return self._readers.run(
-            lambda c: (
-                one(
-                    c,
-                    """SELECT 1 FROM blob b JOIN email e ON e.blob = b.id AND e.account = ?
-                WHERE b.hash = ? LIMIT 1""",
-                    (account, blob),
-                )
-                is not None
-            )
-        )
+        return self._readers.run(lambda c: lookups.holds(c, account, blob))
 
     def search_text(
         self,
@@ -165,6 +164,52 @@ class MailStore:
 
     def emails_changed(self, account: AccountId, since: int, limit: int) -> Deferred[EmailChanges]:
         return self._readers.run(lambda c: views.emails_changed(c, account, since, limit))
+
+    # -- JMAP's ways in -----------------------------------------------------------------------------------
+
+    def states(self, account: AccountId) -> Deferred[dict[str, int]]:
+        return self._readers.run(lambda c: changes.states(c, account))
+
+    def thread_emails(
+        self, account: AccountId, threads: Sequence[int]
+    ) -> Deferred[dict[int, tuple[EmailId, ...]]]:
+        return self._readers.run(lambda c: lookups.thread_emails(c, account, threads))
+
+    def email_mailboxes(
+        self, account: AccountId, emails: Sequence[int]
+    ) -> Deferred[dict[int, tuple[MailboxId, ...]]]:
+        return self._readers.run(lambda c: lookups.email_mailboxes(c, account, emails))
+
+    def threads_changed(self, account: AccountId, since: int, limit: int) -> Deferred[IdChanges]:
+        return self._readers.run(lambda c: changes.threads_changed(c, account, since, limit))
+
+    def mailboxes_changed(self, account: AccountId, since: int, limit: int) -> Deferred[IdChanges]:
+        return self._readers.run(lambda c: changes.mailboxes_changed(c, account, since, limit))
+
+    def update(
+        self, account: AccountId, updates: Sequence[EmailUpdate]
+    ) -> Deferred[tuple[int, dict[int, Refusal | None]]]:
+        return self._writer.submit(lambda batch: edits.update(batch, account, updates))
+
+    def destroy(
+        self, account: AccountId, emails: Sequence[int]
+    ) -> Deferred[tuple[int, tuple[EmailId, ...]]]:
+        return self._writer.submit(lambda batch: edits.destroy(batch, account, emails))
+
+    def update_mailbox(self, account: AccountId, mailbox: MailboxId, update: MailboxUpdate) -> Deferred[int]:
+        return self._writer.submit(lambda batch: mailboxes.update(batch, account, mailbox, update))
+
+    def hold(self, account: AccountId, blob: StagedBlob, media_type: str, until: float) -> Deferred[None]:
+        return self._writer.submit(lambda batch: uploads.hold(batch, account, blob, media_type, until))
+
+    def held_type(self, account: AccountId, blob: BlobId) -> Deferred[str | None]:
+        return self._readers.run(lambda c: lookups.held_type(c, account, blob))
+
+    def emails_of_blob(self, account: AccountId, blob: BlobId) -> Deferred[list[EmailId]]:
+        return self._readers.run(lambda c: lookups.emails_of_blob(c, account, blob))
+
+    def texts(self, account: AccountId, emails: Sequence[int]) -> Deferred[dict[int, tuple[str, str]]]:
+        return self._readers.run(lambda c: lookups.texts(c, account, emails))
 
     # -- account ------------------------------------------------------------------------------------------
 

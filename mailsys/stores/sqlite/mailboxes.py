@@ -12,7 +12,7 @@ import apsw
 
 from mailsys.core.refusal import MailboxExists, MailboxHasChildren, NoSuchMailbox, NotAllowed
 from mailsys.ports.ids import MailboxId
-from mailsys.ports.mail import Mailbox, Role
+from mailsys.ports.mail import Mailbox, MailboxUpdate, Role
 from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState
 from mailsys.stores.sqlite.placements import remove_placements
 from mailsys.stores.sqlite.rows import one, values
@@ -23,7 +23,8 @@ _NAME: Final = 1000  # octets of one level
 
 # Two JSON columns: an account's mailboxes, and the paths that it subscribed to. ?1 is the account.
 TREE: Final = """(SELECT json_group_array(json_array(m.id, m.parent, m.name, m.role, m.uid_validity,
-        k.uid_next, k.modseq, k.total, k.unseen, k.deleted, k.size))
+        k.uid_next, k.modseq, k.total, k.unseen, k.deleted, k.size, k.threads, k.unread_threads,
+        m.sort_order, m.created, m.changed, k.unread))
     FROM mailbox m JOIN mailbox_count k ON k.mailbox = m.id WHERE m.account = ?1),
     (SELECT json_group_array(path) FROM subscription WHERE account = ?1)"""
 
@@ -82,6 +83,9 @@ def subscribe(batch: Batch, account_id: int, path: str, subscribed: bool) -> Non
     else:
         changed = batch.execute("DELETE FROM subscription WHERE account = ? AND path = ?", (account_id, path))
     if changed:
+        found, missing = _descend(account, path.split("/"))
+        if found is not None and not missing:
+            _write(batch, account, found)
         batch.change_tree(account)
 
 
@@ -96,12 +100,22 @@ def insert(
     number = batch.number("mailbox")
     validity = batch.number("uid_validity", least=int(time.time()))
     batch.execute(
-        "INSERT INTO mailbox VALUES (?, ?, ?, ?, ?, ?)",
-        (number, account, parent, name, role.value if role else None, validity),
+        "INSERT INTO mailbox VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)",
+        (number, account, parent, name, role.value if role else None, validity, modseq, modseq),
     )
-    batch.insert["mailbox_count"]((number, 1, modseq, 0, 0, 0, 0, 1))
+    batch.insert["mailbox_count"]((number, 1, modseq, 0, 0, 0, 0, 1, 0, 0, 0, modseq))
     return MailboxState(
-        number, account, parent, name, role.value if role else None, validity, 1, modseq, 0, 0, 0, 0, 1
+        number,
+        account,
+        parent,
+        name,
+        role.value if role else None,
+        validity,
+        0,
+        modseq,
+        modseq,
+        modseq=modseq,
+        counted=modseq,
     )
 
 
@@ -174,9 +188,25 @@ def _own(account: AccountState, mailbox: int) -> MailboxState:
     return box
 
 
+def _write(batch: Batch, account: AccountState, box: MailboxState) -> None:
+    """Its row, stamped with this job's modseq."""
+    box.changed = batch.stamp(account)
+    batch.write(
+        "UPDATE mailbox SET parent = ?, name = ?, role = ?, sort_order = ?, changed = ? WHERE id = ?",
+        (box.parent, box.name, box.role, box.sort_order, box.changed, box.id),
+    )
+    batch.change_mailbox(account, box)
+
+
 def rename(batch: Batch, account_id: int, mailbox: int, path: str) -> None:
     account = batch.account(account_id)
     box = _own(account, mailbox)
+    _move(batch, account, box, *_way(account, box, path))
+    batch.change_tree(account)
+
+
+def _way(account: AccountState, box: MailboxState, path: str) -> tuple[MailboxState | None, list[str]]:
+    """Where `path` leads to: the deepest mailbox that exists, and the levels to make; or the refusal."""
     if box is account.inbox:
         raise NotAllowed("The inbox cannot be renamed")
     found, missing = _descend(account, _levels(path))
@@ -189,12 +219,75 @@ def rename(batch: Batch, account_id: int, mailbox: int, path: str) -> None:
         if above is box:
             raise NotAllowed("A mailbox cannot move below itself", cause=path)
         above = account.mailboxes[above.parent] if above.parent is not None else None
+    return found, missing
+
+
+def _move(
+    batch: Batch, account: AccountState, box: MailboxState, found: MailboxState | None, missing: list[str]
+) -> None:
     for name in missing[:-1]:
         found = _add(batch, account, found.id if found else None, name, None)
     box.parent, box.name = (found.id if found else None), missing[-1]
-    batch.execute("UPDATE mailbox SET parent = ?, name = ? WHERE id = ?", (box.parent, box.name, box.id))
-    batch.change_mailbox(account, box)
-    batch.change_tree(account)
+    _write(batch, account, box)
+
+
+def _path(account: AccountState, box: MailboxState) -> str:
+    above = account.mailboxes[box.parent] if box.parent is not None else None
+    return box.name if above is None else f"{_path(account, above)}/{box.name}"
+
+
+def update(batch: Batch, account_id: int, mailbox: int, wanted: MailboxUpdate) -> int:
+    """Refusals come before the first change."""
+    account = batch.account(account_id)
+    box = _own(account, mailbox)
+    before = path = _path(account, box)
+    way = None
+    changed = False
+    if wanted.path is not None and wanted.path != before:
+        way = _way(account, box, wanted.path)
+        path = wanted.path
+    role = None if wanted.clear_role else box.role if wanted.role is None else wanted.role.value
+    if role != box.role:
+        if box is account.inbox:
+            raise NotAllowed("The inbox stays the inbox")
+        if role is not None and role in account.roles:
+            raise MailboxExists("There is a mailbox for that use already", cause=role)
+    if way is not None:
+        changed = True
+        _move(batch, account, box, *way)
+        _rename_subscriptions(batch, account_id, before, path)
+    if role != box.role:
+        if box.role is not None:
+            del account.roles[box.role]
+        if role is not None:
+            account.roles[role] = box
+        box.role = role
+        changed = True
+    if wanted.sort_order is not None and wanted.sort_order != box.sort_order:
+        box.sort_order = wanted.sort_order
+        changed = True
+    if wanted.subscribed is not None:
+        sql = (
+            "INSERT OR IGNORE INTO subscription VALUES (?, ?)"
+            if wanted.subscribed
+            else "DELETE FROM subscription WHERE account = ? AND path = ?"
+        )
+        changed = bool(batch.write(sql, (account_id, path))) or changed
+    if changed:
+        _write(batch, account, box)
+        batch.change_tree(account)
+    return account.modseq
+
+
+def _rename_subscriptions(batch: Batch, account: int, before: str, after: str) -> None:
+    """Whoever changes a mailbox's place by its id did not ask to unsubscribe from it or its children.
+    (IMAP's RENAME goes by names, and leaves subscriptions to names alone: RFC 9051 §6.3.6.)"""
+    below = f"{before}/"
+    batch.write(
+        """UPDATE OR REPLACE subscription SET path = ?3 || substr(path, length(?2) + 1)
+        WHERE account = ?1 AND (path = ?2 OR substr(path, 1, length(?4)) = ?4)""",
+        (account, before, after, below),
+    )
 
 
 def delete(batch: Batch, account_id: int, mailbox: int) -> None:
@@ -213,6 +306,11 @@ def delete(batch: Batch, account_id: int, mailbox: int) -> None:
     batch.execute("DELETE FROM mailbox WHERE id = ?", (box.id,))
     batch.execute("DELETE FROM mailbox_count WHERE mailbox = ?", (box.id,))
     batch.execute("DELETE FROM vanished WHERE mailbox = ?", (box.id,))
+    batch.lists.drop(box.id)
+    batch.write(
+        "INSERT OR REPLACE INTO gone_mailbox VALUES (?, ?, ?, ?)",
+        (account_id, batch.stamp(account), box.id, box.created),
+    )
 
 
 def claim_recent(batch: Batch, account_id: int, mailbox: int, uid_next: int) -> int:

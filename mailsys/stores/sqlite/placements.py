@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
-from mailsys.core.message import keywords as words
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.ports.mail import Copied
-from mailsys.stores.sqlite.accept import add_email, place
-from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids, seen_deleted
+from mailsys.stores.sqlite.accept import NewEmail, add_email, place
+from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
+from mailsys.stores.sqlite.flags import DELETED, SEEN, is_unread
 from mailsys.stores.sqlite.rows import integers, reals
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
+    """One placement."""
+
     uid: int
-    email: int
-    keywords: str
-    size: int
-    blob: int
-    thread: int
-    received_at: float
+    email: NewEmail
 
 
-def _rows(batch: Batch, account: AccountState, box: MailboxState, uids: Sequence[int] | None) -> list[_Row]:
+# Columns of `email e` for `emails_of`, aggregated.
+EMAIL_COLUMNS: Final = """group_concat(e.id), group_concat(e.blob), group_concat(e.thread),
+    json_group_array(e.received_at), group_concat(e.size), group_concat(e.keywords), group_concat(e.flags)"""
+
+
+def emails_of(batch: Batch, row: Sequence[Any]) -> Iterator[NewEmail]:
+    numbers, blobs, threads, times, sizes, keywords, flags = row
+    return map(
+        NewEmail,
+        integers(numbers),
+        integers(blobs),
+        integers(threads),
+        reals(times),
+        integers(sizes),
+        map(batch.keywords_text, integers(keywords)),
+        integers(flags),
+    )
+
+
+def _rows(batch: Batch, account: AccountState, box: MailboxState, uids: Sequence[int] | None) -> list[Row]:
     """The placements of a mailbox (None: all), ascending by uid."""
     if uids is not None and not uids:
         return []
-    columns = """SELECT group_concat(p.uid), group_concat(p.email), group_concat(e.keywords),
-        group_concat(e.size), group_concat(e.blob), group_concat(e.thread), json_group_array(e.received_at)"""
+    columns = f"SELECT group_concat(p.uid), {EMAIL_COLUMNS}"
     if uids is None:
         row = batch.one(
             f"""{columns} FROM placement p CROSS JOIN email e ON e.account = ?2 AND e.id = p.email
-            WHERE p.mailbox = ?1""",
+            WHERE p.mailbox = ?1 AND p.uid > 0""",  # in order of uid
             (box.id, account.id),
         )
     else:
@@ -42,9 +57,7 @@ def _rows(batch: Batch, account: AccountState, box: MailboxState, uids: Sequence
             CROSS JOIN email e ON e.account = ?2 AND e.id = p.email""",  # noqa: S608
             (box.id, account.id, ids(sorted(set(uids)))),
         )
-    uids, emails, keywords, sizes, blobs, threads = map(integers, row[:6])
-    texts = map(batch.keywords_text, keywords)
-    return list(map(_Row, uids, emails, texts, sizes, blobs, threads, reals(row[6])))
+    return list(map(Row, integers(row[0]), emails_of(batch, row[1:])))
 
 
 def _boxes(
@@ -67,12 +80,12 @@ def move(batch: Batch, account_id: int, source: int, uids: Sequence[int], target
     account, source_box, target_box = _boxes(batch, account_id, source, target)
     rows = _rows(batch, account, source_box, uids)
     copied = _copy(batch, account, rows, source_box, target_box)
-    _remove(batch, account, source_box, rows)
+    remove(batch, account, source_box, rows)
     return copied
 
 
 def _copy(
-    batch: Batch, account: AccountState, rows: list[_Row], source: MailboxState, target: MailboxState
+    batch: Batch, account: AccountState, rows: list[Row], source: MailboxState, target: MailboxState
 ) -> Copied:
     if not rows:
         return Copied(target.uid_validity, (), (), account.modseq)
@@ -81,30 +94,31 @@ def _copy(
         row = batch.one(
             """SELECT group_concat(p.email) FROM carray(?) w
             CROSS JOIN placement p ON p.email = w.value WHERE p.mailbox = ?""",
-            (ids(row.email for row in rows), target.id),
+            (ids(row.email.id for row in rows), target.id),
         )
         there.update(integers(row[0]))
     again: list[int] = []
     uids: list[int] = []
     for row in rows:
         email = row.email
-        if source is target or email in there:
-            email = batch.number("email")
-            add_email(batch, account, email, row.blob, row.thread, row.received_at, row.size, row.keywords)
+        if source is target or email.id in there:
+            email = email._replace(id=batch.number("email"))
+            add_email(batch, account, email)
         else:
-            again.append(email)
-        uids.append(place(batch, account, target, email, row.size, row.keywords))
-    _touch(batch, account, again)
+            again.append(email.id)
+        uids.append(place(batch, account, target, email))
+    touch(batch, account, again)
     return Copied(target.uid_validity, tuple(row.uid for row in rows), tuple(uids), batch.stamp(account))
 
 
-def _touch(batch: Batch, account: AccountState, emails: Iterable[int]) -> None:
+def touch(batch: Batch, account: AccountState, emails: Iterable[int]) -> None:
     """These emails' sets of mailboxes changed (JMAP sees it; IMAP's MODSEQ stays)."""
     found = list(emails)
     if found:
+        account.email_state = batch.stamp(account)
         batch.execute(
             "UPDATE email SET touched = ? WHERE account = ? AND id IN (SELECT value FROM carray(?))",
-            (batch.stamp(account), account.id, ids(found)),
+            (account.email_state, account.id, ids(found)),
         )
 
 
@@ -125,60 +139,64 @@ def remove_placements(
         return ()
     rows = _rows(batch, account, box, uids)
     if only_deleted:
-        rows = [row for row in rows if "$deleted" in words.names(row.keywords)]
-    _remove(batch, account, box, rows)
+        rows = [row for row in rows if row.email.flags & DELETED]
+    remove(batch, account, box, rows)
     return tuple(row.uid for row in rows)
 
 
-def _remove(batch: Batch, account: AccountState, box: MailboxState, rows: list[_Row]) -> None:
+def remove(batch: Batch, account: AccountState, box: MailboxState, rows: list[Row]) -> None:
     """Take placements away, leave tombstones, destroy emails that are nowhere any more."""
     if not rows:
         return
     modseq = batch.stamp(account)
-    gone: list[Any] = []
-    for row in rows:
-        unseen, deleted = seen_deleted(row.keywords)
-        box.total -= 1
-        box.size -= row.size
-        box.unseen -= unseen
-        box.deleted -= deleted
-        gone += (box.id, modseq, row.uid)
-    batch.insert["vanished"](gone)
-    batch.change_mailbox(account, box)
+    # First of all: whatever is flushed after the lists have heard of it must find the rows gone.
     batch.execute(
         "DELETE FROM placement WHERE mailbox = ? AND uid IN (SELECT value FROM carray(?))",
         (box.id, ids(row.uid for row in rows)),
     )
-    emails = {row.email: row for row in rows}
+    gone: list[Any] = []
+    take = batch.lists.take
+    for uid, email in rows:
+        flags = email.flags
+        unread = is_unread(flags)
+        box.total -= 1
+        box.size -= email.size
+        box.unread -= unread
+        box.unseen -= not flags & SEEN
+        box.deleted -= bool(flags & DELETED)
+        gone += (box.id, modseq, uid, email.id, email.thread)
+        take(box.id, email.thread, (email.received_at, email.id), unread)
+    batch.insert["vanished"](gone)
+    batch.change_mailbox(account, box)
+    emails = {row.email.id: row.email for row in rows}
     left = batch.one(
         """SELECT group_concat(DISTINCT p.email) FROM carray(?) w
         CROSS JOIN placement p ON p.email = w.value""",
         (ids(emails),),
     )
     kept = set(integers(left[0]))
-    _touch(batch, account, (email for email in emails if email in kept))
-    destroy(
-        batch, account, [(row.email, row.size, row.blob) for row in emails.values() if row.email not in kept]
-    )
+    touch(batch, account, (email for email in emails if email in kept))
+    _destroy(batch, account, [email for email in emails.values() if email.id not in kept])
 
 
-def destroy(batch: Batch, account: AccountState, emails: list[tuple[int, int, int]]) -> None:
-    """Emails (id, size, blob) that are in no mailbox any more."""
+def _destroy(batch: Batch, account: AccountState, emails: list[NewEmail]) -> None:
+    """Emails that are in no mailbox any more."""
     if not emails:
         return
-    modseq = batch.stamp(account)
-    numbers = ids(email for email, _, _ in emails)
+    modseq = account.email_state = account.thread_state = batch.stamp(account)
+    numbers = ids(email.id for email in emails)
     batch.flush()
     batch.execute(
-        """INSERT INTO destroyed SELECT e.account, ?, e.id, e.created FROM carray(?) w
+        """INSERT INTO destroyed SELECT e.account, ?, e.id, e.created, e.thread FROM carray(?) w
         CROSS JOIN email e ON e.account = ? AND e.id = w.value""",
         (modseq, numbers, account.id),
     )
     batch.execute(
         "DELETE FROM email WHERE account = ? AND id IN (SELECT value FROM carray(?))", (account.id, numbers)
     )
-    for email, size, blob in emails:
-        account.used -= size
-        batch.hold(blob, -1)
-        batch.insert["wording"]((email, account.id, 1))
+    for email in emails:
+        account.used -= email.size
+        batch.hold(email.blob, -1)
+        batch.insert["wording"]((email.id, account.id, 1))
+        batch.lists.take(-account.id, email.thread, (email.received_at, email.id), False)
     batch.touch_account(account)

@@ -25,7 +25,7 @@ from mailsys.ports.queue import (
     Settlement,
     TimelineEntry,
 )
-from mailsys.stores.sqlite import timeline
+from mailsys.stores.sqlite import objects, timeline
 from mailsys.stores.sqlite.accept import accept
 from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.items import COLUMNS, decode, encode, is_pending, item_of
@@ -202,6 +202,7 @@ def _settle(batch: Batch, lease: Lease, settlement: Settlement) -> bool:
         return False
     for acceptance in settlement.accept:
         accept(batch, acceptance)
+    objects.apply(batch, settlement.objects)
     timeline.record(batch, settlement.timeline)
     item = replace(item, recipients=settlement.recipients)
     if not is_pending(item):

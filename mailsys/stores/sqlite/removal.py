@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from mailsys.stores.sqlite import uploads
 from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.rows import values
 from mailsys.stores.sqlite.writer import Writer
 
 _CHUNK = 1000
+_TABLES = (
+    "reference", "destroyed", "correspondent", "object", "gone_object", "gone_mailbox", "state", "session",
+    "sign_in",
+)  # fmt: skip
 
 
 def remove_some(batch: Batch, account: int) -> bool:
@@ -29,7 +34,17 @@ def remove_some(batch: Batch, account: int) -> bool:
             batch.hold(blob, -1)
             batch.insert["wording"]((email, account, 1))
         return True
-    for table in ("reference", "destroyed", "correspondent"):
+    if uploads.remove_of(batch, account, _CHUNK):
+        return True
+    lists = "list IN (SELECT id FROM mailbox WHERE account = ?1 UNION ALL SELECT -?1)"
+    if batch.execute(
+        f"""DELETE FROM conversation WHERE (list, thread) IN
+        (SELECT list, thread FROM conversation WHERE {lists} LIMIT ?2)""",  # noqa: S608
+        (account, _CHUNK),
+    ):
+        return True
+    batch.execute(f"DELETE FROM tally WHERE {lists}", (account,))  # noqa: S608
+    for table in _TABLES:
         if batch.execute(f"DELETE FROM {table} WHERE account = ?", (account,)):  # noqa: S608
             return True
     batch.execute(

@@ -7,6 +7,9 @@ What the layout is for (measured, see bench/store_ingest.py):
 - `placement` rows never change after they are written; an email's `modseq` is that of its keywords,
   `touched` that of anything about it (JMAP: also its set of mailboxes). One index, (account,
   touched), is the change log.
+- A *list* is a mailbox (its id) or all mail of an account (minus its id). `conversation` has a row for
+  each thread in a list, `tally` counts the entries of a list between two keys, so that collapsed
+  pages, totals and positions cost the same in a mailbox of a million (lists.py).
 - Times are REAL seconds, sizes octets. Ids come from `counter`, are never reused.
 """
 
@@ -31,7 +34,10 @@ CREATE TABLE account (
     sends_per_day INTEGER NOT NULL, credentials BLOB);
 CREATE TABLE account_count (
     account INTEGER PRIMARY KEY, modseq INTEGER NOT NULL, used INTEGER NOT NULL,
-    floor INTEGER NOT NULL);
+    floor INTEGER NOT NULL, email_state INTEGER NOT NULL, delivery_state INTEGER NOT NULL,
+    thread_state INTEGER NOT NULL, mailbox_state INTEGER NOT NULL);
+CREATE TABLE state (account INTEGER, kind TEXT, modseq INTEGER NOT NULL, PRIMARY KEY (account, kind))
+    WITHOUT ROWID;
 CREATE TABLE removal (account INTEGER PRIMARY KEY);
 CREATE TABLE address (
     address TEXT PRIMARY KEY, kind TEXT NOT NULL, account INTEGER, targets TEXT NOT NULL,
@@ -44,12 +50,17 @@ CREATE TABLE dkim_key (
 
 CREATE TABLE mailbox (
     id INTEGER PRIMARY KEY, account INTEGER NOT NULL, parent INTEGER, name TEXT NOT NULL, role TEXT,
-    uid_validity INTEGER NOT NULL);
+    uid_validity INTEGER NOT NULL, sort_order INTEGER NOT NULL, created INTEGER NOT NULL,
+    changed INTEGER NOT NULL);
 CREATE UNIQUE INDEX mailbox_name ON mailbox (account, ifnull(parent, 0), name);
 CREATE TABLE mailbox_count (
     mailbox INTEGER PRIMARY KEY, uid_next INTEGER NOT NULL, modseq INTEGER NOT NULL,
     total INTEGER NOT NULL, unseen INTEGER NOT NULL, deleted INTEGER NOT NULL, size INTEGER NOT NULL,
-    recent INTEGER NOT NULL);
+    recent INTEGER NOT NULL, unread INTEGER NOT NULL, threads INTEGER NOT NULL,
+    unread_threads INTEGER NOT NULL, counted INTEGER NOT NULL);
+CREATE TABLE gone_mailbox (
+    account INTEGER, modseq INTEGER, mailbox INTEGER, created INTEGER NOT NULL,
+    PRIMARY KEY (account, modseq, mailbox)) WITHOUT ROWID;
 CREATE TABLE subscription (account INTEGER, path TEXT, PRIMARY KEY (account, path)) WITHOUT ROWID;
 
 CREATE TABLE blob (
@@ -64,28 +75,74 @@ CREATE TABLE content (
 CREATE TABLE header (blob INTEGER PRIMARY KEY, data BLOB NOT NULL, folded BLOB NOT NULL);
 CREATE TABLE head_text (
     blob INTEGER PRIMARY KEY, subject BLOB NOT NULL, sender BLOB NOT NULL, recipient BLOB NOT NULL,
-    cc BLOB NOT NULL, bcc BLOB NOT NULL);
+    cc BLOB NOT NULL, bcc BLOB NOT NULL,
+    -- what emails are sorted by
+    sent_at REAL, base_subject TEXT NOT NULL, from_key TEXT NOT NULL, to_key TEXT NOT NULL);
 CREATE TABLE body_text (blob INTEGER PRIMARY KEY, body BLOB NOT NULL);
 
 CREATE TABLE keywords (id INTEGER PRIMARY KEY, words TEXT NOT NULL UNIQUE);
+CREATE TABLE keyword (word TEXT, keywords INTEGER, PRIMARY KEY (word, keywords)) WITHOUT ROWID;
+-- flags: 1 seen, 2 flagged, 4 draft, 8 deleted, 16 has an attachment (flags.py)
 CREATE TABLE email (
     account INTEGER, id INTEGER, blob INTEGER NOT NULL, thread INTEGER NOT NULL, received_at REAL NOT NULL,
     size INTEGER NOT NULL, created INTEGER NOT NULL, keywords INTEGER NOT NULL, modseq INTEGER NOT NULL,
-    touched INTEGER NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;
+    touched INTEGER NOT NULL, flags INTEGER NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;
 CREATE INDEX email_touched ON email (account, touched);
 CREATE INDEX email_created ON email (account, created);
 CREATE INDEX email_blob ON email (blob);
+CREATE INDEX email_received ON email (account, received_at, id);
+CREATE INDEX email_thread ON email (account, thread, received_at, id);
+CREATE INDEX email_unseen ON email (account, received_at, id) WHERE flags & 1 = 0;
+CREATE INDEX email_flagged ON email (account, received_at, id) WHERE flags & 2 <> 0;
 CREATE TABLE placement (
-    mailbox INTEGER, uid INTEGER, email INTEGER NOT NULL, modseq INTEGER NOT NULL,
+    mailbox INTEGER, uid INTEGER, email INTEGER NOT NULL, modseq INTEGER NOT NULL, received_at REAL NOT NULL,
     PRIMARY KEY (mailbox, uid)) WITHOUT ROWID;
 CREATE INDEX placement_email ON placement (email);
+CREATE INDEX placement_received ON placement (mailbox, received_at, email);
+-- received_at and email: of the newest in the list
+CREATE TABLE conversation (
+    list INTEGER, thread INTEGER, emails INTEGER NOT NULL, unread INTEGER NOT NULL,
+    received_at REAL NOT NULL, email INTEGER NOT NULL, PRIMARY KEY (list, thread)) WITHOUT ROWID;
+CREATE INDEX conversation_received ON conversation (list, received_at, email);
+-- kind: 0 emails, 1 conversations; count: of entries from this key up to that of the next row
+CREATE TABLE tally (
+    list INTEGER, kind INTEGER, received_at REAL, email INTEGER, count INTEGER NOT NULL,
+    PRIMARY KEY (list, kind, received_at, email)) WITHOUT ROWID;
 CREATE TABLE reference (account INTEGER, key INTEGER, thread INTEGER NOT NULL, PRIMARY KEY (account, key))
     WITHOUT ROWID;
-CREATE TABLE vanished (mailbox INTEGER, modseq INTEGER, uid INTEGER, PRIMARY KEY (mailbox, modseq, uid))
-    WITHOUT ROWID;
+CREATE TABLE vanished (
+    mailbox INTEGER, modseq INTEGER, uid INTEGER, email INTEGER NOT NULL, thread INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, modseq, uid)) WITHOUT ROWID;
 CREATE TABLE destroyed (
-    account INTEGER, modseq INTEGER, email INTEGER, created INTEGER NOT NULL,
+    account INTEGER, modseq INTEGER, email INTEGER, created INTEGER NOT NULL, thread INTEGER NOT NULL,
     PRIMARY KEY (account, modseq, email)) WITHOUT ROWID;
+CREATE TABLE upload (
+    account INTEGER, blob INTEGER, media_type TEXT NOT NULL, until REAL NOT NULL,
+    PRIMARY KEY (account, blob)) WITHOUT ROWID;
+CREATE INDEX upload_until ON upload (until);
+CREATE INDEX upload_blob ON upload (blob);
+
+CREATE TABLE object (
+    number INTEGER PRIMARY KEY, account INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL,
+    created INTEGER NOT NULL, modseq INTEGER NOT NULL, value BLOB NOT NULL);
+CREATE UNIQUE INDEX object_id ON object (account, kind, id);
+CREATE INDEX object_modseq ON object (account, kind, modseq);
+CREATE INDEX object_kind ON object (kind);
+CREATE TABLE gone_object (
+    account INTEGER, kind TEXT, modseq INTEGER, id TEXT, created INTEGER NOT NULL,
+    PRIMARY KEY (account, kind, modseq, id)) WITHOUT ROWID;
+CREATE TABLE session (
+    key BLOB PRIMARY KEY, account INTEGER NOT NULL, created REAL NOT NULL, seen REAL NOT NULL,
+    expires REAL NOT NULL, address TEXT NOT NULL, agent TEXT NOT NULL, csrf TEXT NOT NULL,
+    second_factor INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX session_account ON session (account, created);
+CREATE INDEX session_expires ON session (expires);
+CREATE TABLE sign_in (
+    id INTEGER PRIMARY KEY, account INTEGER NOT NULL, at REAL NOT NULL, address TEXT NOT NULL,
+    agent TEXT NOT NULL, service TEXT NOT NULL, how TEXT NOT NULL, success INTEGER NOT NULL);
+CREATE INDEX sign_in_account ON sign_in (account, id);
+CREATE INDEX sign_in_at ON sign_in (at);
+
 CREATE TABLE correspondent (
     account INTEGER, address TEXT, name TEXT NOT NULL, folded TEXT NOT NULL, sent INTEGER NOT NULL,
     received INTEGER NOT NULL, PRIMARY KEY (account, address)) WITHOUT ROWID;
@@ -111,6 +168,10 @@ CREATE VIRTUAL TABLE words USING fts5 (
 CREATE TABLE wording (email INTEGER PRIMARY KEY, account INTEGER NOT NULL, gone INTEGER NOT NULL);
 """
 
+# Of the writing connection alone: what keywords.py works with inside one statement after another.
+TEMPORARY: Final = """CREATE TEMP TABLE unread_change (
+    list INTEGER, thread INTEGER, count INTEGER NOT NULL, PRIMARY KEY (list, thread)) WITHOUT ROWID"""
+
 UPGRADES: Final[dict[int, str]] = {}  # from version n to n + 1
 
 
@@ -130,8 +191,10 @@ def connect(path: str, *, read_only: bool = False) -> apsw.Connection:
     connection = apsw.Connection(path, flags=flags, statementcachesize=400)
     connection.set_busy_timeout(10_000)
     memory = path == ":memory:"
+    connection.execute("PRAGMA temp_store=MEMORY").fetchall()
     if not read_only:
         connection.execute(f"PRAGMA page_size={PAGE_SIZE}").fetchall()
+        connection.execute(TEMPORARY).fetchall()
         if not memory:
             mode = one(connection, "PRAGMA journal_mode=WAL")[0]
             if mode != "wal":
@@ -141,7 +204,6 @@ def connect(path: str, *, read_only: bool = False) -> apsw.Connection:
     # The checkpoint is ours to time (checkpoint.py), not a surprise inside somebody's commit.
     connection.execute("PRAGMA wal_autocheckpoint=0").fetchall()
     connection.execute("PRAGMA foreign_keys=OFF").fetchall()
-    connection.execute("PRAGMA temp_store=MEMORY").fetchall()
     connection.execute("PRAGMA trusted_schema=OFF").fetchall()
     if not memory:
         connection.execute(f"PRAGMA cache_size={-32_768 if read_only else -65_536}").fetchall()

@@ -23,8 +23,10 @@ from mailsys.stores.sqlite.checkpoint import Checkpoint
 from mailsys.stores.sqlite.files import BlobFiles
 from mailsys.stores.sqlite.lock import FolderLock
 from mailsys.stores.sqlite.mail import MailStore
+from mailsys.stores.sqlite.objects import ObjectStore
 from mailsys.stores.sqlite.queue import QueueStore
 from mailsys.stores.sqlite.readers import Readers
+from mailsys.stores.sqlite.sessions import SessionStore
 from mailsys.stores.sqlite.tidy import Tidy
 from mailsys.stores.sqlite.writer import Writer
 
@@ -71,6 +73,8 @@ class SqliteStore:
         self.mail = MailStore(self.writer, self.readers)
         self.accounts = AccountStore(self.writer, self.readers)
         self.queue = QueueStore(self.writer, self.readers)
+        self.objects = ObjectStore(self.writer, self.readers)
+        self.sessions = SessionStore(self.writer, self.readers)
         self.blobs = BlobStore(self.readers, self.files, self._in_thread)
 
     def files(self) -> BlobFiles:

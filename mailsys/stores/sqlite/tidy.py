@@ -13,7 +13,7 @@ from typing import Final
 
 import apsw
 
-from mailsys.stores.sqlite import timeline
+from mailsys.stores.sqlite import sessions, timeline, uploads
 from mailsys.stores.sqlite.accept import FILE
 from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.files import BlobFiles
@@ -173,6 +173,7 @@ class Tidy:
             or feed_words(batch)
             or self._go_on_removing(batch)
             or self._orphan(batch)
+            or uploads.expire(batch, self._now(), 100)
             or self._prune(batch)
         )
 
@@ -209,7 +210,11 @@ class Tidy:
         now = self._now()
         if now < self._pruned + _PRUNE_EVERY:
             return False
-        if timeline.prune(batch, now - timeline.KEPT, 500) or prune_tombstones(batch):
+        if (
+            timeline.prune(batch, now - timeline.KEPT, 500)
+            or sessions.prune(batch, now, 500)
+            or prune_tombstones(batch)
+        ):
             return True
         self._pruned = now
         return False

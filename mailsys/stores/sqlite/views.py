@@ -46,7 +46,8 @@ def snapshot(connection: apsw.Connection, texts: KeywordTexts, account: int, mai
         FROM account_count c, mailbox m, mailbox_count k,
             (SELECT group_concat(p.uid) uids, group_concat(p.email) emails,
                 group_concat(max(p.modseq, e.modseq)) modseqs, group_concat(e.keywords) keywords
-            FROM placement p CROSS JOIN email e ON e.account = ?1 AND e.id = p.email WHERE p.mailbox = ?2) x
+            FROM placement p CROSS JOIN email e ON e.account = ?1 AND e.id = p.email
+            WHERE p.mailbox = ?2 AND p.uid > 0) x
         WHERE c.account = ?1 AND m.id = ?2 AND m.account = ?1 AND k.mailbox = ?2""",  # noqa: S608
         (account, mailbox),
     )

@@ -1,0 +1,127 @@
+"""Email/set: keywords and mailboxes of many emails at once, and destroying them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mailsys.core.refusal import NoSuchMailbox, NotAllowed, Refusal
+from mailsys.ports.ids import EmailId
+from mailsys.ports.mail import EmailUpdate
+from mailsys.stores.sqlite import keywords
+from mailsys.stores.sqlite.accept import NewEmail, place
+from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
+from mailsys.stores.sqlite.flags import KEYWORDS, flags_of
+from mailsys.stores.sqlite.placements import EMAIL_COLUMNS, Row, emails_of, remove, touch
+from mailsys.stores.sqlite.rows import values
+
+
+def _read(
+    batch: Batch, account: AccountState, emails: Iterable[int]
+) -> tuple[dict[int, NewEmail], dict[int, dict[int, int]]]:
+    """Those that exist, and the uid of each in each of its mailboxes."""
+    wanted = set(emails)
+    if not wanted:
+        return {}, {}
+    numbers = ids(sorted(wanted))
+    row = batch.one(
+        f"""SELECT {EMAIL_COLUMNS} FROM carray(?1) w
+        CROSS JOIN email e ON e.account = ?2 AND e.id = w.value""",  # noqa: S608
+        (numbers, account.id),
+    )
+    found = {email.id: email for email in emails_of(batch, row)}
+    places: dict[int, dict[int, int]] = {email: {} for email in found}
+    row = batch.one(
+        """SELECT json_group_array(json_array(p.email, p.mailbox, p.uid)) FROM carray(?1) w
+        CROSS JOIN placement p ON p.email = w.value""",
+        (numbers,),
+    )
+    for email, mailbox, uid in values(row[0]):
+        if email in places:
+            places[email][mailbox] = uid
+    return found, places
+
+
+def _refusal(account: AccountState, update: EmailUpdate, known: bool) -> Refusal | None:
+    if not known:
+        return NoSuchMailbox("No such email", cause=f"account {account.id} has no email {update.email}")
+    if update.mailboxes is not None:
+        if not update.mailboxes:
+            return NotAllowed("An email must be in a mailbox")
+        for mailbox in update.mailboxes:
+            if mailbox not in account.mailboxes:
+                return NoSuchMailbox(cause=f"account {account.id} has no mailbox {mailbox}")
+    return None
+
+
+def update(
+    batch: Batch, account_id: int, updates: Sequence[EmailUpdate]
+) -> tuple[int, dict[int, Refusal | None]]:
+    account = batch.account(account_id)
+    emails, places = _read(batch, account, (change.email for change in updates))
+    outcomes: dict[int, Refusal | None] = {}
+    wanted: dict[int, EmailUpdate] = {}
+    for change in updates:
+        outcomes[change.email] = refusal = _refusal(account, change, change.email in emails)
+        if refusal is None:
+            wanted[change.email] = change
+    _change_keywords(batch, account, emails, wanted.values())
+    _change_mailboxes(batch, account, emails, places, wanted.values())
+    return account.modseq, outcomes
+
+
+def _change_keywords(
+    batch: Batch, account: AccountState, emails: dict[int, NewEmail], updates: Iterable[EmailUpdate]
+) -> None:
+    moves: dict[tuple[str, str], list[int]] = {}
+    for change in updates:
+        email = emails[change.email]
+        if change.keywords is not None and change.keywords != email.keywords:
+            moves.setdefault((email.keywords, change.keywords), []).append(email.id)
+            flags = email.flags & ~KEYWORDS | flags_of(change.keywords)
+            emails[email.id] = email._replace(keywords=change.keywords, flags=flags)
+    for (old, new), found in moves.items():
+        keywords.replace(batch, account, found, old, new)
+
+
+def _change_mailboxes(
+    batch: Batch,
+    account: AccountState,
+    emails: dict[int, NewEmail],
+    places: dict[int, dict[int, int]],
+    updates: Iterable[EmailUpdate],
+) -> None:
+    """First all that comes, then all that goes, so that no email is nowhere in between."""
+    going: dict[int, list[Row]] = {}
+    moved: list[int] = []
+    for change in updates:
+        if change.mailboxes is None:
+            continue
+        email = emails[change.email]
+        before = places[email.id]
+        coming = [mailbox for mailbox in dict.fromkeys(change.mailboxes) if mailbox not in before]
+        for mailbox in coming:
+            place(batch, account, account.mailboxes[mailbox], email)
+        if coming:
+            moved.append(email.id)
+        for mailbox, uid in before.items():
+            if mailbox not in change.mailboxes:
+                going.setdefault(mailbox, []).append(Row(uid, email))
+    touch(batch, account, moved)
+    _remove_from(batch, account, going)
+
+
+def _remove_from(batch: Batch, account: AccountState, going: dict[int, list[Row]]) -> None:
+    for mailbox, rows in going.items():
+        box: MailboxState = account.mailboxes[mailbox]
+        remove(batch, account, box, sorted(rows))
+
+
+def destroy(batch: Batch, account_id: int, emails: Sequence[int]) -> tuple[int, tuple[EmailId, ...]]:
+    account = batch.account(account_id)
+    found, places = _read(batch, account, emails)
+    going: dict[int, list[Row]] = {}
+    for email, boxes in places.items():
+        for mailbox, uid in boxes.items():
+            going.setdefault(mailbox, []).append(Row(uid, found[email]))
+    _remove_from(batch, account, going)
+    return account.modseq, tuple(EmailId(email) for email in dict.fromkeys(emails) if email in found)
