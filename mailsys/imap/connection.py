@@ -184,8 +184,7 @@ class ImapConnection:
         if self._drained is not None:
             drained, self._drained = self._drained, None
             drained.callback(None)
-        if self._session.idling is not None and not self._choked:
-            self.tell()
+        self.tell()
         if not (self._busy or self._choked or self._later):
             self._pump()
 
@@ -228,9 +227,11 @@ class ImapConnection:
         return await asked
 
     def tell(self) -> None:
-        if not self._choked and not self.closing:
-            self._session.news(expunge=True)
-            self._flush()
+        if self._choked or self.closing or self._session.idling is None:
+            return
+        if self._session.news(expunge=True):
+            self._host.parts.clock.callLater(0, self.tell)
+        self._flush()
 
     def nudge(self) -> None:
         """Something was said outside of a command."""
@@ -422,7 +423,7 @@ class ImapConnection:
             case events.IdleDone():
                 tag, self._session.idling = self._session.idling, None
                 if tag is not None:
-                    self._session.news(expunge=True)
+                    await self._session.all_news(expunge=True)
                     self.say(response.tagged(tag, b"OK", "IDLE completed"))
             case events.Fatal(text):
                 self.say(response.untagged(b"BYE", text))
@@ -475,7 +476,7 @@ class ImapConnection:
             self._receiver.expect_done()
             if session.selected is not None:
                 await session.selected.image.current()
-                session.news(expunge=True)
+                await session.all_news(expunge=True)
             session.idling = tag
         elif session.may_start_tls:
             self._start_tls(tag)

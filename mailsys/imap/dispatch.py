@@ -68,7 +68,7 @@ async def answer(session: Session, tag: bytes, command: Command) -> bool:
     else:
         status, text, code = await _carry_out(session, name, tag, command)
     if session.selected is not None:
-        session.news(expunge=expunges and status != b"BAD")
+        await session.all_news(expunge=expunges and status != b"BAD")
     session.say(response.tagged(tag, status, text, code))
     return status != b"BAD"
 

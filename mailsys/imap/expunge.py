@@ -18,7 +18,7 @@ async def expunge(session: Session, tag: bytes, command: Simple | Expunge) -> An
     if not removed:
         return b"OK", "Nothing to expunge", b""
     await image.current()
-    session.news(expunge=True)
+    await session.all_news(expunge=True)
     # RFC 7162 §3.2.7: with QRESYNC the client learns the modseq of it
     code = b"HIGHESTMODSEQ %d" % image.highest_modseq if session.condstore else b""
     return b"OK", "Expunged", code
@@ -59,7 +59,7 @@ async def copy(session: Session, tag: bytes, command: Copy) -> Answer:
     if command.move:
         session.say(response.untagged(b"OK", "Moved", code))  # RFC 6851 §4.3: before the EXPUNGEs
         await image.current()
-        session.news(expunge=True)
+        await session.all_news(expunge=True)
         code = b"HIGHESTMODSEQ %d" % image.highest_modseq if session.qresync else b""
     elif target.id == image.mailbox:
         await image.current()

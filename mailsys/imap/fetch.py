@@ -39,7 +39,7 @@ from mailsys.ports.mail import Column, KeywordChange
 
 ROWS: Final = 500  # of one chunk; the store takes up to 1,000
 IMAGE_ROWS: Final = 4000  # of one that needs nothing but the image
-FIRST_ROWS: Final = 100  # the first chunk tells how large rows are
+FIRST_ROWS: Final = 50  # the first chunk tells how large rows are
 CHUNK_OCTETS: Final = 512 * 1024  # of answers that one chunk should come to
 BATCH: Final = 1024 * 1024  # octets of messages read at a time
 
@@ -157,7 +157,7 @@ class _Rows:
     def wrote(self, octets: int) -> None:
         """How much the last chunk came to: the next ones are made to fit."""
         if octets > CHUNK_OCTETS:
-            self._size = max(self._size // 2, 1)
+            self._size = max(self._size * CHUNK_OCTETS // octets, 1)
         elif octets < CHUNK_OCTETS // 2:
             self._size = min(self._size * 2, self._most)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from mailsys.core.imap import response
 from mailsys.core.imap.commands import And, Not, Numbers, Or, Search, SearchKey, Text
-from mailsys.core.imap.search import SearchPlan, evaluate, highest_modseq, make_plan, undecided
+from mailsys.core.imap.search import Rows, SearchPlan, evaluate, highest_modseq, make_plan, undecided
 from mailsys.imap.selected import Selected
 from mailsys.imap.session import Answer, Session
 from mailsys.ports.mail import Column, TextField
 
+IN_THREAD: Final = 20_000  # messages from which on a search is not the reactor's work
 _AT_ONCE: Final = 1000  # emails of one IMailStore.fetch
 
 
@@ -30,19 +32,44 @@ async def search(session: Session, tag: bytes, command: Search) -> Answer:
         selected.view.saved = array("I")  # RFC 5182 §2.1: a search that fails leaves nothing saved
     texts = {one: await _look_up(session, selected, one) for one in plan.texts}
     columns = await _columns(session, selected, plan, texts)
-    uids = evaluate(plan, selected.search_rows(), texts, columns)
-    view = selected.view
+    rows = selected.search_rows()
+
+    def work() -> tuple[array[int], bytes]:
+        uids = evaluate(plan, rows, texts, columns)
+        return uids, _answer(tag, command.uid, plan, rows, uids, returns, selected)
+
+    if len(rows.uids) > IN_THREAD:
+        # the arrays may grow meanwhile: the thread has its own
+        rows = replace(
+            rows, uids=rows.uids[:], emails=rows.emails[:], modseqs=rows.modseqs[:], keywords=rows.keywords[:]
+        )
+        uids, answer = await session.parts.offload(work)
+    else:
+        uids, answer = work()
     if returns is not None and b"SAVE" in returns:
-        view.saved = _saved(uids, returns)
-    found: Sequence[int] = uids if command.uid else [n for n in view.numbers(uids) if n]
+        selected.view.saved = _saved(uids, returns)
+    session.say(answer)
+    return b"OK", "SEARCH completed", b""
+
+
+def _answer(
+    tag: bytes,
+    uid: bool,
+    plan: SearchPlan,
+    rows: Rows,
+    uids: array[int],
+    returns: frozenset[bytes] | None,
+    selected: Selected,
+) -> bytes:
+    found: Sequence[int] = uids if uid else [n for n in selected.view.numbers(uids) if n]
     modseq = None
     if plan.uses_modseq and uids:
-        modseq = highest_modseq(selected.search_rows(), _counted(uids, returns))
+        modseq = highest_modseq(rows, _counted(uids, returns))
     if returns is None:
-        session.say(response.search_line(found, modseq=modseq))
-    elif returns != {b"SAVE"}:
-        session.say(response.esearch(tag, found, returns, uid=command.uid, modseq=modseq))
-    return b"OK", "SEARCH completed", b""
+        return response.search_line(found, modseq=modseq)
+    if returns == {b"SAVE"}:
+        return b""
+    return response.esearch(tag, found, returns, uid=uid, modseq=modseq)
 
 
 def _check(key: SearchKey, selected: Selected) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from typing import Final
 
 from mailsys.core.imap import response
 from mailsys.core.imap.search import Rows
@@ -23,6 +24,9 @@ _FLAGS = Format((b"UID", b"FLAGS"))
 _FLAGS_MODSEQ = Format((b"UID", b"FLAGS", b"MODSEQ"))
 
 
+NEWS: Final = 1000  # flags told at a time
+
+
 class NoSuchMessage(Exception):
     """A sequence number beyond the last message: BAD (RFC 9051 §9, seq-number)."""
 
@@ -30,7 +34,7 @@ class NoSuchMessage(Exception):
 class Selected:
     """`told` is the image's modseq up to which the client knows of all changes of flags."""
 
-    __slots__ = ("_noted", "image", "read_only", "told", "view")
+    __slots__ = ("_noted", "_untold", "image", "read_only", "told", "view")
 
     def __init__(self, image: Image, read_only: bool, recent: bool) -> None:
         """`recent`: the session shows \\Recent (not after ENABLE IMAP4rev2)."""
@@ -38,6 +42,7 @@ class Selected:
         self.read_only = read_only
         self.view = View(image.uids)
         self._noted = image.uids
+        self._untold: list[int] = []  # uids whose flags changed up to `told`, for the next `news`
         self.told = image.modseq
         if recent:
             self._claim_recent()
@@ -127,16 +132,25 @@ class Selected:
         first, end = (image.recent_uid, image.uid_next) if self.read_only else image.take_recent()
         self.view.claim_recent(first, end - 1)
 
+    @property
+    def more(self) -> bool:
+        """The last `news` was not all: `news` is due again when others have had their turn."""
+        return bool(self._untold)
+
     def news(self, *, expunge: bool, vanished: bool, modseq: bool, recent: bool) -> list[bytes]:
-        """Untagged responses about everything that changed since the last call.
+        """Untagged responses about what changed since the last call, flags of up to `NEWS` messages.
 
         `expunge`: they may renumber messages now (RFC 9051 §7.5.1). `vanished`, `modseq`, `recent`:
         what the client has enabled, or not.
         """
         image, view = self.image, self.view
-        if self.told == image.modseq and not view.pending:
+        if self.told == image.modseq and not view.pending and not self._untold:
             return []
         changed = image.changed_since(self.told)
+        if self._untold:
+            changed = sorted({*self._untold, *changed})
+        self._untold = changed[NEWS:]
+        changed = changed[:NEWS]
         # rows that were not told of yet are announced by EXISTS; the client will ask for their flags
         view.note(image.uids, [(uid, 0) for uid in changed])
         self._noted = image.uids

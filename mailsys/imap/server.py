@@ -64,6 +64,7 @@ class ImapFactory(Factory):
             self.mailboxes,
             Contents(blobs, offload),
             MessageReader(analyse, offload),
+            offload,
             limits,
             reactor,
             hostname,

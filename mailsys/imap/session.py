@@ -21,7 +21,7 @@ from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.mail import IMailStore
 from mailsys.services.authentication import ISignIn
 from mailsys.services.mailboxes import AccountMailboxes, Mailboxes
-from mailsys.services.reading import MessageReader
+from mailsys.services.reading import MessageReader, Offload
 from mailsys.settings import Limits
 
 log = Log("imap")
@@ -80,6 +80,7 @@ class Parts:
     mailboxes: Mailboxes
     contents: Contents
     reader: MessageReader
+    offload: Offload
     limits: Limits
     clock: IReactorTime
     hostname: str
@@ -188,19 +189,25 @@ class Session:
             selected.image.unwatch(self)
             await self.boxes.left(selected.image)
 
-    def news(self, *, expunge: bool) -> None:
-        """Say what changed in the selected mailbox (RFC 9051 §5.2)."""
+    def news(self, *, expunge: bool) -> bool:
+        """Say what changed in the selected mailbox (RFC 9051 §5.2); True: there is more."""
         selected = self.selected
         if selected is None:
-            return
+            return False
         if not selected.image.exists:
             self.say(response.untagged(b"BYE", "The mailbox was deleted"))
             self.wire.hang_up()
-            return
+            return False
         for line in selected.news(
             expunge=expunge, vanished=self.qresync, modseq=self.condstore, recent=not self.rev2
         ):
             self.say(line)
+        return selected.more
+
+    async def all_news(self, *, expunge: bool) -> None:
+        """`news` until all is told, in turns."""
+        while self.news(expunge=expunge):
+            await self.flow()
 
     def image_changed(self) -> None:
         """`services.images.Watcher`: only IDLE is told at once (RFC 9051 §6.3.13)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Final
 
 from mailsys.core.imap.commands import Store
@@ -11,6 +12,7 @@ from mailsys.imap.columns import Format
 from mailsys.imap.session import Answer, Session
 from mailsys.ports.mail import KeywordChange
 
+AT_ONCE: Final = 10_000  # messages of one commit: others' must not wait for a million
 _ROWS: Final = 500
 
 
@@ -28,32 +30,41 @@ async def store(session: Session, tag: bytes, command: Store) -> Answer:
     if command.unchanged_since is not None:
         session.enable_condstore()
     positions = selected.resolve(command.numbers, command.uid)
-    session.news(expunge=False)  # so that what others did is told apart from what we do now
-    rows = selected.rows(positions)
-    if not rows:
-        if len(positions):
-            return b"NO", "The messages no longer exist", b"EXPUNGEISSUED"
-        return b"OK", "STORE completed", b""
+    await session.all_news(expunge=False)  # so that what others did is told apart from what we do now
     asked = selected.chunk(positions)
-    done = await selected.set_keywords(rows, change_of(command.mode, command.flags), command.unchanged_since)
+    missing = len(positions) - len(asked.numbers)
+    if missing and not asked.numbers:
+        return b"NO", "The messages no longer exist", b"EXPUNGEISSUED"
+    change = change_of(command.mode, command.flags)
     shown = _shown(command, session.condstore)
-    if shown is not None:
-        changed = frozenset(done.changed)
-        for start in range(0, len(positions), _ROWS):
-            chunk = selected.chunk(positions[start : start + _ROWS])
-            if command.silent:
-                # RFC 7162 §3.1.3: the new MODSEQ of what was changed, even when silent
-                chunk = chunk.only([at for at, email in enumerate(chunk.emails) if email in changed])
-            session.say(b"".join(shown.lines(chunk)))
-            await session.flow()
-    if done.conflicts:
-        conflicts = frozenset(done.conflicts)
+    conflicts: set[int] = set()
+    for first in range(0, len(positions), AT_ONCE):
+        part = positions[first : first + AT_ONCE]
+        rows = selected.rows(part)
+        if not rows:
+            continue
+        done = await selected.set_keywords(rows, change, command.unchanged_since)
+        conflicts.update(done.conflicts)
+        if shown is not None:
+            await _show(session, part, shown, frozenset(done.changed) if command.silent else None)
+    if conflicts:
         named = asked.uids if command.uid else asked.numbers
         left = [one for one, email in zip(named, asked.emails, strict=True) if email in conflicts]
         return b"OK", "Some were changed by others meanwhile", b"MODIFIED " + render(left)
-    if len(rows) < len(positions):
+    if missing:
         return b"NO", "Some of the messages no longer exist", b"EXPUNGEISSUED"
     return b"OK", "STORE completed", b""
+
+
+async def _show(session: Session, positions: array[int], shown: Format, only: frozenset[int] | None) -> None:
+    """Answer for each message; `only` these emails: RFC 7162 §3.1.3, the new MODSEQ of what was
+    changed, even when silent."""
+    for start in range(0, len(positions), _ROWS):
+        chunk = session.selection.chunk(positions[start : start + _ROWS])
+        if only is not None:
+            chunk = chunk.only([at for at, email in enumerate(chunk.emails) if email in only])
+        session.say(b"".join(shown.lines(chunk)))
+        await session.flow()
 
 
 def _shown(command: Store, condstore: bool) -> Format | None:

@@ -45,6 +45,16 @@ class Idling(ImapTestCase):
         idle.send(b"done\r\n")
         await idle.until(b"i OK")
 
+    async def test_changes_of_thousands_are_told_in_turns_and_all(self):
+        for _ in range(2500):
+            await self.deliver()
+        idle, other = await self.idle(), await self.connect(select=b"INBOX")
+        asker = await self.connect(select=b"INBOX")
+        await other.ask(b"STORE 1:* +FLAGS.SILENT (\\Flagged)")
+        told = await idle.until(rb"\* 2500 FETCH")
+        self.assertEqual(len(told), 2500)
+        self.assertEqual(len(await asker.ask(b"NOOP")), 2501)
+
     async def test_it_is_possible_without_a_mailbox(self):
         client = await self.connect()
         client.send(b"i IDLE\r\nDONE\r\n")

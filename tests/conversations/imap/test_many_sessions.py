@@ -11,6 +11,7 @@ import re
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
+from mailsys.imap import selected
 from mailsys.stores.sqlite.store import open_store
 from tests.conversations.imap.client import ImapClient
 from tests.conversations.imap.rig import SIMPLE, ImapTestCase
@@ -176,3 +177,11 @@ class AtOnce(Together):
 
     async def _play(self, seed: int, kinds: tuple[int, ...], at_once: bool = True) -> None:
         await super()._play(seed, kinds, at_once)
+
+
+class InTurns(Together):
+    """As when thousands of flags have changed: told two at a time."""
+
+    def setUp(self) -> Deferred[None]:
+        self.patch(selected, "NEWS", 2)
+        return super().setUp()

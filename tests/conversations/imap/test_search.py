@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
+
+from mailsys.imap import search
 from tests.conversations.imap.rig import RECEIVED, SIMPLE, ImapTestCase
 
 DAY = 86400.0
@@ -103,3 +106,11 @@ class Searching(ImapTestCase):
         self.assertEqual(found, b"* SEARCH 1 2 3")
         await client.ask(b"NOOP")
         self.assertEqual((await client.ask(b"SEARCH ALL"))[0], b"* SEARCH 1 2 3 4")
+
+
+class InAThread(Searching):
+    """As it is done in a large mailbox."""
+
+    def setUp(self) -> Deferred[None]:
+        self.patch(search, "IN_THREAD", 0)
+        return super().setUp()
