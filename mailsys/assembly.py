@@ -27,9 +27,12 @@ from mailsys.services.directory import Directory
 from mailsys.services.jmap.api import JmapApi, Ports
 from mailsys.services.jmap.api import Limits as JmapLimits
 from mailsys.services.jmap.mail import register_mail
+from mailsys.services.jmap.push_subscriptions import PushSubscriptions
 from mailsys.services.mailboxes import Mailboxes
+from mailsys.services.outbound_http import OutboundHttp
 from mailsys.services.passwords import PasswordPool, hash_password
 from mailsys.services.push import Feed
+from mailsys.services.push_delivery import PushDelivery
 from mailsys.services.reading import MessageReader
 from mailsys.services.receive import Reception
 from mailsys.services.resolve import StubResolver
@@ -173,9 +176,16 @@ class System:
             "imaps": imap(implicit_tls=True),
         }
         api = _jmap(settings, store, events, offload, reactor, secure_random)
+        self._objects: Any = api.ports.objects
+        feed = Feed(events, api.state_change, reactor)
+        private = settings.web.push_to_private
+        self._outbound = OutboundHttp(reactor, resolver, private)
+        delivery = PushDelivery(feed, self._outbound, reactor, time.time, chance)
+        self._pushes = PushSubscriptions(api.ports.objects, delivery, counters, time.time, chance, private)
+        self._pushes.register(api)
         self._web = WebApplication(
             api,
-            Feed(events, api.state_change, reactor),
+            feed,
             store.mail,
             store.blobs,
             store.accounts,
@@ -213,6 +223,8 @@ class System:
         await self._directory.start()
         self._sending.startService()
         self._web.start()
+        if self._objects is not None:
+            await self._pushes.start()
 
     async def stop(self) -> None:
         """Sessions and deliveries finish, each within its own bound; whatever becomes of them, the
@@ -222,6 +234,7 @@ class System:
                 [
                     self._sending.stopService(),
                     Deferred.fromCoroutine(self._web.stop()),
+                    *([Deferred.fromCoroutine(self._pushes.stop())] if self._objects else []),
                     *(factory.stop() for factory in self._factories.values()),
                 ],
                 consumeErrors=True,

@@ -150,6 +150,29 @@ class WebTestCase(TestCase):
                     )
                 )
 
+            from types import SimpleNamespace as N
+            from twisted.internet.defer import succeed
+            from mailsys.ports.objects import StoredObject
+
+            rows = {}
+
+            def write(changes):
+                for c in changes:
+                    if c.remove:
+                        rows.pop((c.account, c.kind, c.id), None)
+                    elif c.value is not None:
+                        rows[c.account, c.kind, c.id] = c.value
+                return succeed(1)
+
+            self.store.objects = N(
+                write=write,
+                objects=lambda account, kind, ids=None: succeed(
+                    [StoredObject(i, v, 1, 1) for (a, k, i), v in rows.items() if (a, k) == (account, kind)]
+                ),
+                of_kind=lambda kind, limit: succeed(
+                    [(a, StoredObject(i, v, 1, 1)) for (a, k, i), v in rows.items() if k == kind]
+                ),
+            )
             self.mail.states = st
             self.mail.hold = hold
         self.passwords = Passwords(self.accounts)
