@@ -1,4 +1,4 @@
-"""One connection of the IMAP server: transport, order and time; what is said is the session's.
+"""One connection of the IMAP server: what is read, in which order it is answered, and when it ends.
 
 Events of the receiver are answered one after the other by a pump that runs while there are any.
 While a command waits for a service nothing more is taken, except that APPENDs overlap. An idle
@@ -10,12 +10,10 @@ from __future__ import annotations
 import time
 from binascii import b2a_base64
 from collections.abc import Coroutine
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHandshakeListener, IProtocol, IPushProducer, ISSLTransport
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from mailsys.core.imap import receiver as events
 from mailsys.core.imap import response
@@ -24,125 +22,44 @@ from mailsys.core.imap.lexer import BadCommand
 from mailsys.core.imap.receiver import Receiver
 from mailsys.core.imap.states import RULES
 from mailsys.imap.append import Appends
-from mailsys.imap.auth import capabilities, channel_binding
+from mailsys.imap.auth import capabilities
 from mailsys.imap.dispatch import answer
-from mailsys.imap.session import ClientGone, Parts, Session
-from mailsys.imap.wheel import Wheel
+from mailsys.imap.session import ClientGone, Session
+from mailsys.imap.wire import Connection, Host
 from mailsys.log import Log
 
 log = Log("imap")
 
-WRITE: Final = 64 * 1024  # octets gathered into one write
 AHEAD: Final = 256 * 1024  # octets fed and not yet taken before the transport must wait
 TURN: Final = 0.004  # seconds of commands before other connections get their turn
-GRACE: Final = 10.0  # seconds for a closed connection to take its last words
 
 
-class Host(Protocol):
-    """What a connection needs of the factory that made it."""
-
-    parts: Parts
-    wheel: Wheel
-    tls: Any
-    implicit_tls: bool
-
-    def admit(self, connection: ImapConnection, address: str) -> bytes | None:
-        """Count it in; or what turns it away, then it was not counted."""
-
-    def gone(self, connection: ImapConnection, address: str) -> None:
-        """Count it out. Called once for each that was admitted."""
-
-
-def plain_address(host: str) -> str:
-    """An IP address as the services see it: IPv4-mapped IPv6 as IPv4, without a zone."""
-    host = host.partition("%")[0]
-    return host[7:] if host.lower().startswith("::ffff:") and "." in host else host
-
-
-@implementer(IProtocol, IHandshakeListener, IPushProducer)
-class ImapConnection:
+class ImapConnection(Connection):
     __slots__ = (
-        "_address",
-        "_admitted",
         "_appends",
         "_asked",
         "_busy",
-        "_choked",
-        "_drained",
         "_errors",
-        "_greeted",
-        "_host",
         "_later",
-        "_lost",
-        "_out",
-        "_out_size",
         "_paused",
         "_pumping",
         "_receiver",
         "_session",
         "_stopping",
-        "_tls",
-        "closing",
-        "deadline",
-        "transport",
     )
 
     def __init__(self, host: Host) -> None:
-        self._host = host
-        self.transport: Any = None
-        self.closing = False  # the last word is said
-        self.deadline = 0.0
-        self._admitted = False
+        super().__init__(host)
         self._appends: Appends | None = None  # made when the first APPEND comes
         self._asked: Deferred[bytes | None] | None = None  # AUTHENTICATE waits for the client
         self._busy = False  # a command is being carried out
-        self._choked = False  # the client does not read what we write
-        self._drained: Deferred[None] | None = None
         self._errors = 0
-        self._greeted = False
         self._later = False  # the pump goes on in the reactor's next turn
-        self._lost = False
-        self._out: list[bytes] = []
-        self._out_size = 0
         self._paused = False  # we do not read what the client writes
         self._pumping = False
         self._stopping = False
-        self._tls = False
 
-    # -- the transport's calls -------------------------------------------------------------------------
-
-    def makeConnection(self, transport: Any) -> None:  # noqa: N802
-        self.transport = transport
-        self._address = plain_address(getattr(transport.getPeer(), "host", ""))
-        self._restart()
-        refusal = self._host.admit(self, self._address)
-        wrapped = ISSLTransport.providedBy(transport)
-        if refusal is not None:
-            self.closing = True
-            if wrapped or self._host.implicit_tls:  # words would wait for a handshake that may never come
-                transport.abortConnection()
-            else:
-                transport.write(refusal)
-                transport.loseConnection()
-            return
-        self._admitted = True
-        transport.setTcpNoDelay(True)
-        self.deadline = self._now() + self._host.parts.limits.imap_idle_before_login
-        self._host.wheel.add(self)
-        if self._host.implicit_tls and not wrapped:
-            transport.startTLS(self._host.tls)
-            wrapped = True
-        transport.registerProducer(self, True)
-        if not wrapped:
-            self._greet()
-
-    def connectionMade(self) -> None:  # noqa: N802
-        pass  # makeConnection did it all
-
-    def handshakeCompleted(self) -> None:  # noqa: N802
-        self._tls = True
-        if not self._greeted:  # TLS from the first octet (RFC 8314 §3.2): now the greeting
-            self._greet()
+    # -- the transport's ---------------------------------------------------------------------------------
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         if self.closing:
@@ -157,62 +74,23 @@ class ImapConnection:
             self._paused = True
             self.transport.pauseProducing()
 
-    def connectionLost(self, reason: Failure) -> None:  # noqa: N802
-        self._lost = self.closing = True
-        self._out.clear()
-        if not self._admitted:
-            return
-        self._host.wheel.remove(self)
+    def _went(self) -> None:
         if self._appends is not None:
             self._appends.spoil()
-        for waiting in (self._drained, self._asked):
-            if waiting is not None:
-                waiting.errback(ClientGone())
-        self._drained = self._asked = None
+        if self._asked is not None:
+            asked, self._asked = self._asked, None
+            asked.errback(ClientGone())
         if not self._busy:  # else when the command under way has ended
             self._leave()
 
-    # -- as the producer of answers: the transport's buffer is full, the client does not read -------------
-
-    def pauseProducing(self) -> None:  # noqa: N802
-        self._choked = True
-
-    def resumeProducing(self) -> None:  # noqa: N802
-        self._choked = False
+    def _flowing(self) -> None:
         if self._session.account is not None:  # what we write is read: a sign of life
             self.deadline = self._now() + self._host.parts.limits.imap_idle
-        if self._drained is not None:
-            drained, self._drained = self._drained, None
-            drained.callback(None)
         self.tell()
         if not (self._busy or self._choked or self._later):
             self._pump()
 
-    def stopProducing(self) -> None:  # noqa: N802
-        pass  # connectionLost comes
-
     # -- the session's wire ------------------------------------------------------------------------------
-
-    @property
-    def tls(self) -> bool:
-        return self._tls
-
-    def binding(self) -> tuple[str, bytes] | None:
-        return channel_binding(self.transport.getHandle()) if self._tls else None
-
-    def say(self, data: bytes) -> None:
-        if not self.closing:
-            self._out.append(data)
-            self._out_size += len(data)
-
-    async def flow(self) -> None:
-        if self._out_size >= WRITE:
-            self._flush()
-        if self._lost:
-            raise ClientGone
-        if self._choked:
-            self._drained = Deferred()
-            await self._drained
 
     async def ask(self, challenge: bytes) -> bytes | None:
         self.say(response.continuation(b2a_base64(challenge, newline=False)))
@@ -238,27 +116,6 @@ class ImapConnection:
         if not self._pumping:
             self._flush()
 
-    def hang_up(self) -> None:
-        self._flush()
-        if self.closing:
-            return
-        self.closing = True
-        transport = self.transport
-        if self._host.implicit_tls and not self._tls:  # nothing can be said before the handshake
-            transport.abortConnection()
-            return
-        transport.unregisterProducer()
-        transport.resumeProducing()  # TLS has yet to read the other side's goodbye
-        transport.loseConnection()
-        self._host.wheel.remove(self)
-        self.deadline = self._now() + GRACE
-        self._host.wheel.add(self)
-
-    def abort(self) -> None:
-        self.closing = True
-        self._out.clear()
-        self.transport.abortConnection()
-
     def signed_in(self) -> None:
         self._receiver.logged_in()
         self._errors = 0
@@ -268,8 +125,8 @@ class ImapConnection:
 
     # -- order -------------------------------------------------------------------------------------------
 
-    def _restart(self) -> None:
-        """A session that knows nothing, at the beginning and after STARTTLS (RFC 9051 §6.2.1)."""
+    def _begin(self) -> None:
+        """A session that knows nothing, at the start and again after STARTTLS (RFC 9051 §6.2.1)."""
         parts = self._host.parts
         limits = parts.limits
         self._receiver = Receiver(limits.imap_line, limits.imap_literal_before_login, limits.message_size)
@@ -280,10 +137,6 @@ class ImapConnection:
         offered = b"CAPABILITY " + capabilities(self._session)
         self.say(response.untagged(b"OK", f"{self._host.parts.hostname} IMAP4 ready", offered))
         self._flush()
-
-    def _now(self) -> float:
-        seconds: float = self._host.parts.clock.seconds()
-        return seconds
 
     def _pump(self) -> None:
         """Answer what is here until a command must wait."""
@@ -310,7 +163,7 @@ class ImapConnection:
         if self._lost:
             return
         self._flush()
-        if alive:
+        if alive and not self.closing:
             limits = self._host.parts.limits
             known = self._session.account is not None
             self.deadline = self._now() + (limits.imap_idle if known else limits.imap_idle_before_login)
@@ -358,15 +211,6 @@ class ImapConnection:
             self._host.gone(self, self._address)
 
         Deferred.fromCoroutine(leave())
-
-    def _flush(self) -> None:
-        out = self._out
-        if out:
-            data = out[0] if len(out) == 1 else b"".join(out)
-            out.clear()
-            self._out_size = 0
-            if not self.closing:
-                self.transport.write(data)
 
     def _take_append(self, event: events.Event) -> bool:
         """What pipelined APPENDs consist of, answered without the cost of a coroutine; False: it is
@@ -492,7 +336,7 @@ class ImapConnection:
             return
         self.say(response.tagged(tag, b"OK", "Begin TLS"))
         self._flush()
-        self._restart()
+        self._begin()
         self._errors = 0
         self.transport.startTLS(self._host.tls)
         self._tls = True

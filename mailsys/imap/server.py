@@ -16,6 +16,7 @@ from mailsys.imap.connection import ImapConnection
 from mailsys.imap.content import Contents
 from mailsys.imap.session import Parts
 from mailsys.imap.wheel import Wheel
+from mailsys.imap.wire import Connection
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.events import IEvents
@@ -75,7 +76,7 @@ class ImapFactory(Factory):
         self.implicit_tls = implicit_tls
         self.wheel = Wheel(reactor)
         self._reactor = reactor
-        self._connections: set[ImapConnection] = set()
+        self._connections: set[Connection] = set()
         self._addresses: dict[str, int] = {}
         self._stopped: Deferred[None] | None = None
 
@@ -87,7 +88,7 @@ class ImapFactory(Factory):
         """Open at this moment."""
         return len(self._connections)
 
-    def admit(self, connection: ImapConnection, address: str) -> bytes | None:
+    def admit(self, connection: Connection, address: str) -> bytes | None:
         """Count a connection in; or what turns it away."""
         limits = self.parts.limits
         if self._stopped is not None:
@@ -100,7 +101,7 @@ class ImapFactory(Factory):
         self._addresses[address] = here + 1
         return None
 
-    def gone(self, connection: ImapConnection, address: str) -> None:
+    def gone(self, connection: Connection, address: str) -> None:
         self._connections.discard(connection)
         left = self._addresses[address] - 1
         if left:
