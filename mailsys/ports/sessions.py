@@ -43,7 +43,8 @@ class ISessionStore(Interface):
     def put(session: WebSession) -> Deferred[None]: ...
 
     def find(key: bytes, now: float) -> Deferred[WebSession | None]:
-        """The session unless expired. `seen` is brought forward at most once a minute."""
+        """The session unless expired, as it was: its `seen` tells how long it was silent. The stored
+        `seen` is then brought forward, at most once a minute."""
 
     def of(account: AccountId, now: float) -> Deferred[list[WebSession]]:
         """Newest first."""

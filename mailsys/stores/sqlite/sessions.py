@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 import apsw
@@ -74,7 +73,7 @@ class SessionStore:
                 )
 
             # Removed meanwhile: it is no session any more.
-            return replace(session, seen=now) if await self._writer.submit(bring_forward) else None
+            return session if await self._writer.submit(bring_forward) else None
 
         return Deferred.fromCoroutine(run())
 
