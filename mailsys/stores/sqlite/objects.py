@@ -126,8 +126,8 @@ def _objects(
         return []
     row = one(
         connection,
-        f"""SELECT json_group_array(json_array({_COLUMNS})) FROM carray(?3) w
-        CROSS JOIN object ON account = ?1 AND kind = ?2 AND id = w.value""",  # noqa: S608
+        """SELECT json_group_array(json_array(id, CAST(o.value AS TEXT), created, modseq)) FROM carray(?3) w
+        CROSS JOIN object o ON account = ?1 AND kind = ?2 AND id = w.value""",
         (account, kind, apsw.carray(wanted)),
     )
     known = {found[0]: _object(found) for found in values(row[0])}
