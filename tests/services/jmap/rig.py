@@ -12,6 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from mailsys.core.jmap import ids
 from mailsys.core.message.analysis import analyse
+from mailsys.log import direct
 from mailsys.ports.accounts import Credentials, Domain
 from mailsys.ports.mail import Acceptance, Delivery, MailboxId, Role
 from mailsys.services.jmap.api import CORE, MAIL, Caller, JmapApi, Limits, Ports
@@ -49,6 +50,9 @@ class JmapTestCase(TestCase):
         return Deferred.fromCoroutine(self.open())
 
     async def open(self) -> None:
+        self.failures: list[Any] = []  # tracebacks of what the API called a server failure
+        direct("error", lambda level, event: self.failures.append(event.get("failure", event)))
+        self.addCleanup(direct, "error", None)
         self.clock = Clock()
         self.clock.advance(START)
         self.random = random.Random(1)
@@ -93,7 +97,7 @@ class JmapTestCase(TestCase):
 
     async def call(self, name: str, /, **arguments: Any) -> Any:
         kind, value = await self.answer(name, **arguments)
-        self.assertEqual(kind, name, value)
+        self.assertEqual(kind, name, f"{value}\n{''.join(map(str, self.failures))}")
         return value
 
     async def fails(self, type_: str, name: str, /, **arguments: Any) -> Json:
