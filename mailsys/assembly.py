@@ -49,8 +49,8 @@ from mailsys.stores.memory.events import Events
 from mailsys.stores.memory.limits import Limits as Counters
 from mailsys.stores.sqlite.schema import StoreError as StoreProblem
 from mailsys.stores.sqlite.store import SqliteStore, open_store
+from mailsys.web.api.parts import AccountApi, sign_in_parts
 from mailsys.web.application import WebApplication
-from mailsys.web.callers import BasicAuthenticator
 from mailsys.web.health import MetricsSite
 
 __all__ = ["StoreProblem", "System", "administer", "assemble"]
@@ -91,6 +91,10 @@ class System:
             unique=lambda: chance(12).hex(),
         )
         counters = Counters(reactor)
+        secret = _secret(Path(settings.state))
+        parts = sign_in_parts(
+            store.objects, store.sessions, store.accounts, counters, settings, reactor, chance
+        )
         sign_in = SignIn(
             store.accounts,
             counters,
@@ -99,8 +103,12 @@ class System:
             self._passwords,
             chance,
             settings.domain,
-            _secret(Path(settings.state)),
+            secret,
+            parts.app_passwords,
+            parts.factor,
+            parts.sessions,
         )
+        submitter = sign_in.for_service("smtp")
         reception = Reception(
             store.mail, store.blobs, directory, reader, reporter, limits, reactor, chance, settings.hostname
         )
@@ -160,7 +168,7 @@ class System:
             store.mail,
             store.blobs,
             events,
-            sign_in,
+            sign_in.for_service("imap"),
             settings.hostname,
             limits,
             reactor,
@@ -170,13 +178,12 @@ class System:
         )
         self._factories: dict[str, Any] = {
             "smtp": smtp(reception, None, submission=False, tls=certificates),
-            "submission": smtp(submission, sign_in, submission=True, tls=certificates),
-            "submissions": smtp(submission, sign_in, submission=True),
+            "submission": smtp(submission, submitter, submission=True, tls=certificates),
+            "submissions": smtp(submission, submitter, submission=True),
             "imap": imap(),
             "imaps": imap(implicit_tls=True),
         }
         api = _jmap(settings, store, events, offload, reactor, secure_random)
-        self._objects: Any = api.ports.objects
         feed = Feed(events, api.state_change, reactor)
         private = settings.web.push_to_private
         self._outbound = OutboundHttp(reactor, resolver, private)
@@ -192,7 +199,24 @@ class System:
             counters,
             settings,
             reactor,
-            [BasicAuthenticator(sign_in, store.accounts, reactor, chance)],
+        )
+        self.administration = _administration(
+            settings, store, self._passwords, certificates.complaints, directory.refresh
+        )
+        self._account_api = AccountApi(
+            self._web,
+            parts,
+            sign_in,
+            api.ports,
+            counters,
+            settings,
+            reactor,
+            chance,
+            secret,
+            self.hash_password,
+            self.administration,
+            submission,
+            self._outbound,
         )
         self._factories |= {
             "http": self._web.site(),
@@ -202,9 +226,6 @@ class System:
         self._implicit = {"submissions", "imaps", "https"}
         _count_sessions(self._factories)
         self._certificates = certificates
-        self.administration = _administration(
-            settings, store, self._passwords, certificates.complaints, directory.refresh
-        )
 
     def factories(self) -> Mapping[str, Any]:
         """By service; those with TLS from the start are wrapped in it."""
@@ -223,8 +244,8 @@ class System:
         await self._directory.start()
         self._sending.startService()
         self._web.start()
-        if self._objects is not None:
-            await self._pushes.start()
+        await self._pushes.start()
+        await self._account_api.start()
 
     async def stop(self) -> None:
         """Sessions and deliveries finish, each within its own bound; whatever becomes of them, the
@@ -234,7 +255,8 @@ class System:
                 [
                     self._sending.stopService(),
                     Deferred.fromCoroutine(self._web.stop()),
-                    *([Deferred.fromCoroutine(self._pushes.stop())] if self._objects else []),
+                    Deferred.fromCoroutine(self._pushes.stop()),
+                    Deferred.fromCoroutine(self._account_api.stop()),
                     *(factory.stop() for factory in self._factories.values()),
                 ],
                 consumeErrors=True,
@@ -282,14 +304,13 @@ def _jmap(
 ) -> JmapApi:
     """The JMAP API with all its methods."""
     web = settings.web
-    objects: Any = getattr(store, "objects", None)
     api = JmapApi(
         Ports(
             store.mail,
             store.blobs,
             store.accounts,
             store.queue,
-            objects,
+            store.objects,
             events,
             offload,
         ),

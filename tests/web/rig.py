@@ -135,51 +135,11 @@ class WebTestCase(TestCase):
         self.alice = await self.accounts.create_account(f"alice@{DOMAIN}", "Alice", NO_CREDENTIALS)
         self.bob = await self.accounts.create_account(f"bob@{DOMAIN}", "Bob", NO_CREDENTIALS)
         self.A, self.B = account_id(self.alice.id), account_id(self.bob.id)
-        if not hasattr(self.mail, "states"):  # XXX
-
-            async def st(account):
-                n = await self.mail.modseq(account)
-                return dict.fromkeys(("Email", "EmailDelivery", "Thread", "Mailbox"), n)
-
-            async def hold(account, blob, kind, until):
-                from mailsys.ports.mail import Acceptance, Delivery
-
-                await self.mail.accept(
-                    Acceptance(
-                        blob, analyse(b"a: b\r\n\r\n"), 1.7e9, (Delivery(account),), header=b"a: b\r\n\r\n"
-                    )
-                )
-
-            from types import SimpleNamespace as N
-            from twisted.internet.defer import succeed
-            from mailsys.ports.objects import StoredObject
-
-            rows = {}
-
-            def write(changes):
-                for c in changes:
-                    if c.remove:
-                        rows.pop((c.account, c.kind, c.id), None)
-                    elif c.value is not None:
-                        rows[c.account, c.kind, c.id] = c.value
-                return succeed(1)
-
-            self.store.objects = N(
-                write=write,
-                objects=lambda account, kind, ids=None: succeed(
-                    [StoredObject(i, v, 1, 1) for (a, k, i), v in rows.items() if (a, k) == (account, kind)]
-                ),
-                of_kind=lambda kind, limit: succeed(
-                    [(a, StoredObject(i, v, 1, 1)) for (a, k, i), v in rows.items() if k == kind]
-                ),
-            )
-            self.mail.states = st
-            self.mail.hold = hold
         self.passwords = Passwords(self.accounts)
         self.counters = Counters(reactor)
         ports = Ports(
             self.mail, self.blobs, self.accounts, self.store.queue,
-            getattr(self.store, "objects", None), self.events, maybeDeferred,
+            self.store.objects, self.events, maybeDeferred,
         )  # fmt: skip
         limits = Limits(
             max_size_upload=web.upload_size,

@@ -37,7 +37,7 @@ class Names:
 
 
 class PushService(Resource):
-    isLeaf = True
+    isLeaf = True  # noqa: N815
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class PushService(Resource):
         return b""
 
     async def next(self) -> Any:
-        headers, body = await self.got.get().addTimeout(5, reactor)
+        _, body = await self.got.get().addTimeout(5, reactor)
         return json.loads(body)
 
 
