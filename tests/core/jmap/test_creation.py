@@ -167,6 +167,13 @@ class PlanTests(SynchronousTestCase):
         )
 
     def test_values_of_parts_that_could_break_out_are_refused(self):
-        for name, value in {"type": "text/plain\r\nX: y", "name": "a\r\nb", "disposition": "a b",
-                            "cid": "a> <b", "location": "a\r\nb", "language": ["d e"], "charset": "a;b"}.items():  # fmt: skip
+        for name, value in {
+            "type": "text/plain\r\nX: y",
+            "name": "a\r\nb",
+            "disposition": "a b",
+            "cid": "a> <b",
+            "location": "a\r\nb",
+            "language": ["d e"],
+            "charset": "a;b",
+        }.items():
             self.refused(email(attachments=[{"blobId": BLOB, name: value}]), "attachments")

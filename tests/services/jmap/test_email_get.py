@@ -7,7 +7,8 @@ from mailsys.services.jmap.blobs import BlobReader
 from tests.services.jmap.rig import JmapTestCase, message
 
 RICH = (
-    b"From: Zo\xc3\xab <zoe@example.net>\r\nSender: s@example.net\r\nTo: Alice <alice@example.com>, b@x.test\r\n"
+    b"From: Zo\xc3\xab <zoe@example.net>\r\nSender: s@example.net\r\n"
+    b"To: Alice <alice@example.com>, b@x.test\r\n"
     b"Cc: c@x.test\r\nBcc: d@x.test\r\nReply-To: r@x.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"
     b"Message-ID: <m1@x>\r\nIn-Reply-To: <m0@x>\r\nReferences: <a@x> <m0@x>\r\n"
     b"Date: Mon, 01 Jan 2024 10:00:00 +0200\r\nX-Own: 1\r\nMIME-Version: 1.0\r\n"
@@ -15,18 +16,29 @@ RICH = (
     b"--mix\r\nContent-Type: multipart/alternative; boundary=alt\r\n\r\n"
     b"--alt\r\nContent-Type: text/plain; charset=utf-8\r\n\r\ngr\xc3\xbcn\r\nzwei\r\n"
     b"--alt\r\nContent-Type: text/html\r\n\r\n<p>green</p>\r\n--alt--\r\n"
-    b"--mix\r\nContent-Type: application/pdf; name=a.pdf\r\nContent-Disposition: attachment; filename=a.pdf\r\n"
-    b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(b"PDF data").replace(b"\n", b"\r\n") +
-    b"--mix--\r\n"
-)  # fmt: skip
+    b"--mix\r\nContent-Type: application/pdf; name=a.pdf\r\n"
+    b"Content-Disposition: attachment; filename=a.pdf\r\n"
+    b"Content-Transfer-Encoding: base64\r\n\r\n"
+    + base64.encodebytes(b"PDF data").replace(b"\n", b"\r\n")
+    + b"--mix--\r\n"
+)
 
 
 class GetTests(JmapTestCase):
     async def test_metadata(self):
         content = message(body="The body")
         email = await self.deliver(content, keywords="$flagged $seen", at=1_700_000_000.9)
-        found = await self.get(email, "blobId", "threadId", "mailboxIds", "keywords", "size", "receivedAt",
-                               "hasAttachment", "preview")  # fmt: skip
+        found = await self.get(
+            email,
+            "blobId",
+            "threadId",
+            "mailboxIds",
+            "keywords",
+            "size",
+            "receivedAt",
+            "hasAttachment",
+            "preview",
+        )
         blob = parse_blob_id(found.pop("blobId"))
         self.assertEqual(await self.store.blobs.read(blob.blob), content)
         self.assertRegex(found.pop("threadId"), r"^T\d+$")
@@ -41,8 +53,20 @@ class GetTests(JmapTestCase):
 
     async def test_convenient_header_properties(self):
         email = await self.deliver(RICH)
-        found = await self.get(email, "messageId", "inReplyTo", "references", "sender", "from", "to", "cc", "bcc",
-                               "replyTo", "subject", "sentAt")  # fmt: skip
+        found = await self.get(
+            email,
+            "messageId",
+            "inReplyTo",
+            "references",
+            "sender",
+            "from",
+            "to",
+            "cc",
+            "bcc",
+            "replyTo",
+            "subject",
+            "sentAt",
+        )
         self.assertEqual(
             found,
             {
@@ -74,11 +98,32 @@ class GetTests(JmapTestCase):
         self.assertEqual(
             set(found),
             {
-                "id", "blobId", "threadId", "mailboxIds", "keywords", "size", "receivedAt", "messageId",
-                "inReplyTo", "references", "sender", "from", "to", "cc", "bcc", "replyTo", "subject", "sentAt",
-                "hasAttachment", "preview", "bodyValues", "textBody", "htmlBody", "attachments",
+                "id",
+                "blobId",
+                "threadId",
+                "mailboxIds",
+                "keywords",
+                "size",
+                "receivedAt",
+                "messageId",
+                "inReplyTo",
+                "references",
+                "sender",
+                "from",
+                "to",
+                "cc",
+                "bcc",
+                "replyTo",
+                "subject",
+                "sentAt",
+                "hasAttachment",
+                "preview",
+                "bodyValues",
+                "textBody",
+                "htmlBody",
+                "attachments",
             },
-        )  # fmt: skip
+        )
         self.assertEqual(found["bodyValues"], {})
         self.assertEqual(
             set(found["textBody"][0]),

@@ -13,11 +13,26 @@ class QueryTests(JmapTestCase):
     async def three(self):
         return [
             await self.deliver(number=1, subject="Apples", body="red fruit", at=1000.0),
-            await self.deliver(number=2, subject="Bananas", body="yellow fruit " + "x" * 500, at=2000.0,
-                               sender="Carl <carl@x.test>", keywords="$seen", more="X-Own: Value\n"),
-            await self.deliver(number=3, subject="Cherries", body="red too", at=3000.0, keywords="$flagged $seen",
-                               mailbox=self.boxes[Role.ARCHIVE], to="dora@y.test", more="Cc: eve@z.test\n"),
-        ]  # fmt: skip
+            await self.deliver(
+                number=2,
+                subject="Bananas",
+                body="yellow fruit " + "x" * 500,
+                at=2000.0,
+                sender="Carl <carl@x.test>",
+                keywords="$seen",
+                more="X-Own: Value\n",
+            ),
+            await self.deliver(
+                number=3,
+                subject="Cherries",
+                body="red too",
+                at=3000.0,
+                keywords="$flagged $seen",
+                mailbox=self.boxes[Role.ARCHIVE],
+                to="dora@y.test",
+                more="Cc: eve@z.test\n",
+            ),
+        ]
 
     async def test_the_newest_stand_first_by_default(self):
         one, two, three = await self.three()
@@ -129,14 +144,30 @@ class QueryTests(JmapTestCase):
             deep = {"operator": "NOT", "conditions": [deep]}
         await self.fails("unsupportedFilter", "Email/query", filter=deep)
         for arguments in (
-            {"filter": []}, {"filter": {"inMailbox": 1}}, {"filter": {"inMailbox": None}},
-            {"filter": {"before": "2024"}}, {"filter": {"minSize": -1}}, {"filter": {"hasAttachment": "x"}},
-            {"filter": {"header": []}}, {"filter": {"header": ["a", "b", "c"]}}, {"filter": {"text": 1}},
-            {"filter": {"inMailboxOtherThan": "F1"}}, {"filter": {"operator": "XOR", "conditions": []}},
-            {"filter": {"operator": "AND", "conditions": {}}}, {"sort": "subject"}, {"sort": [{"property": 1}]},
-            {"sort": [{"property": "hasKeyword"}]}, {"limit": -1}, {"limit": "1"}, {"position": 1.5},
-            {"anchor": 1}, {"anchorOffset": None}, {"calculateTotal": 1}, {"collapseThreads": 0}, {"x": 1},
-        ):  # fmt: skip
+            {"filter": []},
+            {"filter": {"inMailbox": 1}},
+            {"filter": {"inMailbox": None}},
+            {"filter": {"before": "2024"}},
+            {"filter": {"minSize": -1}},
+            {"filter": {"hasAttachment": "x"}},
+            {"filter": {"header": []}},
+            {"filter": {"header": ["a", "b", "c"]}},
+            {"filter": {"text": 1}},
+            {"filter": {"inMailboxOtherThan": "F1"}},
+            {"filter": {"operator": "XOR", "conditions": []}},
+            {"filter": {"operator": "AND", "conditions": {}}},
+            {"sort": "subject"},
+            {"sort": [{"property": 1}]},
+            {"sort": [{"property": "hasKeyword"}]},
+            {"limit": -1},
+            {"limit": "1"},
+            {"position": 1.5},
+            {"anchor": 1},
+            {"anchorOffset": None},
+            {"calculateTotal": 1},
+            {"collapseThreads": 0},
+            {"x": 1},
+        ):
             await self.fails("invalidArguments", "Email/query", **arguments)
 
     async def test_the_state_stays_while_nothing_changes(self):
@@ -212,8 +243,13 @@ class QueryChangesTests(JmapTestCase):
 
     async def test_what_cannot_be_asked_is_told(self):
         await self.fails("cannotCalculateChanges", "Email/queryChanges", sinceQueryState="never")
-        for arguments in ({}, {"sinceQueryState": 1}, {"sinceQueryState": "0", "maxChanges": 0},
-                          {"sinceQueryState": "0", "upToId": 1}, {"sinceQueryState": "0", "position": 1}):  # fmt: skip
+        for arguments in (
+            {},
+            {"sinceQueryState": 1},
+            {"sinceQueryState": "0", "maxChanges": 0},
+            {"sinceQueryState": "0", "upToId": 1},
+            {"sinceQueryState": "0", "position": 1},
+        ):
             await self.fails("invalidArguments", "Email/queryChanges", **arguments)
 
 

@@ -31,8 +31,17 @@ class CreateTests(JmapTestCase):
         drafts = self.boxes[Role.DRAFTS]
         created = await self.create(mailboxIds={drafts: True}, **given, **TEXT)
         self.assertEqual(set(created), {"id", "blobId", "threadId", "size"})
-        found = await self.get(created["id"], *given, "mailboxIds", "threadId", "blobId", "size", "bodyValues",
-                               "preview", fetchTextBodyValues=True)  # fmt: skip
+        found = await self.get(
+            created["id"],
+            *given,
+            "mailboxIds",
+            "threadId",
+            "blobId",
+            "size",
+            "bodyValues",
+            "preview",
+            fetchTextBodyValues=True,
+        )
         self.assertEqual(found.pop("keywords"), {"$draft": True, "$seen": True})
         self.assertEqual(found.pop("mailboxIds"), {drafts: True})
         self.assertEqual(found.pop("bodyValues")["1"]["value"], "hello")
@@ -53,8 +62,20 @@ class CreateTests(JmapTestCase):
         self.assertEqual(len(await self.get(created["id"], "messageId")), 1)
 
     async def test_text_comes_back_to_the_letter(self):
-        for value in ("", "hello", "line\n", "x" * 2000, "tab\t end \n\n", "grün\n" * 3, "Привет, мир! " * 200,
-                      "From here\n.\n..\n", "=20 =?utf-8?q?x?=", "a" * 998 + "\n", "😀", "ü" + "y" * 100_000):  # fmt: skip
+        for value in (
+            "",
+            "hello",
+            "line\n",
+            "x" * 2000,
+            "tab\t end \n\n",
+            "grün\n" * 3,
+            "Привет, мир! " * 200,
+            "From here\n.\n..\n",
+            "=20 =?utf-8?q?x?=",
+            "a" * 998 + "\n",
+            "😀",
+            "ü" + "y" * 100_000,
+        ):
             created = await self.create(textBody=[{"partId": "a"}], bodyValues={"a": {"value": value}})
             found = await self.get(created["id"], "bodyValues", fetchTextBodyValues=True)
             self.assertEqual(found["1"]["value"], value)
@@ -74,8 +95,18 @@ class CreateTests(JmapTestCase):
         )  # fmt: skip
         parsed = await self.parsed(created["id"])
         kinds = [part.get_content_type() for part in parsed.walk()]
-        self.assertEqual(kinds, ["multipart/mixed", "multipart/alternative", "text/plain", "multipart/related",
-                                 "text/html", "image/png", "application/pdf"])  # fmt: skip
+        self.assertEqual(
+            kinds,
+            [
+                "multipart/mixed",
+                "multipart/alternative",
+                "text/plain",
+                "multipart/related",
+                "text/html",
+                "image/png",
+                "application/pdf",
+            ],
+        )
         self.assertEqual([part.defects for part in parsed.walk()], [[]] * 7)
         pdf = list(parsed.walk())[-1]
         self.assertEqual((pdf.get_filename(), pdf.get_content()), ("Übersicht 2024.pdf", b"%PDF file" * 1000))
@@ -88,15 +119,28 @@ class CreateTests(JmapTestCase):
     async def test_a_whole_structure_is_kept(self):
         file = await self.upload(b"data")
         structure = {
-            "type": "multipart/mixed", "header:X-Top:asText": "top",
+            "type": "multipart/mixed",
+            "header:X-Top:asText": "top",
             "subParts": [
-                {"type": "text/plain", "partId": "a", "language": ["de", "en"], "location": "http://x.test/a"},
-                {"type": "multipart/alternative", "subParts": [
-                    {"type": "text/plain", "partId": "a"}, {"type": "text/html", "partId": "b"}]},
-                {"type": "application/x-own", "blobId": file, "name": "own", "disposition": "attachment",
-                 "header:X-Part": " raw"},
+                {
+                    "type": "text/plain",
+                    "partId": "a",
+                    "language": ["de", "en"],
+                    "location": "http://x.test/a",
+                },
+                {
+                    "type": "multipart/alternative",
+                    "subParts": [{"type": "text/plain", "partId": "a"}, {"type": "text/html", "partId": "b"}],
+                },
+                {
+                    "type": "application/x-own",
+                    "blobId": file,
+                    "name": "own",
+                    "disposition": "attachment",
+                    "header:X-Part": " raw",
+                },
             ],
-        }  # fmt: skip
+        }
         created = await self.create(
             bodyStructure=structure, bodyValues={"a": {"value": "A"}, "b": {"value": "<b>B</b>"}}, subject="s"
         )
@@ -158,10 +202,14 @@ class CreateTests(JmapTestCase):
     async def test_a_mailbox_of_the_same_request_can_be_used(self):
         found = await self.request(
             ["Mailbox/set", {"accountId": self.account, "create": {"box": {"name": "New"}}}, "1"],
-            ["Email/set", {"accountId": self.account, "create": {"e": {"mailboxIds": {"#box": True}, **TEXT}}}, "2"],
+            [
+                "Email/set",
+                {"accountId": self.account, "create": {"e": {"mailboxIds": {"#box": True}, **TEXT}}},
+                "2",
+            ],
             ["Email/get", {"accountId": self.account, "ids": ["#e"], "properties": ["mailboxIds"]}, "3"],
             createdIds={},
-        )  # fmt: skip
+        )
         box = found["createdIds"]["box"]
         self.assertEqual(found["methodResponses"][2][1]["list"][0]["mailboxIds"], {box: True})
 

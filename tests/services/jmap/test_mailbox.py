@@ -317,8 +317,13 @@ class ChangesTests(JmapTestCase):
             await self.fails("cannotCalculateChanges", "Mailbox/changes", sinceState=state)
 
     async def test_arguments_of_a_wrong_type_are_invalid(self):
-        for arguments in ({}, {"sinceState": 1}, {"sinceState": "0", "maxChanges": 0},
-                          {"sinceState": "0", "maxChanges": -1}, {"sinceState": "0", "maxChanges": "1"}):  # fmt: skip
+        for arguments in (
+            {},
+            {"sinceState": 1},
+            {"sinceState": "0", "maxChanges": 0},
+            {"sinceState": "0", "maxChanges": -1},
+            {"sinceState": "0", "maxChanges": "1"},
+        ):
             await self.fails("invalidArguments", "Mailbox/changes", **arguments)
 
 
@@ -402,11 +407,20 @@ class QueryTests(JmapTestCase):
         await self.fails("unsupportedSort", "Mailbox/query", sort=[{"property": "name", "collation": "i;x"}])
         await self.fails("unsupportedFilter", "Mailbox/query", filter={"colour": 1})
         for arguments in (
-            {"filter": []}, {"filter": {"name": 1}}, {"filter": {"parentId": 1}}, {"limit": -1}, {"position": "0"},
-            {"filter": {"operator": "XOR", "conditions": []}}, {"filter": {"operator": "AND"}}, {"sort": {}},
-            {"sort": [{}]}, {"sort": [{"property": "name", "isAscending": 1}]}, {"sortAsTree": 1},
-            {"calculateTotal": None}, {"anchorOffset": "1"},
-        ):  # fmt: skip
+            {"filter": []},
+            {"filter": {"name": 1}},
+            {"filter": {"parentId": 1}},
+            {"limit": -1},
+            {"position": "0"},
+            {"filter": {"operator": "XOR", "conditions": []}},
+            {"filter": {"operator": "AND"}},
+            {"sort": {}},
+            {"sort": [{}]},
+            {"sort": [{"property": "name", "isAscending": 1}]},
+            {"sortAsTree": 1},
+            {"calculateTotal": None},
+            {"anchorOffset": "1"},
+        ):
             await self.fails("invalidArguments", "Mailbox/query", **arguments)
 
     async def apply(self, before, arguments):
