@@ -159,8 +159,23 @@ class Web(Section, frozen=True):
     idle: Annotated[Duration, _about("Silence after which a connection without a request is closed.")] = 60.0
     body_time: Annotated[Duration, _about("Time that one request's body may take to arrive.")] = 3600.0
     push_to_private: Annotated[
-        bool, _about("Let push go to private and loopback addresses, and by plain HTTP (only for tests).")
+        bool,
+        _about(
+            "Let push, webhooks and the image proxy go to private and loopback addresses, push and webhooks "
+            "by plain HTTP too (only for tests)."
+        ),
     ] = False
+    registration: Annotated[
+        Literal["off", "invite", "open"], _about("Who may make an account of his own on the web.")
+    ] = "off"
+    registrations_per_day: Annotated[
+        Count, _about("Accounts that may be made from one IP address in a day.")
+    ] = 5
+    session_idle: Annotated[Duration, _about("Silence after which a web session ends.")] = 12 * 3600.0
+    session_lifetime: Annotated[Duration, _about("How long a web session lasts at most.")] = 7 * 86400.0
+    session_remembered: Annotated[
+        Duration, _about('How long one lasts with "stay signed in", used or not.')
+    ] = 30 * 86400.0
 
 
 class Log(Section, frozen=True):

@@ -4,12 +4,16 @@ Every failure looks the same to the client (BadCredentials, one text), takes as 
 with its true cause. A password that was just proved is remembered for minutes under a keyed hash
 (mail clients open many connections); the hash covers the stored credentials, so a changed password
 is asked for again at once.
+
+App passwords (`services.app_passwords`) are taken wherever a password is, for the services that they
+were made for. An account with a second factor may ask that mail programs use nothing else.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from twisted.internet.defer import Deferred
@@ -25,8 +29,11 @@ from mailsys.log import Log
 from mailsys.ports.accounts import Account, Credentials, IAccountStore
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
+from mailsys.services.app_passwords import AppPassword, AppPasswords, looks_like_app_password
 from mailsys.services.authentication import Challenge, IExchange, ISignIn, SignedIn
 from mailsys.services.passwords import NOBODY, PasswordPool, verify_password
+from mailsys.services.second_factor import SecondFactor
+from mailsys.services.sessions import Sessions, Visitor
 from mailsys.services.throttle import Throttle
 from mailsys.settings import Limits
 
@@ -34,14 +41,25 @@ REMEMBERED: Final = 300.0  # seconds a proved password is believed without hashi
 REMEMBERED_AT_MOST: Final = 10000
 LONGEST_LOGIN: Final = 320  # characters: 64 + "@" + 255
 
+WEB: Final = "web"  # the one service where the second factor itself is asked for
+
 log = Log("sign_in")
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Who signed in. `app_password`: with which, None: with the account's own password."""
+
+    account: Account
+    app_password: AppPassword | None = None
 
 
 @implementer(ISignIn)
 class SignIn:
     """`random_bytes(n)` gives secure chance. `domain`: where a login without "@" belongs. `secret`:
     16 to 64 octets that stay the same over restarts, from which the salts of users that do not exist
-    are made; without it they change with each start, which tells them from real ones."""
+    are made; without it they change with each start, which tells them from real ones. `app_passwords`,
+    `factor` and `sessions` (for the history) may be missing: then there are none."""
 
     def __init__(
         self,
@@ -53,8 +71,14 @@ class SignIn:
         random_bytes: Callable[[int], bytes],
         domain: str = "",
         secret: bytes | None = None,
+        app_passwords: AppPasswords | None = None,
+        factor: SecondFactor | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
         self._accounts = accounts
+        self._app_passwords = app_passwords
+        self._factor = factor
+        self._sessions = sessions
         self._clock = clock
         self._pool = pool
         self._random = random_bytes
@@ -72,47 +96,97 @@ class SignIn:
         names = ("SCRAM-SHA-256", "PLAIN", "LOGIN")
         return ("SCRAM-SHA-256-PLUS", *names) if binding else names
 
-    def start(self, mechanism: str, address: str, binding: tuple[str, bytes] | None) -> IExchange:
+    def start(
+        self, mechanism: str, address: str, binding: tuple[str, bytes] | None, service: str = ""
+    ) -> IExchange:
         name = mechanism.upper()
         if name == "PLAIN":
-            return _PlainExchange(self, address)
+            return _PlainExchange(self, address, service)
         if name == "LOGIN":
-            return _LoginExchange(self, address)
+            return _LoginExchange(self, address, service)
         if name == "SCRAM-SHA-256" or (name == "SCRAM-SHA-256-PLUS" and binding is not None):
             nonce = self._random(18).hex().encode("ascii")
-            return _ScramExchange(self, address, ScramServer(name.endswith("-PLUS"), binding, nonce))
+            return _ScramExchange(self, address, service, ScramServer(name.endswith("-PLUS"), binding, nonce))
         raise UnsupportedParameter("Authentication mechanism not supported", cause=name[:40])
 
     def password(self, login: str, password: str, address: str) -> Deferred[Account]:
         return Deferred.fromCoroutine(self.check(Claim(login, password), address, "password"))
 
+    def for_service(self, service: str) -> ISignIn:
+        """The same for one service: "imap" or "smtp", which app passwords must have as scope, or "jmap"
+        and "api", where their scopes bound what the caller may do."""
+        return _Door(self, service)
+
     # -- what the exchanges use ----------------------------------------------------------------------
 
-    async def check(self, claim: Claim, address: str, mechanism: str) -> Account:
+    async def check(self, claim: Claim, address: str, mechanism: str, service: str = "") -> Account:
         """The account whose password this is."""
+        return (await self.prove(claim, address, mechanism, service)).account
+
+    async def prove(
+        self, claim: Claim, address: str, mechanism: str, service: str = "", agent: str = ""
+    ) -> Proof:
+        """Who this is, by the account's own password or an app password."""
         login = self._canonical(claim.name)
         delay = await self._throttle.delay(address, login)
+        visitor = Visitor(address, agent)
+        if self._app_passwords is not None and service != WEB and looks_like_app_password(claim.password):
+            return await self._by_app_password(claim, login, visitor, mechanism, service, delay)
         account, credentials = await self.look_up(login)
         if claim.acting_as and self._canonical(claim.acting_as) != login:
             await self.fail(address, login, mechanism, "authzid is another", delay)
         stored = credentials.argon2 if credentials is not None else NOBODY
         key = self._key(stored, claim.password)
         until = self._remembered.get(key)
-        if until is not None and until > self._clock.seconds() and account is not None and account.enabled:
+        if until is None or until <= self._clock.seconds() or account is None or not account.enabled:
+            if delay:
+                await self._throttle.wait(address, delay)
+            matches = await verify_password(stored, claim.password, self._pool)
+            if account is None or credentials is None:
+                await self.fail(address, login, mechanism, "no such account")
+            if not matches:
+                await self.note(account, visitor, service, "password", False)
+                await self.fail(address, login, mechanism, "wrong password")
+            if not account.enabled:
+                await self.fail(address, login, mechanism, "account is disabled")
+            self._remember(key)
+        if await self.needs_app_password(account, service):
+            await self.note(account, visitor, service, "password", False)
+            await self.fail(address, login, mechanism, "only app passwords may be used", delay)
+        if service != WEB:  # there it is only half of it
             await self.succeed(account, address, login, mechanism)
-            return account
-        if delay:
-            await self._throttle.wait(address, delay)
-        matches = await verify_password(stored, claim.password, self._pool)
-        if account is None or credentials is None:
-            await self.fail(address, login, mechanism, "no such account")
-        if not matches:
-            await self.fail(address, login, mechanism, "wrong password")
-        if not account.enabled:
-            await self.fail(address, login, mechanism, "account is disabled")
-        self._remember(key)
+            await self.note(account, visitor, service, "password", True)
+        return Proof(account)
+
+    async def _by_app_password(
+        self, claim: Claim, login: str, visitor: Visitor, mechanism: str, service: str, delay: float
+    ) -> Proof:
+        address = visitor.address
+        assert self._app_passwords is not None
+        found = await self._app_passwords.verify(claim.password, address)
+        named: Account | None = await self._accounts.account_named(login) if login else None
+        acting = self._canonical(claim.acting_as) if claim.acting_as else login
+        if found is None or named is None or named.id != found[0].id or acting != login:
+            await self.fail(address, login, mechanism, "wrong app password", delay)
+        account, app_password = found
+        if service in ("imap", "smtp") and service not in app_password.scopes:
+            await self.note(account, visitor, service, f"app-password:{app_password.name}", False)
+            await self.fail(address, login, mechanism, f"app password is not for {service}", delay)
         await self.succeed(account, address, login, mechanism)
-        return account
+        await self.note(account, visitor, service, f"app-password:{app_password.name}", True)
+        return Proof(account, app_password)
+
+    async def needs_app_password(self, account: Account, service: str) -> bool:
+        """Whether this account's own password is not enough for a mail program."""
+        if self._factor is None or service == WEB:
+            return False
+        return await self._factor.demands_app_password(account.id)
+
+    async def note(self, account: Account, visitor: Visitor, service: str, how: str, success: bool) -> None:
+        """A line of the sign-in history."""
+        if self._sessions is not None and service:
+            name = "submission" if service == "smtp" else service
+            await self._sessions.note(account.id, visitor, name, how, success)
 
     async def look_up(self, login: str) -> tuple[Account | None, Credentials | None]:
         account: Account | None = await self._accounts.account_named(login) if login else None
@@ -185,9 +259,10 @@ class SignIn:
 class _Exchange:
     """Turns answers into Deferreds, one at a time, and SASL's own failures into refusals."""
 
-    def __init__(self, sign_in: SignIn, address: str) -> None:
+    def __init__(self, sign_in: SignIn, address: str, service: str) -> None:
         self._sign_in = sign_in
         self._address = address
+        self._service = service
         self._over = False
 
     def respond(self, data: bytes | None) -> Deferred[Challenge | SignedIn]:
@@ -214,26 +289,27 @@ class _PlainExchange(_Exchange):
     async def _step(self, data: bytes | None) -> Challenge | SignedIn:
         if data is None:
             return Challenge(b"")  # RFC 4616 §2: the client speaks first
-        return SignedIn(await self._sign_in.check(parse_plain(data), self._address, "PLAIN"))
+        claim = parse_plain(data)
+        return SignedIn(await self._sign_in.check(claim, self._address, "PLAIN", self._service))
 
 
 @implementer(IExchange)
 class _LoginExchange(_Exchange):
-    def __init__(self, sign_in: SignIn, address: str) -> None:
-        super().__init__(sign_in, address)
+    def __init__(self, sign_in: SignIn, address: str, service: str) -> None:
+        super().__init__(sign_in, address, service)
         self._machine = Login()
 
     async def _step(self, data: bytes | None) -> Challenge | SignedIn:
         next_move = self._machine.take(data)
         if isinstance(next_move, bytes):
             return Challenge(next_move)
-        return SignedIn(await self._sign_in.check(next_move, self._address, "LOGIN"))
+        return SignedIn(await self._sign_in.check(next_move, self._address, "LOGIN", self._service))
 
 
 @implementer(IExchange)
 class _ScramExchange(_Exchange):
-    def __init__(self, sign_in: SignIn, address: str, machine: ScramServer) -> None:
-        super().__init__(sign_in, address)
+    def __init__(self, sign_in: SignIn, address: str, service: str, machine: ScramServer) -> None:
+        super().__init__(sign_in, address, service)
         self._machine = machine
         self._login: str | None = None  # None until the client named itself
         self._account: Account | None = None
@@ -263,6 +339,8 @@ class _ScramExchange(_Exchange):
             self._cause = self._cause or "no such account"
         elif not account.enabled:
             self._cause = self._cause or "account is disabled"
+        elif await sign_in.needs_app_password(account, self._service):
+            self._cause = self._cause or "only app passwords may be used, by PLAIN or LOGIN"
         self._account = account
         return Challenge(self._machine.challenge(sign_in.scram_keys(login, credentials)))
 
@@ -276,4 +354,24 @@ class _ScramExchange(_Exchange):
         if self._cause or self._account is None:
             await sign_in.fail(self._address, login, "SCRAM", self._cause)
         await sign_in.succeed(self._account, self._address, login, "SCRAM")
+        await sign_in.note(self._account, Visitor(self._address), self._service, "password", True)
         return SignedIn(self._account, proof)
+
+
+@implementer(ISignIn)
+class _Door:
+    """SignIn as one service sees it."""
+
+    def __init__(self, sign_in: SignIn, service: str) -> None:
+        self._sign_in = sign_in
+        self._service = service
+
+    def mechanisms(self, tls: bool, binding: bool) -> Sequence[str]:
+        return self._sign_in.mechanisms(tls, binding)
+
+    def start(self, mechanism: str, address: str, binding: tuple[str, bytes] | None) -> IExchange:
+        return self._sign_in.start(mechanism, address, binding, self._service)
+
+    def password(self, login: str, password: str, address: str) -> Deferred[Account]:
+        claim = Claim(login, password)
+        return Deferred.fromCoroutine(self._sign_in.check(claim, address, "password", self._service))

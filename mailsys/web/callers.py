@@ -121,11 +121,17 @@ class BasicAuthenticator:
                 return known[2]
             self._remembered.pop(key, None)
         login, password = login_and_password(token)
-        caller = Caller(await self._sign_in.password(login, password, address), address=address)
+        caller, may_be_remembered = await self.prove(login, password, address)
+        if not may_be_remembered:
+            return caller
         self._remembered[key] = (version, self._clock.seconds() + REMEMBERED, caller)
         while len(self._remembered) > REMEMBERED_AT_MOST:
             self._remembered.popitem(last=False)
         return caller
+
+    async def prove(self, login: str, password: str, address: str) -> tuple[Caller, bool]:
+        """Who that is, and whether it may be believed again without asking."""
+        return Caller(await self._sign_in.password(login, password, address), address=address), True
 
     def forget(self, account: AccountId) -> None:
         """An account's password or rights changed in a way that its version does not show."""

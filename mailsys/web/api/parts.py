@@ -1,0 +1,141 @@
+"""Sign-in and `/api/v1` put together, over what the assembly already has."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mailsys.ports.accounts import Credentials, IAccountStore
+from mailsys.ports.limits import ILimits
+from mailsys.ports.objects import IObjectStore
+from mailsys.ports.sessions import ISessionStore
+from mailsys.services.administration import Administration
+from mailsys.services.app_passwords import AppPasswords
+from mailsys.services.jmap.api import Ports
+from mailsys.services.outbound_http import OutboundHttp
+from mailsys.services.own_password import OwnPassword
+from mailsys.services.passkeys import Passkeys
+from mailsys.services.registration import Invites, Registration
+from mailsys.services.rights import AdminRights
+from mailsys.services.sealed import Seal
+from mailsys.services.second_factor import SecondFactor
+from mailsys.services.sessions import Lifetimes, Sessions
+from mailsys.services.sign_in import SignIn
+from mailsys.services.submit import Submission
+from mailsys.services.throttle import Throttle
+from mailsys.services.web_sign_in import WebSignIn
+from mailsys.settings import Settings
+from mailsys.web.api.admin_accounts import AccountRoutes
+from mailsys.web.api.admin_domains import DomainRoutes
+from mailsys.web.api.registration import RegistrationRoutes
+from mailsys.web.api.security import SecurityRoutes
+from mailsys.web.api.session import SessionRoutes
+from mailsys.web.api.table import Api
+from mailsys.web.application import WebApplication
+from mailsys.web.authenticators import BearerAuthenticator, CookieAuthenticator, ProvingBasicAuthenticator
+
+Chance = Callable[[int], bytes]
+HashPassword = Callable[[str], Awaitable[Credentials]]
+
+
+@dataclass(frozen=True, slots=True)
+class SignInParts:
+    """What signing in needs beside passwords; made before SignIn, which uses them."""
+
+    sessions: Sessions
+    app_passwords: AppPasswords
+    factor: SecondFactor
+
+
+def sign_in_parts(
+    objects: IObjectStore,
+    sessions: ISessionStore,
+    accounts: IAccountStore,
+    limits: ILimits,
+    settings: Settings,
+    clock: Any,
+    random_bytes: Chance,
+) -> SignInParts:
+    web = settings.web
+    lifetimes = Lifetimes(web.session_idle, web.session_lifetime, web.session_remembered)
+    return SignInParts(
+        Sessions(sessions, accounts, clock, random_bytes, lifetimes),
+        AppPasswords(objects, accounts, clock, random_bytes),
+        SecondFactor(objects, accounts, limits, clock, random_bytes, settings.domain),
+    )
+
+
+class AccountApi:
+    """`/api/v1` and the authenticators, mounted on a web application before its first site."""
+
+    def __init__(
+        self,
+        web: WebApplication,
+        parts: SignInParts,
+        sign_in: SignIn,
+        ports: Ports,
+        limits: ILimits,
+        settings: Settings,
+        clock: Any,
+        random_bytes: Chance,
+        secret: bytes,
+        hash_password: HashPassword,
+        administration: Administration,
+        submission: Submission,
+        outbound: OutboundHttp,
+    ) -> None:
+        accounts, objects = ports.accounts, ports.objects
+        changed = submission.directory.refresh
+        seal = Seal(secret, limits, clock, random_bytes)
+        throttle = Throttle(limits, settings.limits, clock)
+        rights = AdminRights(objects)
+        passkeys = Passkeys(objects, accounts, parts.factor, seal, clock, random_bytes, settings.domain)
+        own_password = OwnPassword(accounts, sign_in, parts.sessions, hash_password)
+        web_sign_in = WebSignIn(
+            sign_in, parts.sessions, parts.factor, passkeys, accounts, seal, throttle, clock
+        )
+        invites = Invites(objects, clock, random_bytes)
+        registration = Registration(
+            settings.web.registration,
+            settings.web.registrations_per_day,
+            settings.domain,
+            accounts,
+            invites,
+            limits,
+            hash_password,
+            changed,
+        )
+        basic = ProvingBasicAuthenticator(sign_in, accounts, clock, random_bytes)
+        for authenticator in (
+            BearerAuthenticator(parts.app_passwords, parts.sessions, throttle),
+            basic,
+            CookieAuthenticator(parts.sessions),
+        ):
+            web.callers.add(authenticator)
+        self.api = api = Api(web.admission, limits, rights)
+        for routes in (
+            SessionRoutes(web_sign_in, parts.sessions, parts.factor, rights, settings),
+            SecurityRoutes(own_password, parts.app_passwords, parts.factor, passkeys, basic.forget),
+            RegistrationRoutes(registration, invites),
+            AccountRoutes(
+                accounts,
+                rights,
+                own_password,
+                parts.app_passwords,
+                parts.factor,
+                parts.sessions,
+                hash_password,
+                changed,
+                basic.forget,
+            ),
+            DomainRoutes(accounts, administration, changed),
+        ):
+            routes.mount(api)
+        api.mount(web.routes)
+
+    async def start(self) -> None:
+        """Begin the work that nobody asks for."""
+
+    async def stop(self) -> None:
+        """End it."""

@@ -1,0 +1,248 @@
+"""`/api/v1` over the SQLite store in memory on a loopback port, and browsers and programs that use it."""
+
+import json
+import os
+import random
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor as installed
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.trial.unittest import TestCase
+from twisted.web.client import Agent, HTTPConnectionPool, readBody
+from twisted.web.http_headers import Headers
+
+from mailsys.core.message.analysis import analyse
+from mailsys.ports.accounts import Account, Credentials, Domain
+from mailsys.services.administration import Administration
+from mailsys.services.bounce import Reporter
+from mailsys.services.directory import Directory
+from mailsys.services.jmap.api import JmapApi, Ports
+from mailsys.services.outbound_http import OutboundHttp
+from mailsys.services.passwords import PasswordPool, make_credentials
+from mailsys.services.push import Feed
+from mailsys.services.reading import MessageReader
+from mailsys.services.resolve import StubResolver
+from mailsys.services.sign_in import SignIn
+from mailsys.services.submit import Submission
+from mailsys.settings import Settings
+from mailsys.settings_file import parse
+from mailsys.stores.memory.events import Events
+from mailsys.stores.memory.limits import Limits as Counters
+from mailsys.stores.sqlite.store import open_store
+from mailsys.web.api.parts import AccountApi, sign_in_parts
+from mailsys.web.application import WebApplication
+from tests.web.rig import Answer, Body
+
+reactor: Any = installed
+DOMAIN = "example.com"
+SECRET = b"a secret of thirty-two octets..."
+PASSWORDS = {
+    "alice": "alice likes tea",
+    "bob": "bob likes coffee",
+    "root": "root of it all!",
+    "carol": "carol at org!!",
+}
+
+
+@lru_cache
+def credentials(password: str) -> Credentials:
+    return make_credentials(password)
+
+
+class Shifted:
+    """The reactor, whose time can be moved on."""
+
+    def __init__(self) -> None:
+        self.shift = 0.0
+
+    def seconds(self) -> float:
+        return reactor.seconds() + self.shift
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reactor, name)
+
+
+class Browser:
+    """Keeps a cookie and a CSRF token, as the web client does."""
+
+    def __init__(self, rig: "ApiTestCase", agent: str = "Browser/1") -> None:
+        self.rig = rig
+        self.user_agent = agent
+        self.cookie = ""
+        self.csrf = ""
+        self.me: Any = None
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        given = {"User-Agent": self.user_agent, **(headers or {})}
+        if self.cookie:
+            given.setdefault("Cookie", self.cookie)
+        if self.csrf and method not in ("GET", "HEAD"):
+            given.setdefault("X-CSRF-Token", self.csrf)
+        answer = await self.rig.ask(method, path, body, given)
+        for each in answer.headers.getRawHeaders("set-cookie") or []:
+            self.cookie = each.partition(";")[0]
+            if self.cookie.endswith("="):
+                self.cookie = ""
+        return answer
+
+    async def sign_in(self, who: str, password: str | None = None, **more: Any) -> Answer:
+        body = {"login": who, "password": password or PASSWORDS[who], **more}
+        answer = await self.ask("POST", "/session", body)
+        self.take(answer)
+        return answer
+
+    def take(self, answer: Answer) -> None:
+        """Remember the session that an answer gives."""
+        if answer.status == 200 and answer.json.get("session"):
+            self.me = answer.json["session"]
+            self.csrf = self.me["csrf"]
+
+
+class ApiTestCase(TestCase):
+    """alice and bob of example.com, root (administrator), carol of example.org."""
+
+    web_settings: dict[str, Any] = {}  # noqa: RUF012
+    limit_settings: dict[str, Any] = {}  # noqa: RUF012
+    timeout = 30
+
+    alice: Account
+    bob: Account
+    root: Account
+    carol: Account
+
+    def setUp(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.open())
+
+    def tearDown(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.close())
+
+    def make_settings(self) -> Settings:
+        web = {"push_to_private": True, **self.web_settings}
+        return parse(
+            {
+                "hostname": "mail.example.com",
+                "domain": DOMAIN,
+                "login_without_tls_on_loopback": True,
+                "web": web,
+                "limits": self.limit_settings,
+            }
+        )
+
+    async def open(self) -> None:
+        settings = self.settings = self.make_settings()
+        self.clock = clock = Shifted()
+        self.events = Events()
+        self.store = store = open_store(None, None, self.events, now=clock.seconds)
+        self.accounts, self.mail, self.blobs, self.queue = (
+            store.accounts,
+            store.mail,
+            store.blobs,
+            store.queue,
+        )
+        self.objects, self.session_store = store.objects, store.sessions
+        for name in (DOMAIN, "example.org"):
+            await self.accounts.put_domain(Domain(name))
+        for name, domain in (("alice", DOMAIN), ("bob", DOMAIN), ("root", DOMAIN), ("carol", "example.org")):
+            made = await self.accounts.create_account(
+                f"{name}@{domain}", name.title(), credentials(PASSWORDS[name]), admin=name == "root"
+            )
+            setattr(self, name, made)
+        self.pool = PasswordPool(reactor)
+        self.pool.start()
+        self.counters = Counters(clock)
+        chance = os.urandom
+        self.parts = sign_in_parts(
+            self.objects, self.session_store, self.accounts, self.counters, settings, clock, chance
+        )
+        parts = self.parts
+        self.sign_in = SignIn(
+            self.accounts, self.counters, settings.limits, clock, self.pool, chance, DOMAIN, SECRET,
+            parts.app_passwords, parts.factor, parts.sessions,
+        )  # fmt: skip
+        self.directory = Directory(self.accounts, clock, DOMAIN)
+        await self.directory.start()
+        reader = MessageReader(analyse, maybeDeferred)
+        reporter = Reporter(
+            settings.hostname, DOMAIN, self.directory, self.blobs, analyse, lambda: os.urandom(8).hex()
+        )
+        self.submission = Submission(
+            self.mail, self.blobs, self.directory, reader, reporter, self.counters, settings.limits, clock,
+            chance, settings.hostname,
+        )  # fmt: skip
+
+        async def hash_password(password: str) -> Credentials:
+            return credentials(password)
+
+        async def make_keys(domain: str) -> list[Any]:
+            return []
+
+        self.administration = Administration(
+            self.accounts, self.mail, self.queue, hash_password, make_keys, settings.hostname,
+            changed=self.directory.refresh, seconds=clock.seconds,
+        )  # fmt: skip
+        ports = Ports(
+            self.mail, self.blobs, self.accounts, self.queue, self.objects, self.events, maybeDeferred
+        )
+        jmap = JmapApi(ports, clock, random.Random(1))
+        jmap.announce_types("Email", "EmailDelivery", "Thread", "Mailbox")
+        self.web = WebApplication(
+            jmap, Feed(self.events, jmap.state_change, clock), self.mail, self.blobs, self.accounts,
+            self.counters, settings, clock, static=Path("nowhere"),
+        )  # fmt: skip
+        self.account_api = AccountApi(
+            self.web, parts, self.sign_in, ports, self.counters, settings, clock, chance, SECRET,
+            hash_password, self.administration, self.submission, self.outbound(),
+        )  # fmt: skip
+        await self.account_api.start()
+        self.site = self.web.site()
+        self.web.start()
+        self.port = reactor.listenTCP(0, self.site, interface="127.0.0.1")
+        self.url = f"http://127.0.0.1:{self.port.getHost().port}"
+        self.connections = HTTPConnectionPool(reactor, persistent=True)
+        self.agent = Agent(reactor, pool=self.connections)
+
+    async def close(self) -> None:
+        await self.connections.closeCachedConnections()
+        await maybeDeferred(self.port.stopListening)
+        await self.account_api.stop()
+        await self.web.stop()
+        self.directory.stop()
+        self.pool.stop()
+        await self.store.close()
+
+    def outbound(self) -> OutboundHttp:
+        resolver = StubResolver(reactor, [("127.0.0.1", 9)], random=random.Random(1), timeout=0.2)
+        return OutboundHttp(reactor, resolver, self.settings.web.push_to_private)
+
+    # -- asking ------------------------------------------------------------------------------------
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        given = Headers({})
+        for name, value in (headers or {}).items():
+            given.addRawHeader(name, value)
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            if not given.hasHeader("content-type"):
+                given.addRawHeader("Content-Type", "application/json")
+        producer = None if body is None else Body(body)
+        if not path.startswith(("/jmap/", "/api/", "/.well-known/")):
+            path = "/api/v1" + path
+        response: Any = await self.agent.request(
+            method.encode(), f"{self.url}{path}".encode(), given, producer
+        )
+        return Answer(response, await readBody(response))
+
+    async def signed_in(self, who: str, **more: Any) -> Browser:
+        browser = Browser(self)
+        answer = await browser.sign_in(who, **more)
+        assert browser.cookie, answer.body
+        return browser
+
+    def bearer(self, secret: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {secret}"}
