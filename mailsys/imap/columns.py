@@ -7,6 +7,7 @@ costs one `zip` and one `%` per row. Nothing here waits.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +23,7 @@ class Chunk:
     """Rows being answered, as parallel columns."""
 
     numbers: Sequence[int]  # sequence numbers
-    uids: Sequence[int]
+    uids: Sequence[int]  # ascending
     emails: Sequence[int]
     keywords: Sequence[str]
     modseqs: Sequence[int]
@@ -52,10 +53,11 @@ Producer = Callable[[Chunk], Iterable[Any]]
 def flags(chunk: Chunk) -> list[bytes]:
     known = {keywords: imap_flags(keywords) for keywords in set(chunk.keywords)}
     lists = [known[keywords] for keywords in chunk.keywords]
-    if chunk.recent:
-        for at, uid in enumerate(chunk.uids):
-            if any(low <= uid <= high for low, high in chunk.recent):
-                lists[at] = lists[at] + b" \\Recent" if lists[at] else b"\\Recent"
+    for low, high in chunk.recent:
+        start, end = bisect_left(chunk.uids, low), bisect_right(chunk.uids, high)
+        if start < end:
+            marked = {one: one + b" \\Recent" if one else b"\\Recent" for one in known.values()}
+            lists[start:end] = [marked[one] for one in lists[start:end]]
     return lists
 
 

@@ -25,13 +25,12 @@ from mailsys.imap.append import Appends
 from mailsys.imap.auth import capabilities
 from mailsys.imap.dispatch import answer
 from mailsys.imap.session import ClientGone, Session
-from mailsys.imap.wire import Connection, Host
+from mailsys.imap.wire import TURN, Connection, Host
 from mailsys.log import Log
 
 log = Log("imap")
 
 AHEAD: Final = 256 * 1024  # octets fed and not yet taken before the transport must wait
-TURN: Final = 0.004  # seconds of commands before other connections get their turn
 
 
 class ImapConnection(Connection):
@@ -144,11 +143,11 @@ class ImapConnection(Connection):
         if self._pumping or self.closing:
             return
         self._pumping = True
-        until = time.monotonic() + TURN
+        self._until = time.monotonic() + TURN
         receiver = self._receiver
         alive = False
         while not (self._busy or self._choked or self.closing):
-            if alive and time.monotonic() > until:
+            if alive and time.monotonic() > self._until:
                 self._later = True
                 self._host.parts.clock.callLater(0, self._pump)
                 break

@@ -7,6 +7,7 @@ so a slow reader costs a buffer, and others get their turn.
 
 from __future__ import annotations
 
+import time
 from array import array
 from collections.abc import Sequence
 from typing import Any, Final
@@ -41,6 +42,7 @@ ROWS: Final = 500  # of one chunk; the store takes up to 1,000
 IMAGE_ROWS: Final = 4000  # of one that needs nothing but the image
 FIRST_ROWS: Final = 50  # the first chunk tells how large rows are
 CHUNK_OCTETS: Final = 512 * 1024  # of answers that one chunk should come to
+TURN: Final = 0.004  # seconds of cutting messages before other connections get their turn
 BATCH: Final = 1024 * 1024  # octets of messages read at a time
 
 _SEEN: Final = KeywordChange(add="$seen")
@@ -132,15 +134,21 @@ class _Rows:
     """Chunks of rows in order; the store reads the next one while one is written."""
 
     def __init__(
-        self, session: Session, selected: Selected, positions: array[int], columns: Sequence[Column]
+        self,
+        session: Session,
+        selected: Selected,
+        positions: array[int],
+        columns: Sequence[Column],
+        weight: int = 1,
     ) -> None:
+        """`weight`: sections to be cut out of each message."""
         self._session = session
         self._selected = selected
         self._positions = positions
         self._columns = columns
         self._start = 0
-        self._most = ROWS if columns else IMAGE_ROWS
-        self._size = FIRST_ROWS if columns else IMAGE_ROWS
+        self._most = max(ROWS // weight, 1) if columns else IMAGE_ROWS
+        self._size = min(self._most, FIRST_ROWS) if columns else IMAGE_ROWS
         self._ahead: Deferred[Chunk] | None = None
 
     async def next(self) -> Chunk | None:
@@ -233,7 +241,7 @@ async def _ready(session: Session, selected: Selected, positions: array[int], co
     marks = _marks_seen(selected, sections)
     seen = Format(_with_flags(session, command.items), labels) if marks else plain
     answered = 0
-    rows = _Rows(session, selected, positions, columns)
+    rows = _Rows(session, selected, positions, columns, max(len(sections), 1))
     try:
         while (chunk := await rows.next()) is not None:
             if marks:
@@ -307,13 +315,16 @@ async def _messages(
                 if not contents:  # none of them exists any more
                     at = end
                     continue
-                piece = chunk.only(range(at, at + len(contents)))
-                at += len(contents)
-                lines, bad = _small(form, piece, contents, sections)
-                answered += len(lines)
-                undecodable |= bad
-                session.say(b"".join(lines))
-                await session.flow()
+                done = 0
+                while done < len(contents):
+                    piece = chunk.only(range(at + done, at + len(contents)))
+                    looked, lines, bad = _small(form, piece, contents[done:], sections)
+                    done += looked
+                    answered += len(lines)
+                    undecodable |= bad
+                    session.say(b"".join(lines))
+                    await session.flow()
+                at += done
     finally:
         rows.close()
     return answered, undecodable
@@ -321,24 +332,29 @@ async def _messages(
 
 def _small(
     form: Format, chunk: Chunk, contents: Sequence[bytes], sections: Sequence[Section]
-) -> tuple[list[bytes], bool]:
+) -> tuple[int, list[bytes], bool]:
+    """Answer for messages in memory until the turn is over: how many were looked at, the responses, and
+    whether a BINARY could not be decoded."""
     bad = False
     values: list[list[bytes]] = []
     kept: list[int] = []
     sizes, headers = chunk.stored[Column.SIZE], chunk.stored[Column.HEADER_SIZE]
+    until = time.monotonic() + TURN
+    looked = 0
     for at, content in enumerate(contents):
-        if len(content) != sizes[at]:
-            continue  # its blob is gone: the email was destroyed a moment ago
-        message = InMemory(content, headers[at])
-        try:
-            values.append([message.render(section) for section in sections])
-        except UnknownEncoding:
-            bad = True
-            continue
-        kept.append(at)
-    if len(kept) < len(contents):
+        looked += 1
+        if len(content) == sizes[at]:  # else its blob is gone: the email was destroyed a moment ago
+            message = InMemory(content, headers[at])
+            try:
+                values.append([message.render(section) for section in sections])
+                kept.append(at)
+            except UnknownEncoding:
+                bad = True
+            if time.monotonic() > until:
+                break
+    if len(kept) < len(chunk.numbers):
         chunk = chunk.only(kept)
-    return form.lines(chunk, *zip(*values, strict=True)) if values else [], bad
+    return looked, form.lines(chunk, *zip(*values, strict=True)) if values else [], bad
 
 
 async def _large(session: Session, form: Format, chunk: Chunk, sections: Sequence[Section]) -> int | None:

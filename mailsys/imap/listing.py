@@ -44,27 +44,32 @@ async def list_(session: Session, tag: bytes, command: List) -> Answer:
     if command.return_status:  # counts of this moment, of all mailboxes in one question
         fresh = {one.path: one for one in await session.mail.mailboxes(session.mailboxes.account)}
     lines = _subscribed_only(tree, patterns, command) if command.lsub else _listed(tree, patterns, command)
-    for said, (shown, name, child_info) in enumerate(lines, 1):
+    for looked, line in enumerate(lines, 1):
+        if looked % 100 == 0:
+            await session.flow()
+        if line is None:
+            continue
+        shown, name, child_info = line
         session.say(
             response.list_line(shown, name, utf8=session.utf8, lsub=command.lsub, child_info=child_info)
         )
         if name in fresh:
             session.say(await _status_line(session, fresh[name], command.return_status))
-        if said % 100 == 0:
-            await session.flow()
     return b"OK", f"{verb} completed", b""
 
 
 Line = tuple[Iterable[bytes], str, Iterable[bytes]]  # attributes, name, CHILDINFO
 
 
-def _listed(tree: Tree, patterns: list[Pattern], command: List) -> Iterator[Line]:
+def _listed(tree: Tree, patterns: list[Pattern], command: List) -> Iterator[Line | None]:
+    """None stands for a name that was looked at in vain: that takes time too."""
     subscribed = {one.path for one in tree.by_path.values() if one.subscribed} | set(tree.lost)
     above: set[str] = set()  # ancestors of what is selected
     if command.select_recursive and command.select_subscribed:
         above = {parent for path in subscribed for parent in _parents(path)}
     for mailbox in tree.by_path.values():
         if not matches_any(patterns, mailbox.path):
+            yield None
             continue
         chosen = not command.select_subscribed or mailbox.subscribed
         if command.select_special and mailbox.role not in USES:
@@ -84,7 +89,7 @@ def _listed(tree: Tree, patterns: list[Pattern], command: List) -> Iterator[Line
             yield shown, path, (b"SUBSCRIBED",) if path in above else ()
 
 
-def _subscribed_only(tree: Tree, patterns: list[Pattern], command: List) -> Iterator[Line]:
+def _subscribed_only(tree: Tree, patterns: list[Pattern], command: List) -> Iterator[Line | None]:
     """LSUB (RFC 3501 §6.3.9): subscribed names, and with "%" the parents of deeper ones."""
     subscribed = {one.path for one in tree.by_path.values() if one.subscribed} | set(tree.lost)
     shown: dict[str, bool] = {}

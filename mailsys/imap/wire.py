@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred
@@ -17,6 +18,7 @@ from mailsys.imap.session import ClientGone, Parts
 from mailsys.imap.wheel import Wheel
 
 WRITE: Final = 64 * 1024  # octets gathered into one write
+TURN: Final = 0.004  # seconds of work before other connections get their turn
 GRACE: Final = 10.0  # seconds for a closed connection to take its last words
 
 
@@ -56,6 +58,7 @@ class Connection:
         "_out",
         "_out_size",
         "_tls",
+        "_until",
         "closing",
         "deadline",
         "transport",
@@ -74,6 +77,7 @@ class Connection:
         self._out: list[bytes] = []
         self._out_size = 0
         self._tls = False
+        self._until = 0.0  # when the turn of this connection is over
 
     # -- hooks -----------------------------------------------------------------------------------------
 
@@ -153,9 +157,7 @@ class Connection:
 
     def resumeProducing(self) -> None:  # noqa: N802
         self._choked = False
-        if self._drained is not None:
-            drained, self._drained = self._drained, None
-            drained.callback(None)
+        self._drain()
         self._flowing()
 
     def stopProducing(self) -> None:  # noqa: N802
@@ -180,9 +182,19 @@ class Connection:
             self._flush()
         if self._lost:
             raise ClientGone
-        if self._choked:
-            self._drained = Deferred()
-            await self._drained
+        if not self._choked:
+            if time.monotonic() < self._until:
+                return
+            # the client is fast, but others wait: go on in the reactor's next turn
+            self._host.parts.clock.callLater(0, self._drain)
+        self._drained = Deferred()
+        await self._drained
+        self._until = time.monotonic() + TURN
+
+    def _drain(self) -> None:
+        if self._drained is not None and not self._choked:
+            drained, self._drained = self._drained, None
+            drained.callback(None)
 
     def hang_up(self) -> None:
         self._flush()
