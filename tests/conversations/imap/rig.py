@@ -11,6 +11,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
+from mailsys import log
 from mailsys.core.message.analysis import analyse
 from mailsys.core.refusal import BadCredentials, UnsupportedParameter
 from mailsys.imap.server import ImapFactory
@@ -85,6 +86,8 @@ class ImapTestCase(TestCase):
         return Deferred.fromCoroutine(self._start())
 
     async def _start(self) -> None:
+        self.logged: list[dict[str, Any]] = []  # errors: a test that means to cause one empties it
+        log.direct("error", lambda _level, event: self.logged.append(event))
         self.events = Events()
         self.store = await self.open_store()
         self.mail = self.store.mail
@@ -123,6 +126,8 @@ class ImapTestCase(TestCase):
         await gatherResults([client.gone() for client in self.clients])
         await self.factory.stop()
         await self.store.close()
+        log.direct("error", None)
+        self.assertEqual(self.logged, [])
 
     async def greeted(self) -> tuple[ImapClient, bytes]:
         """A connection, and the greeting."""

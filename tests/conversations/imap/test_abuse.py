@@ -178,4 +178,5 @@ class AfterLogin(ImapTestCase):
         connection._session.parts = replace(whole, mail=Broken())
         self.assertEqual(await client.ask(b"FETCH 1 ENVELOPE"), [b"NO [SERVERBUG] Internal error"])
         connection._session.parts = whole
+        self.assertIn("broken on purpose", self.logged.pop()["failure"])
         self.assertEqual((await client.ask(b"FETCH 1 ENVELOPE"))[-1], b"OK FETCH completed")

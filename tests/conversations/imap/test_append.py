@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
+
+from twisted.internet import reactor
 
 from mailsys.core.refusal import OverQuota
 from mailsys.ports.mail import Column
+from mailsys.stores.sqlite.store import open_store
 from tests.conversations.imap.messages import BINARY, large
 from tests.conversations.imap.rig import SIMPLE, ImapTestCase
 
@@ -127,11 +131,47 @@ class Bounded(ImapTestCase):
 class Quota(ImapTestCase):
     async def test_a_full_account_is_told_so(self):
         account = await self.store.accounts.account(self.alice.id)
-        from dataclasses import replace
-
         await self.store.accounts.update_account(replace(account, quota=200))
         client = await self.connect()
         client.send(append(b"INBOX", SIMPLE, b"a") + append(b"INBOX", SIMPLE, b"b"))
         responses = await client.until(b"b ")
         self.assertTrue(responses[0].startswith(b"a OK"))
         self.assertEqual(responses[1], b"b NO [OVERQUOTA] " + OverQuota().text.encode())
+
+
+class OnDisk(ImapTestCase):
+    """Commits take their time here."""
+
+    async def open_store(self):
+        return open_store(self.mktemp(), reactor, self.events)
+
+    async def _stored(self) -> int:
+        return (await self.mailbox()).total
+
+    async def test_a_stopping_server_answers_what_it_has_taken(self):
+        client = await self.connect()
+        client.send(b"".join(append(b"INBOX", SIMPLE, b"a%d" % n) for n in range(50)))
+        await client.until(b"a0 ")
+        stopped = self.factory.stop()
+        responses = await client.until(rb"\* BYE")
+        await stopped
+        answered = 1 + len([line for line in responses if b" OK [APPENDUID" in line])
+        self.assertEqual(await self._stored(), answered)
+
+    async def test_a_client_that_leaves_harms_nobody(self):
+        client = await self.connect(select=b"INBOX")
+        client.send(b"".join(append(b"INBOX", SIMPLE, b"a%d" % n) for n in range(50)))
+        await client.until(b"a0 ")
+        client.transport.abortConnection()
+        await client.gone()
+        await self.factory.stop()
+        self.assertGreater(await self._stored(), 0)
+        self.assertEqual(self.factory.connections, 0)
+
+    async def test_group_commit_is_used(self):
+        events = []
+        self.events.subscribe(self.alice.id, events.append)
+        client = await self.connect()
+        client.send(b"".join(append(b"INBOX", SIMPLE, b"a%d" % n) for n in range(200)))
+        await client.until(b"a199 ")
+        self.assertLess(len(events), 100)  # one event a commit
