@@ -176,6 +176,16 @@ class IQueueStore(Interface):
     def drop(queues: Sequence[QueueId], now: float) -> Deferred[int]:
         """Remove without a DSN."""
 
+    def withdraw(
+        account: AccountId,
+        trace: TraceId,
+        entries: Sequence[TimelineEntry] = (),
+        objects: Sequence[ObjectChange] = (),
+    ) -> Deferred[bool]:
+        """Drop all of an account's items of one message, with timeline and objects in the same commit.
+        False, with nothing done, when there are none, or one was begun: an attempt was made, somebody
+        holds (or held, and died) a lease on it, a recipient is settled."""
+
     def record(entries: Sequence[TimelineEntry]) -> Deferred[None]:
         """Append to timelines, outside of any other commit."""
 

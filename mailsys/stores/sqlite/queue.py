@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mailsys.ports.ids import AccountId, QueueId, TraceId
+from mailsys.ports.objects import ObjectChange
 from mailsys.ports.queue import (
     Destination,
     IQueueStore,
@@ -25,10 +26,11 @@ from mailsys.ports.queue import (
     Settlement,
     TimelineEntry,
 )
-from mailsys.stores.sqlite import objects, timeline
+from mailsys.stores.sqlite import timeline
 from mailsys.stores.sqlite.accept import accept
 from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.items import COLUMNS, decode, encode, is_pending, item_of
+from mailsys.stores.sqlite.objects import apply as write_objects
 from mailsys.stores.sqlite.readers import Readers
 from mailsys.stores.sqlite.rows import many, one, values
 from mailsys.stores.sqlite.writer import Writer
@@ -172,6 +174,35 @@ class QueueStore:
 
         return self._writer.submit(run)
 
+    def withdraw(
+        self,
+        account: AccountId,
+        trace: TraceId,
+        entries: Sequence[TimelineEntry] = (),
+        objects: Sequence[ObjectChange] = (),
+    ) -> Deferred[bool]:
+        def run(batch: Batch) -> bool:
+            batch.flush()
+            rows = many(
+                batch.connection,
+                """SELECT id, blob, attempts, token, item FROM queue
+                WHERE account = ? AND instr(item, CAST(? AS BLOB)) > 0""",
+                (account, trace),
+            )
+            items = [(row, item) for row in rows if (item := decode(row[4])).trace == trace]
+            if not items:
+                return False
+            for (_, _, attempts, token, _), item in items:
+                if attempts or token or any(r.outcome is not Outcome.PENDING for r in item.recipients):
+                    return False
+            for (number, blob, *_), _ in items:
+                _remove(batch, number, blob)
+            write_objects(batch, objects)
+            timeline.record(batch, entries)
+            return True
+
+        return self._writer.submit(run)
+
     # -- timelines ---------------------------------------------------------------------------------------
 
     def record(self, entries: Sequence[TimelineEntry]) -> Deferred[None]:
@@ -202,7 +233,7 @@ def _settle(batch: Batch, lease: Lease, settlement: Settlement) -> bool:
         return False
     for acceptance in settlement.accept:
         accept(batch, acceptance)
-    objects.apply(batch, settlement.objects)
+    write_objects(batch, settlement.objects)
     timeline.record(batch, settlement.timeline)
     item = replace(item, recipients=settlement.recipients)
     if not is_pending(item):
