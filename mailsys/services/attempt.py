@@ -30,6 +30,7 @@ from mailsys.services.reading import MessageReader
 from mailsys.services.route import LOCAL, Host, RouteError, Router
 from mailsys.services.sign import Signer
 from mailsys.services.transmit import Content, DialError, IHop
+from mailsys.services.vacation import Responder
 
 _log = Log("send")
 
@@ -80,6 +81,7 @@ class Attempt:
     clock: Any
     now: Callable[[], float]
     random: random_module.Random
+    responder: Responder | None = None
 
     async def run(self, lane: Lane, lease: Lease) -> None:
         queued = lease.item
@@ -136,7 +138,9 @@ class Attempt:
             )
             await self._settle(lease, conclusion.settlement, conclusion.reports, None)
         else:
-            await self._settle(lease, done.settlement, done.reports, done.header)
+            kept = await self._settle(lease, done.settlement, done.reports, done.header)
+            if kept and self.responder is not None:
+                self.responder.arrives(queued.item.sender, done.accounts, done.header)
 
     def _rest(self, sent: _Sent, pending: Sequence[int], result: Result) -> None:
         for index in pending:
@@ -234,7 +238,8 @@ class Attempt:
 
     async def _settle(
         self, lease: Lease, settlement: Settlement, reports: Sequence[Reported], header: bytes | None
-    ) -> None:
+    ) -> bool:
+        """Whether it was kept."""
         queued = lease.item
         if reports:
             try:
@@ -267,7 +272,8 @@ class Attempt:
                 continue
             if not kept:
                 _log.warning("settled-too-late", trace=queued.item.trace, queue=queued.id)
-            return
+            return kept
+        return False
 
     async def _report(
         self, queued: QueueItem, reports: Sequence[Reported], header: bytes | None

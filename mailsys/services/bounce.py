@@ -124,6 +124,7 @@ class Reporter:
         )
         if not deliveries and not queued:
             return None
+        staged = await self._staged(report.data)
         actions = sorted({r.action.value for r in recipients})
         entry = TimelineEntry(
             item.trace,
@@ -131,10 +132,10 @@ class Reporter:
             Stage.NOTIFIED,
             item.account,
             addresses(recipients),
-            {"to": item.sender, "action": ", ".join(actions)},
+            {"to": item.sender, "action": ", ".join(actions), "blob": staged.id.hex()},
         )
         return Acceptance(
-            blob=await self._staged(report.data),
+            blob=staged,
             facts=self.analyse(report.data),
             received_at=now,
             deliveries=deliveries,

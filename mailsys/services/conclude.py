@@ -19,6 +19,7 @@ from mailsys.ports.queue import (
     Stage,
     TimelineEntry,
 )
+from mailsys.services.submissions import touched
 from mailsys.services.trace import date
 
 
@@ -117,6 +118,7 @@ def conclude(
         due=due if deferred else now,
         error=error,
         delayed_told=queued.delayed_told or (patience.tell_delay and deferred and not gives_up),
+        objects=touched(item) if tried else (),
         timeline=tuple(timeline),
     )
     return Conclusion(settlement, tuple(reports))

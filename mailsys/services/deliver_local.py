@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mailsys.core.message.header import MAX_HEADER
 from mailsys.core.queue.report import Action, Reported, wants
 from mailsys.ports.blobs import IBlobStore, StagedBlob
+from mailsys.ports.ids import AccountId
 from mailsys.ports.mail import Acceptance
 from mailsys.ports.queue import Outcome, QueueItem, QueueRecipient, Settlement, Stage, TimelineEntry
 from mailsys.services import deliver
 from mailsys.services.directory import Directory
 from mailsys.services.reading import MessageReader
+from mailsys.services.submissions import touched
 
 WINDOW = 256 * 1024
 
@@ -21,6 +24,7 @@ class Delivered:
     settlement: Settlement
     reports: tuple[Reported, ...]
     header: bytes
+    accounts: Mapping[AccountId, str]  # who got it here, and by which address
 
 
 async def content(blobs: IBlobStore, queued: QueueItem) -> bytes | None:
@@ -52,6 +56,7 @@ async def deliver_local(
     onward = replace(item, recipients=(), due=now, hold=False)
     reached = {one.recipient.address: one.route for one in found}
     missing = {recipient.address for recipient in unknown}
+    told = set(plan.accounts.values())  # by `entries`; the others lead to the same accounts, or elsewhere
     states: list[QueueRecipient] = []
     reports: list[Reported] = []
     timeline: list[TimelineEntry] = []
@@ -72,7 +77,19 @@ async def deliver_local(
             reply = "250 2.1.5 Delivered"
             states.append(replace(recipient, outcome=Outcome.DELIVERED, reply=reply, at=now))
             route = reached[recipient.address]
-            if route is not None and route.accounts and wants(recipient.notify, Action.DELIVERED):
+            here = route is not None and bool(route.accounts)
+            if recipient.address not in told:
+                timeline.append(
+                    TimelineEntry(
+                        item.trace,
+                        now,
+                        Stage.DELIVERED,
+                        item.account,
+                        recipient.address,
+                        {} if here else {"forwarded": "yes"},
+                    )
+                )
+            if here and wants(recipient.notify, Action.DELIVERED):
                 reports.append(_reported(recipient, Action.DELIVERED, reply, now))
     acceptance = Acceptance(
         blob=queued.blob,
@@ -85,9 +102,14 @@ async def deliver_local(
     )
     some = bool(acceptance.deliveries or acceptance.queued)
     settlement = Settlement(
-        tuple(states), due=now, accept=(acceptance,) if some else (), timeline=tuple(timeline)
+        tuple(states),
+        due=now,
+        accept=(acceptance,) if some else (),
+        objects=touched(item),
+        timeline=tuple(timeline),
     )
-    return Delivered(settlement, tuple(reports), data[: min(reading.facts.header_size, MAX_HEADER)])
+    header = data[: min(reading.facts.header_size, MAX_HEADER)]
+    return Delivered(settlement, tuple(reports), header, plan.accounts)
 
 
 def _reported(recipient: QueueRecipient, action: Action, reply: str, now: float) -> Reported:

@@ -37,6 +37,7 @@ from mailsys.services.deliver import Addressed, check_room, deliveries, entries,
 from mailsys.services.directory import Directory, Route
 from mailsys.services.reading import MessageReader, Reading
 from mailsys.services.transactions import Client, ITransaction, ITransactions
+from mailsys.services.vacation import Responder
 from mailsys.settings import Limits
 
 log = Log("receive")
@@ -67,6 +68,7 @@ class Reception:
         clock: IReactorTime,
         random_bytes: Callable[[int], bytes],
         hostname: str,
+        responder: Responder | None = None,
     ) -> None:
         self.mail = mail
         self.blobs = blobs
@@ -77,6 +79,7 @@ class Reception:
         self.clock = clock
         self.random_bytes = random_bytes
         self.hostname = hostname
+        self.responder = responder
 
     def connected(self, client: Client) -> Deferred[None]:
         return succeed(None)  # the server counts them; nobody is turned away for who he is
@@ -240,6 +243,8 @@ class _Incoming:
             await confirm(
                 service.reporter, service.mail, item, self._recipients.values(), reading.header, now
             )
+        if service.responder is not None:
+            service.responder.arrives(self._sender, made.accounts, reading.header)
         return f"Accepted as {trace}"
 
     def _without_loops(self, header: bytes) -> list[Addressed]:

@@ -36,6 +36,7 @@ from mailsys.services.reading import MessageReader
 from mailsys.services.route import LOCAL, Router
 from mailsys.services.sign import Signer
 from mailsys.services.transmit import IDialer
+from mailsys.services.vacation import Responder
 from mailsys.settings import Sending as Settings
 
 _log = Log("send")
@@ -79,6 +80,7 @@ class Sending(Service):
         clock: Any,
         now: Callable[[], float],
         random: random_module.Random,
+        responder: Responder | None = None,
     ) -> None:
         self._queue = queue
         self._settings = settings
@@ -99,6 +101,7 @@ class Sending(Service):
             clock=clock,
             now=now,
             random=random,
+            responder=responder,
         )
         self._paces: dict[str, Pace] = {}
         self._lanes: dict[Lane, Deferred[None]] = {}

@@ -59,6 +59,8 @@ def received(
 ) -> bytes:
     """The Received field (RFC 5321 §4.4), CRLF at the end. `recipient`: only when it is the only one,
     or the others would learn of each other. `utf8`: SMTPUTF8 was asked for."""
+    if client.web:  # where our own people sit is not told to the world
+        return f"Received: by {hostname} with HTTP id {trace};\r\n\t{date(now)}\r\n".encode()
     protocol = client.protocol
     if utf8 and protocol.startswith("ESMTP"):
         protocol = "UTF8SMTP" + protocol[5:]  # RFC 6531 §4.3

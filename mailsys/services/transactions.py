@@ -27,6 +27,7 @@ class Client:
     tls: str = ""  # "TLSv1.3 TLS_AES_256_GCM_SHA384", empty without TLS
     account: AccountId | None = None  # after AUTH
     login: str = ""  # its primary address
+    web: bool = False  # the web API, not an SMTP session
 
     @property
     def protocol(self) -> str:
