@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mailsys.web.site import WebSite
 
 _LARGEST_HEADER: Final = 32 * 1024
+_CLOSED_WITHIN: Final = 120.0  # seconds that a client may take for the rest of the last answer
+_STOPPED_WITHIN: Final = 1.0  # seconds for the same without an answer, when the server stops
 
 
 class Channel(HTTPChannel):
@@ -127,7 +129,17 @@ class Channel(HTTPChannel):
         """The server stops: close now when at rest, else after the answer under way."""
         self.persistent = 0
         if self.at_rest and self.transport is not None:  # None: a WebSocket has it
-            self.loseConnection()
+            self._close(_STOPPED_WITHIN)
+
+    def loseConnection(self) -> None:  # noqa: N802
+        self._close(_CLOSED_WITHIN)
+
+    def _close(self, within: float) -> None:
+        """Write what waits, then close. TLS waits for the client to agree, and a client need not read: it
+        is cut off in the end."""
+        if self._abortingCall is None and self.transport is not None:
+            self._abortingCall = self.callLater(within, self.forceAbortClient)
+        super().loseConnection()
 
     def lineReceived(self, line: bytes) -> Any:  # noqa: N802
         if self.paused:  # an earlier line ended this connection

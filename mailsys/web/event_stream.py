@@ -112,7 +112,7 @@ class EventStream:
         request.setHeader(b"X-Accel-Buffering", b"no")
         request.channel.transport.setTcpKeepAlive(1)
         if request.method == b"HEAD":
-            self.close("")
+            self.close()
             return
         request.notifyFinish().addBoth(lambda _: self.end())
         self._flow = _Flow(request, self._flush)
@@ -136,7 +136,7 @@ class EventStream:
         metrics.state_changes.inc()
         self._request.write(b"event: state\nid: %d\ndata: %b\n\n" % (pending.position, data))
         if self._close_after_state:
-            self.close("")
+            self.close()
         else:
             self._rest()
 
@@ -154,7 +154,7 @@ class EventStream:
             self._request.write(b'event: ping\ndata: {"interval":%d}\n\n' % self._ping)
         self._rest()
 
-    def close(self, _reason: str) -> None:
+    def close(self, _code: int = 0, _reason: str = "") -> None:
         """The server ends the stream."""
         if self.over.called:
             return

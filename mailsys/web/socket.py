@@ -212,10 +212,10 @@ class JmapSocket(WebSocketServerProtocol):
         self._waiting.clear()
         self.leave()
 
-    def shut(self, reason: str) -> None:
+    def shut(self, code: int, reason: str) -> None:
         """The server ends it."""
         if self._open:
-            self._close_with(1001, reason)
+            self._close_with(code, reason)
         elif self.transport is not None:
             self.transport.loseConnection()
 
@@ -237,7 +237,7 @@ class JmapSocket(WebSocketServerProtocol):
         self._running -= 1
         if isinstance(result, Failure):
             log.error("socket request failed", result.value, account=self._caller.account.id)
-            self.shut("The server failed")
+            self.shut(1011, "The server failed")
         self._work()
 
     def _read_or_not(self) -> None:

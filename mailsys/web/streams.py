@@ -14,9 +14,11 @@ from mailsys.ports.ids import AccountId
 
 log = Log("web")
 
+_GOING_AWAY = 1001  # RFC 6455 §7.4.1
+_POLICY = 1008  # RFC 8887 §4.1: the credentials hold no longer
 _LOOK = 30.0  # seconds between looks at whether accounts are still enabled
 
-Close = Callable[[str], None]  # with the reason
+Close = Callable[[int, str], None]  # with the WebSocket close code and the reason
 
 
 class Streams:
@@ -41,7 +43,7 @@ class Streams:
         if self._looking.running:
             self._looking.stop()
         for account in list(self._open):
-            self.close(account, "The server is closing")
+            self._close(account, _GOING_AWAY, "The server is closing")
 
     def enter(self, account: AccountId, close: Close) -> Callable[[], None]:
         """Count one in; the result counts it out. Raises TooManyConnections."""
@@ -62,8 +64,11 @@ class Streams:
 
     def close(self, account: AccountId, reason: str) -> None:
         """Close an account's streams: its rights ended, or its password was changed."""
+        self._close(account, _POLICY, reason)
+
+    def _close(self, account: AccountId, code: int, reason: str) -> None:
         for close in list(self._open.get(account, {}).values()):
-            close(reason)
+            close(code, reason)
 
     async def _look(self) -> None:
         try:
