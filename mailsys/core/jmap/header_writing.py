@@ -15,10 +15,8 @@ MAX_ADDRESSES: Final = 5000
 MAX_VALUE: Final = 64 * 1024  # characters of one value
 
 _CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
-_ATOMS: Final = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+)*"
-)
 _DOMAIN: Final = re.compile(r"[A-Za-z0-9._\x80-\U0010ffff-]{1,253}|\[[A-Za-z0-9:.]{1,60}\]")
+_UNSAFE: Final = re.compile(r"""[<>()\[\]\\,;:"]""")
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _BARE_BREAK: Final = re.compile(r"\n(?![ \t])")
 _MESSAGE_ID: Final = re.compile(r"[!-;=?-~\x80-\U0010ffff]{1,900}")
@@ -107,22 +105,20 @@ def address(value: Any) -> Mailbox:
             raise BadValue('must hold objects of "name" and "email"')
     if name is not None and (not isinstance(name, str) or len(name) > 1000 or _CONTROL.search(name)):
         raise BadValue("has a name that cannot be used")
+    name = " ".join((name or "").split())
     email = email.strip()
-    local, at, domain = email.rpartition("@")
-    if not at:
-        local, domain = email, ""
-    quoted = _QUOTED.fullmatch(local)
-    if quoted is not None and at:
-        local = re.sub(r"\\(.)", r"\1", quoted.group(1))
-    if (
-        not local
-        or len(local) > 320
-        or not email.isprintable()
-        or (at and _DOMAIN.fullmatch(domain) is None)
-        or (not at and _ATOMS.fullmatch(local) is None)
-    ):
+    if not email.isprintable() or len(email) > 1000 or not (email or name):
         raise BadValue(f"has an email that is none: {email[:100]!r}")
-    return Mailbox(" ".join((name or "").split()), local, domain)
+    local, at, domain = email.rpartition("@")
+    quoted = _QUOTED.fullmatch(local)
+    if quoted is not None:
+        local = re.sub(r"\\(.)", r"\1", quoted.group(1))
+    if at and local and _DOMAIN.fullmatch(domain):
+        return Mailbox(name, local, domain)
+    # A draft may hold what is no address yet (RFC 8621 §4.6): alone it is quoted where it must be
+    if name and _UNSAFE.search(email):
+        raise BadValue(f"has an email that is none: {email[:100]!r}")
+    return Mailbox(name, email, "")
 
 
 def _groups(value: Any) -> list[Mailbox | Group]:

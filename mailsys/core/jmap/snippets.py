@@ -10,15 +10,17 @@ from typing import Final
 MAX_OCTETS: Final = 255  # of a preview, marks and all (RFC 8621 §5.1)
 _BEFORE: Final = 60  # characters shown in front of the first match
 _ROOM: Final = 240
-_WORDS: Final = re.compile(r'"([^"]+)"|(\S+)')
+# RFC 8621 §4.4.1: a phrase stands in quotes of either kind, which a backslash takes their meaning
+_WORDS: Final = re.compile(r"""(["'])((?:(?!\1)[^\\]|\\.)+)\1(?=\s|$)|(\S+)""")
+_ESCAPED: Final = re.compile(r"""\\(["'\\])""")
 
 
 def terms(texts: Sequence[str]) -> list[str]:
     """The words and quoted phrases of what was searched for, the longest first."""
     found: dict[str, None] = {}
     for text in texts:
-        for phrase, word in _WORDS.findall(text):
-            one = " ".join((phrase or word).split())
+        for _, phrase, word in _WORDS.findall(text):
+            one = " ".join((_ESCAPED.sub(r"\1", phrase) or word).split())
             if one:
                 found[one] = None
     return sorted(found, key=len, reverse=True)[:50]

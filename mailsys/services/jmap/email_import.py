@@ -20,8 +20,8 @@ from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import AccountId
 from mailsys.services.jmap.api import CallContext
 from mailsys.services.jmap.blobs import BlobGone, BlobReader, FoundBlob
+from mailsys.services.jmap.changes import state_of
 from mailsys.services.jmap.content import Contents
-from mailsys.services.jmap.email_get import state_of
 from mailsys.services.jmap.email_properties import Budget, Wanted, body_values, read_wanted
 from mailsys.services.jmap.email_set import created_email, mailbox_numbers, real_mailboxes, take
 from mailsys.services.jmap.standard import check_state, set_error, too_large

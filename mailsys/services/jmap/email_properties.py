@@ -18,6 +18,7 @@ from mailsys.core.message.mime import Part
 from mailsys.ports.ids import AccountId, BlobId
 from mailsys.ports.mail import Column, IMailStore
 from mailsys.services.jmap.content import BlobGone, Contents
+from mailsys.services.jmap.hidden import is_hidden
 from mailsys.services.jmap.standard import read_properties
 
 METADATA: Final = frozenset(
@@ -109,7 +110,7 @@ class EmailReader:
         found: dict[int, dict[str, Any]] = {}
         for number in emails:
             row = rows.get(number)
-            if row is None or number in found:
+            if row is None or number in found or is_hidden(str(row[0])):
                 continue
             found[number] = _email(number, row, at, plan, placed.get(number, ()))
         if wanted.needs_body:

@@ -10,8 +10,9 @@ from mailsys.core.jmap.problems import MethodError
 from mailsys.ports.ids import EmailId
 from mailsys.ports.query import EmailQuery
 from mailsys.services.jmap.api import CallContext
+from mailsys.services.jmap.changes import MAX_CHANGES, state_of
 from mailsys.services.jmap.email_filter import read_filter, read_sort
-from mailsys.services.jmap.email_get import MAX_CHANGES, state_of
+from mailsys.services.jmap.hidden import Hidden
 from mailsys.services.jmap.standard import cannot_calculate, parse_state, read_max_changes
 
 DEFAULT_LIMIT: Final = 500
@@ -19,7 +20,7 @@ MAX_LIMIT: Final = 5000
 _MAX_POSITION: Final = 2**53
 
 
-async def email_query(context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
+async def email_query(hidden: Hidden, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
     arguments = Arguments(values)
     account = context.own_account(arguments)
     filter_ = read_filter(arguments, context.real_id)
@@ -38,6 +39,7 @@ async def email_query(context: CallContext, values: dict[str, Any]) -> dict[str,
             raise _no_anchor()
         anchor_number, position = EmailId(number), 0
     allowed = DEFAULT_LIMIT if limit is None else min(limit, MAX_LIMIT)
+    filter_ = await hidden.left_out(account, filter_)
     page = await context.ports.mail.query(
         account,
         EmailQuery(filter_, sort, collapse, position, anchor_number, anchor_offset, allowed, calculate_total),
@@ -62,7 +64,7 @@ def _no_anchor() -> MethodError:
     return MethodError("anchorNotFound", "The anchor is not among the results.")
 
 
-async def email_query_changes(context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
+async def email_query_changes(hidden: Hidden, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
     arguments = Arguments(values)
     account = context.own_account(arguments)
     filter_ = read_filter(arguments, context.real_id)
@@ -75,6 +77,7 @@ async def email_query_changes(context: CallContext, values: dict[str, Any]) -> d
     arguments.finish()
     since = parse_state(since_state, await state_of(context, "Email"))
     up_to_number = None if up_to is None else ids.email_number(context.real_id(up_to))
+    filter_ = await hidden.left_out(account, filter_)
     delta = await context.ports.mail.query_delta(
         account,
         EmailQuery(filter_, sort, collapse, calculate_total=calculate_total),

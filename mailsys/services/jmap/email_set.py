@@ -16,8 +16,8 @@ from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId
 from mailsys.ports.mail import Acceptance, Column, Delivered, Delivery, EmailUpdate
 from mailsys.services.jmap.api import CallContext
+from mailsys.services.jmap.changes import state_of
 from mailsys.services.jmap.email_compose import Composer
-from mailsys.services.jmap.email_get import state_of
 from mailsys.services.jmap.email_properties import PROPERTIES, EmailReader, Wanted, keyword_map
 from mailsys.services.jmap.standard import (
     SetOutcome,

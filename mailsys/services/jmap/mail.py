@@ -13,11 +13,12 @@ from mailsys.services.jmap.blobs import BlobReader
 from mailsys.services.jmap.content import Contents
 from mailsys.services.jmap.email_compose import Composer
 from mailsys.services.jmap.email_filter import SORTS
-from mailsys.services.jmap.email_get import EmailGet, thread_changes, thread_get
+from mailsys.services.jmap.email_get import EmailGet, ThreadGet, thread_changes
 from mailsys.services.jmap.email_import import EmailImport
 from mailsys.services.jmap.email_properties import EmailReader
 from mailsys.services.jmap.email_query import email_query, email_query_changes
 from mailsys.services.jmap.email_set import EmailSet
+from mailsys.services.jmap.hidden import Hidden
 from mailsys.services.jmap.mailbox_get import (
     mailbox_changes,
     mailbox_get,
@@ -51,7 +52,8 @@ def register_mail(api: JmapApi, random: Random, message_size: int = MESSAGE_SIZE
     max_attachments = message_size // 4 * 3 - 1024 * 1024  # base64 adds a third and line ends
     composer = Composer(ports.mail, ports.blobs, reader, contents, random, message_size, max_attachments)
     emails = EmailReader(ports.mail, contents)
-    getting = EmailGet(emails)
+    hidden = Hidden(ports.mail)
+    getting = EmailGet(emails, hidden)
     setting = EmailSet(emails, composer, MessageReader(analyse, ports.offload))
     importing = EmailImport(reader, contents, message_size)
 
@@ -62,12 +64,12 @@ def register_mail(api: JmapApi, random: Random, message_size: int = MESSAGE_SIZE
     api.register("Mailbox/query", MAIL, mailbox_query)
     api.register("Mailbox/queryChanges", MAIL, mailbox_query_changes)
     api.register("Mailbox/set", MAIL, mailbox_set, WRITE)
-    api.register("Thread/get", MAIL, thread_get)
+    api.register("Thread/get", MAIL, ThreadGet(hidden).get)
     api.register("Thread/changes", MAIL, thread_changes)
     api.register("Email/get", MAIL, getting.get)
     api.register("Email/changes", MAIL, getting.changes)
-    api.register("Email/query", MAIL, email_query)
-    api.register("Email/queryChanges", MAIL, email_query_changes)
+    api.register("Email/query", MAIL, partial(email_query, hidden))
+    api.register("Email/queryChanges", MAIL, partial(email_query_changes, hidden))
     api.register("Email/set", MAIL, setting.run, WRITE)
     api.register("Email/import", MAIL, importing.import_, WRITE)
     api.register("Email/copy", MAIL, importing.copy, WRITE)

@@ -8,10 +8,10 @@ from typing import Any, Final
 from mailsys.core.jmap import ids
 from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.problems import MethodError, invalid_arguments
-from mailsys.ports.mail import Mailbox, Role
+from mailsys.ports.mail import IdChanges, Mailbox, Role
 from mailsys.services.jmap.api import WRITE, CallContext
+from mailsys.services.jmap.changes import MAX_CHANGES, changes_call, state_of
 from mailsys.services.jmap.email_filter import comparators
-from mailsys.services.jmap.email_get import MAX_CHANGES, changes_answer, state_of
 from mailsys.services.jmap.standard import (
     cannot_calculate,
     get_answer,
@@ -56,7 +56,7 @@ def document(mailbox: Mailbox, writable: bool) -> dict[str, Any]:
         "parentId": None if mailbox.parent is None else ids.mailbox_id(mailbox.parent),
         "role": None if mailbox.role is None else mailbox.role.value,
         "sortOrder": mailbox.sort_order,
-        "totalEmails": mailbox.total,
+        "totalEmails": mailbox.total - mailbox.deleted,
         "unreadEmails": mailbox.unread,
         "totalThreads": mailbox.threads,
         "unreadThreads": mailbox.unseen_threads,
@@ -82,18 +82,10 @@ async def mailbox_get(context: CallContext, values: dict[str, Any]) -> dict[str,
 
 
 async def mailbox_changes(context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
-    arguments = Arguments(values)
-    account = context.own_account(arguments)
-    since_state = arguments.string("sinceState")
-    limit = read_max_changes(arguments)
-    arguments.finish()
-    state = await state_of(context, "Mailbox")
-    since = parse_state(since_state, state)
-    changes = await context.ports.mail.mailboxes_changed(
-        account, since, min(limit or MAX_CHANGES, MAX_CHANGES)
-    )
-    answer = changes_answer(context, since_state, state, changes, ids.mailbox_id, limit)
-    answer["updatedProperties"] = COUNTS if changes.only_counts and changes.updated else None
+    read = context.ports.mail.mailboxes_changed
+    answer, changes = await changes_call(context, values, "Mailbox", read, ids.mailbox_id)
+    only_counts = isinstance(changes, IdChanges) and changes.only_counts and changes.updated
+    answer["updatedProperties"] = COUNTS if only_counts else None
     return answer
 
 

@@ -16,7 +16,7 @@ from mailsys.core.refusal import MailboxExists, MailboxHasChildren, NoSuchMailbo
 from mailsys.ports.ids import AccountId, MailboxId
 from mailsys.ports.mail import IMailStore, Mailbox, MailboxUpdate, Role
 from mailsys.services.jmap.api import CallContext
-from mailsys.services.jmap.email_get import state_of
+from mailsys.services.jmap.changes import state_of
 from mailsys.services.jmap.mailbox_get import PROPERTIES, document, shown_name
 from mailsys.services.jmap.standard import SetOutcome, SetRequest, check_state, not_found, read_set
 
@@ -251,7 +251,7 @@ class _Setting:
         has_child = SetError("mailboxHasChild", "The mailbox has children.")
         if any(other.parent == box.id for other in self._boxes.values()):
             raise _Later(has_child)
-        if box.total and not self._remove_emails:
+        if box.total > box.deleted and not self._remove_emails:
             raise SetError("mailboxHasEmail", "The mailbox has emails in it.")
         try:
             await self._mail.delete_mailbox(self._account, box.id)

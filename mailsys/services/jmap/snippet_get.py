@@ -9,7 +9,6 @@ from typing import Any, Final
 from mailsys.core.jmap import ids
 from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.bodies import Bodies
-from mailsys.core.jmap.problems import invalid_arguments
 from mailsys.core.jmap.snippets import mark, pattern, preview
 from mailsys.core.message.body import decoded_text
 from mailsys.core.message.text import from_html
@@ -51,8 +50,6 @@ class SnippetGet:
         arguments.finish()
         if len(wanted) > context.limits.max_objects_in_get:
             raise too_large("emailIds", context.limits.max_objects_in_get)
-        if "filter" not in values:
-            raise invalid_arguments('"filter" is missing.', "filter")
         in_subject = pattern(list(_texts(filter_, ("text", "subject"))))
         in_body = pattern(list(_texts(filter_, ("text", "body"))))
         numbers = {one: number for one in wanted if (number := ids.email_number(one)) is not None}

@@ -149,9 +149,9 @@ class WritingTests(SynchronousTestCase):
             "X-C:asRaw": "a\n \r\nBcc: x",
             "To:asAddresses": [{"name": evil, "email": "a@b.test"}],
             "Cc:asAddresses": [{"name": None, "email": evil + "@b.test"}],
-            "Bcc:asAddresses": [{"name": None, "email": "a@b.test>, <evil"}],
+            "Bcc:asAddresses": [{"name": "N", "email": "a@b.test>, <evil"}],
             "From:asAddresses": [{"name": None, "email": "a@b\r\n c"}],
-            "Reply-To:asAddresses": [{"name": None, "email": "a,b"}],
+            "Reply-To:asAddresses": [{"name": "N", "email": "a,b"}],
             "X-D:asGroupedAddresses": [{"name": evil, "addresses": []}],
             "Message-ID:asMessageIds": ["a>\r\nX: <b"],
             "X-E:asMessageIds": ["a b"],
@@ -160,6 +160,12 @@ class WritingTests(SynchronousTestCase):
         }.items():
             with self.assertRaises(BadValue, msg=name):
                 self.render(name, value)
+
+    def test_what_is_no_address_yet_is_kept_as_it_was_typed(self):
+        for email in ("bob", "bob smith", "bob@", "a,b", "a@b.test>, <evil"):
+            self.round_trip("To:asAddresses", [{"name": None, "email": email}])
+        self.round_trip("To:asAddresses", [{"name": "Bob", "email": "bob"}])
+        self.assertEqual(self.render("To:asAddresses", [{"name": "Bob", "email": ""}]), b"To: Bob <>\r\n")
 
     def test_a_value_of_another_type_is_refused(self):
         for name in ("X:asText", "X:asRaw", "X:asAddresses", "X:asGroupedAddresses", "X:asMessageIds",

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailsys.core.jmap.snippets import MAX_OCTETS, mark, pattern, preview
+from mailsys.core.jmap.snippets import MAX_OCTETS, mark, pattern, preview, terms
 
 
 class SnippetTests(SynchronousTestCase):
@@ -19,6 +19,9 @@ class SnippetTests(SynchronousTestCase):
 
     def test_a_quoted_phrase_is_one_match(self):
         self.assertEqual(mark("a big  dog", pattern(['"big dog"'])), "a <mark>big  dog</mark>")
+
+    def test_phrases_have_quotes_of_either_kind_with_escapes(self):
+        self.assertEqual(terms(["'a b' \"c \\\" d\" it's"]), ['c " d', "it's", "a b"])
 
     def test_a_pattern_is_taken_literally(self):
         self.assertIsNone(mark("abc", pattern(["a.c"])))

@@ -225,6 +225,17 @@ class GetTests(JmapTestCase):
         email = await self.deliver(account=self.bob)
         self.assertEqual((await self.call("Email/get", ids=[email]))["notFound"], [email])
 
+    async def test_what_imap_marked_deleted_is_not_to_be_seen(self):
+        email = await self.deliver(keywords="$deleted", number=1)
+        other = await self.deliver(number=2)
+        found = await self.call("Email/get", ids=[email, other], properties=["id"])
+        self.assertEqual((found["list"], found["notFound"]), ([{"id": other}], [email]))
+        box = (await self.call("Mailbox/get", ids=[self.inbox]))["list"][0]
+        self.assertEqual(box["totalEmails"], 1)
+        self.assertEqual((await self.call("Email/query"))["ids"], [other])
+        threads = (await self.call("Thread/get", ids=None))["list"]
+        self.assertEqual([one["emailIds"] for one in threads], [[other]])
+
     async def test_creation_ids_are_understood(self):
         email = await self.deliver()
         arguments = {"accountId": self.account, "ids": ["#k"], "properties": ["id"]}
@@ -264,6 +275,24 @@ class ChangesTests(JmapTestCase):
             if not found["hasMoreChanges"]:
                 break
         self.assertEqual(created, emails)
+        self.assertEqual(state, await self.state("Email"))
+
+    async def test_one_commit_of_many_changes_comes_in_steps_too(self):
+        emails = [await self.deliver(number=number) for number in range(7)]
+        state = await self.state("Email")
+        await self.call("Email/set", update={one: {"keywords/$seen": True} for one in emails})
+        updated = []
+        for step in range(20):
+            found = await self.call("Email/changes", sinceState=state, maxChanges=2)
+            self.assertLessEqual(len(found["updated"]), 2)
+            updated += found["updated"]
+            state = found["newState"]
+            if step == 1:  # an email that was told of changes once more
+                await self.call("Email/set", update={emails[0]: {"keywords/$flagged": True}})
+            if not found["hasMoreChanges"]:
+                break
+        self.assertEqual(set(updated), set(emails))
+        self.assertEqual(updated.count(emails[0]), 2)
         self.assertEqual(state, await self.state("Email"))
 
     async def test_changes_to_a_mailbox_are_none_of_emails(self):

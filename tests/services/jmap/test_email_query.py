@@ -289,7 +289,7 @@ class SnippetTests(JmapTestCase):
 
     async def test_arguments_are_checked(self):
         for arguments in (
-            {"emailIds": []},
+            {},
             {"filter": {}},
             {"filter": {}, "emailIds": [1]},
             {"filter": 1, "emailIds": []},
