@@ -29,6 +29,7 @@ from tests.contracts import (
     blobs,
     mail_mailboxes,
     mail_model,
+    mail_query,
     mail_rows,
     mail_search,
     mail_taking,
@@ -94,6 +95,14 @@ class Changes(InFile, mail_rows.ChangesContract):
 
 
 class Model(InFile, mail_model.ModelContract):
+    pass
+
+
+class Queries(InFile, mail_query.QueryContract):
+    pass
+
+
+class QueryDeltas(InFile, mail_query.QueryDeltaContract):
     pass
 
 

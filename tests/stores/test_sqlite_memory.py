@@ -6,13 +6,14 @@ from mailsys.ports.ids import TraceId
 from mailsys.ports.queue import Stage as Step
 from mailsys.ports.queue import TimelineEntry
 from mailsys.stores.memory.events import Events
-from mailsys.stores.sqlite import tidy, timeline
+from mailsys.stores.sqlite import plan, tally, tidy, timeline
 from mailsys.stores.sqlite.store import SqliteStore, open_store
 from tests.contracts import (
     accounts,
     blobs,
     mail_mailboxes,
     mail_model,
+    mail_query,
     mail_rows,
     mail_search,
     mail_taking,
@@ -71,6 +72,14 @@ class Changes(InMemory, mail_rows.ChangesContract):
 
 
 class Model(InMemory, mail_model.ModelContract):
+    pass
+
+
+class Queries(InMemory, mail_query.QueryContract):
+    pass
+
+
+class QueryDeltas(InMemory, mail_query.QueryDeltaContract):
     pass
 
 
@@ -133,3 +142,25 @@ class Pruning(Stage):
         self.now = timeline.KEPT + 2.0
         await self.store.tidy()
         self.assertEqual(await self.store.queue.timeline(TraceId("t")), entries[1:])
+
+
+class ManyStretches(InMemory, mail_query.QueryContract):
+    """The lists are short here; with stretches this short they are cut and joined as long ones are."""
+
+    async def setUp(self) -> None:
+        self.patch(tally, "FULL", 8)
+        await super().setUp()
+
+
+class ManyStretchesChanging(InMemory, mail_query.QueryDeltaContract):
+    async def setUp(self) -> None:
+        self.patch(tally, "FULL", 8)
+        await super().setUp()
+
+
+class BroadWords(InMemory, mail_query.QueryContract):
+    """As if every word were in more emails than are sorted at once."""
+
+    async def setUp(self) -> None:
+        self.patch(plan, "FEW", 1)
+        await super().setUp()

@@ -317,13 +317,26 @@ class Batch:
             return None
         if len(self._accounts) > _REMEMBERED:
             self._accounts.clear()
-        boxes = {box[0]: MailboxState(*box) for box in values(row[-1])}
+        boxes = {box[0]: MailboxState(*box) for box in values(row[8])}
         for box in boxes.values():
             box.told = box.counts()
         roles = {box.role: box for box in boxes.values() if box.role is not None}
         if "inbox" not in roles:
             raise TemporaryFailure(cause=f"account {account} has no inbox")
-        state = AccountState(account, *row[:-1], boxes, roles["inbox"], roles)
+        state = AccountState(
+            account,
+            row[0],
+            row[1],
+            row[2],
+            row[3],
+            row[4],
+            row[5],
+            row[6],
+            row[7],
+            boxes,
+            roles["inbox"],
+            roles,
+        )
         self._accounts[account] = state
         return state
 

@@ -7,6 +7,7 @@ from typing import Any
 import apsw
 
 from mailsys.ports.mail import IdChanges
+from mailsys.stores.sqlite.batch import ids
 from mailsys.stores.sqlite.rows import one, values
 
 
@@ -69,22 +70,21 @@ def threads_changed(connection: apsw.Connection, account: int, since: int, limit
                 OR t.value IN (SELECT thread FROM destroyed
                     WHERE account = ?1 AND modseq > ?2 AND created <= ?2)))
             FROM carray(?3) t""",
-            (account, since, apsw.carray(threads)),
+            (account, since, ids(threads)),
         )
         for thread, alive, before in values(found[0]):
             if alive:
                 (updated if before else created).append(thread)
             elif before:
                 destroyed.append(thread)
-    return IdChanges(
-        modseq, more, tuple(created), tuple(updated), tuple(destroyed), complete=since >= row[1]
-    )
+    return IdChanges(modseq, more, tuple(created), tuple(updated), tuple(destroyed), complete=since >= row[1])
 
 
 def mailboxes_changed(connection: apsw.Connection, account: int, since: int, limit: int) -> IdChanges:
     row = one(
         connection,
-        """SELECT c.modseq, c.floor, (SELECT json_group_array(json_array(n, id, created, changed, dead)) FROM (
+        """SELECT c.modseq, c.floor,
+        (SELECT json_group_array(json_array(n, id, created, changed, dead)) FROM (
             SELECT CASE WHEN m.created > ?2 THEN m.created ELSE max(m.changed, k.counted) END n, m.id,
                 m.created, m.changed, 0 dead
             FROM mailbox m JOIN mailbox_count k ON k.mailbox = m.id

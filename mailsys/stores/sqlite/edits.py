@@ -103,9 +103,9 @@ def _change_mailboxes(
             place(batch, account, account.mailboxes[mailbox], email)
         if coming:
             moved.append(email.id)
-        for mailbox, uid in before.items():
-            if mailbox not in change.mailboxes:
-                going.setdefault(mailbox, []).append(Row(uid, email))
+        for left, uid in before.items():
+            if left not in change.mailboxes:
+                going.setdefault(left, []).append(Row(uid, email))
     touch(batch, account, moved)
     _remove_from(batch, account, going)
 

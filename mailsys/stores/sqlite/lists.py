@@ -160,7 +160,8 @@ class Lists:
             return {}
         row = one(
             self._connection,
-            """SELECT json_group_array(json_array(c.list, c.thread, c.emails, c.unread, c.received_at, c.email))
+            """SELECT json_group_array(json_array(
+                c.list, c.thread, c.emails, c.unread, c.received_at, c.email))
             FROM json_each(?) w CROSS JOIN conversation c
             ON c.list = json_extract(w.value, '$[0]') AND c.thread = json_extract(w.value, '$[1]')""",
             (_encode(pairs).decode(),),

@@ -8,7 +8,7 @@ import apsw
 
 from mailsys.ports.ids import EmailId, MailboxId
 from mailsys.stores.sqlite.batch import ids
-from mailsys.stores.sqlite.rows import integers, one, values
+from mailsys.stores.sqlite.rows import integers, one
 
 
 def thread_emails(
@@ -40,7 +40,8 @@ def email_mailboxes(
         """SELECT group_concat(email), group_concat(mailbox) FROM (
             SELECT p.email, p.mailbox FROM (SELECT DISTINCT value FROM carray(?1)) w
             CROSS JOIN email e ON e.account = ?2 AND e.id = w.value
-            CROSS JOIN placement p INDEXED BY placement_email ON p.email = e.id ORDER BY p.email, p.mailbox)""",
+            CROSS JOIN placement p INDEXED BY placement_email ON p.email = e.id
+            ORDER BY p.email, p.mailbox)""",
         (ids(emails), account),
     )
     found: dict[int, list[MailboxId]] = {}

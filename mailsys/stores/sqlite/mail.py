@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from typing import Final
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
@@ -30,6 +31,7 @@ from mailsys.ports.mail import (
     Snapshot,
     TextField,
 )
+from mailsys.ports.query import EmailPage, EmailQuery, QueryDelta
 from mailsys.stores.sqlite import (
     accept,
     changes,
@@ -46,9 +48,15 @@ from mailsys.stores.sqlite import (
     uploads,
     views,
 )
+from mailsys.stores.sqlite.conditions import asks_for_words
+from mailsys.stores.sqlite.delta import delta
+from mailsys.stores.sqlite.query import page
 from mailsys.stores.sqlite.readers import Readers
 from mailsys.stores.sqlite.rows import one
 from mailsys.stores.sqlite.writer import Writer
+
+_LONGEST: Final = 10.0  # seconds that a query may take
+_STEPS: Final = 100  # of feeding the word index, before a query goes on without the rest
 
 
 @implementer(IMailStore)
@@ -170,6 +178,31 @@ class MailStore:
     def states(self, account: AccountId) -> Deferred[dict[str, int]]:
         return self._readers.run(lambda c: changes.states(c, account))
 
+    def query(self, account: AccountId, query: EmailQuery) -> Deferred[EmailPage]:
+        async def run() -> EmailPage:
+            if asks_for_words(query.filter):
+                await self._words_caught_up()
+            return await self._readers.run(lambda c: page(c, account, query), _LONGEST)
+
+        return Deferred.fromCoroutine(run())
+
+    def query_delta(
+        self, account: AccountId, query: EmailQuery, since: int, up_to: EmailId | None, limit: int
+    ) -> Deferred[QueryDelta]:
+        async def run() -> QueryDelta:
+            if asks_for_words(query.filter):
+                await self._words_caught_up()
+            return await self._readers.run(lambda c: delta(c, account, query, since, limit), _LONGEST)
+
+        return Deferred.fromCoroutine(run())
+
+    async def _words_caught_up(self) -> None:
+        """The index is fed when nobody waits; somebody who asks gets the rest of it first, unless a
+        large import is under way."""
+        for _ in range(_STEPS):
+            if not await self._writer.submit(tidy.feed_words):
+                break
+
     def thread_emails(
         self, account: AccountId, threads: Sequence[int]
     ) -> Deferred[dict[int, tuple[EmailId, ...]]]:
@@ -191,9 +224,7 @@ class MailStore:
     ) -> Deferred[tuple[int, dict[int, Refusal | None]]]:
         return self._writer.submit(lambda batch: edits.update(batch, account, updates))
 
-    def destroy(
-        self, account: AccountId, emails: Sequence[int]
-    ) -> Deferred[tuple[int, tuple[EmailId, ...]]]:
+    def destroy(self, account: AccountId, emails: Sequence[int]) -> Deferred[tuple[int, tuple[EmailId, ...]]]:
         return self._writer.submit(lambda batch: edits.destroy(batch, account, emails))
 
     def update_mailbox(self, account: AccountId, mailbox: MailboxId, update: MailboxUpdate) -> Deferred[int]:

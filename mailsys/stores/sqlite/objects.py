@@ -160,11 +160,7 @@ def _changes(connection: apsw.Connection, account: int, kind: str, since: int, l
         modseq = rows[-1][0]
     alive = {name for _, name, _, dead in rows if not dead}
     gone = {name for _, name, _, dead in rows if dead}
-    created = tuple(
-        name for _, name, at, dead in rows if not dead and at > since and name not in gone
-    )
+    created = tuple(name for _, name, at, dead in rows if not dead and at > since and name not in gone)
     # An id that was removed and written again was there before, and is there now.
     updated = tuple(name for _, name, at, dead in rows if not dead and (at <= since or name in gone))
-    return ObjectChanges(
-        modseq, more, created, updated, tuple(sorted(gone - alive)), complete=since >= floor
-    )
+    return ObjectChanges(modseq, more, created, updated, tuple(sorted(gone - alive)), complete=since >= floor)

@@ -6,7 +6,9 @@ A read that starts after a write's Deferred fired sees that write (WAL: a statem
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -20,6 +22,54 @@ from mailsys.stores.sqlite.failures import failure
 
 log = Log("store")
 T = TypeVar("T")
+
+
+@contextmanager
+def one_state(connection: apsw.Connection) -> Iterator[None]:
+    """Statements inside read one state of the store."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+class _Guard:
+    """Interrupts one read that takes too long. Its time begins when a reader takes it up."""
+
+    def __init__(self, reactor: Any, longest: float) -> None:
+        self._reactor = reactor
+        self._longest = longest
+        self._lock = threading.Lock()
+        self._connection: apsw.Connection | None = None  # while it reads
+        self._begun = 0.0
+        self._call = reactor.callLater(longest, self._look)
+
+    def around(self, read: Callable[[apsw.Connection], T]) -> Callable[[apsw.Connection], T]:
+        def guarded(connection: apsw.Connection) -> T:
+            with self._lock:
+                self._connection = connection
+                self._begun = time.monotonic()
+            try:
+                return read(connection)
+            finally:
+                with self._lock:
+                    self._connection = None
+
+        return guarded
+
+    def _look(self) -> None:
+        with self._lock:
+            if self._connection is not None and time.monotonic() - self._begun >= self._longest:
+                self._connection.interrupt()
+        # It may still wait, or be between two statements.
+        self._call = self._reactor.callLater(max(0.05, self._longest / 10), self._look)
+
+    def over(self, result: T) -> T:
+        if self._call.active():
+            self._call.cancel()
+        return result
 
 
 class Readers:
@@ -40,11 +90,16 @@ class Readers:
         for thread in self._threads:
             thread.start()
 
-    def run(self, read: Callable[[apsw.Connection], T]) -> Deferred[T]:
-        """Fires with `read(connection)`. Keep it short: long scans come in chunks (search.py)."""
+    def run(self, read: Callable[[apsw.Connection], T], longest: float = 0.0) -> Deferred[T]:
+        """Fires with `read(connection)`. Keep it short: long scans come in chunks (search.py), or give
+        the seconds after which it is interrupted and fails with TemporaryFailure."""
         if self._closed:
             return fail(ShuttingDown(cause="the store is closed"))
         done: Deferred[T] = Deferred()
+        if longest and self._own is None:
+            guard = _Guard(self._reactor, longest)
+            read = guard.around(read)
+            done.addBoth(guard.over)
         if self._own is not None:
             self._answer(done, self._result(read, self._own))
         else:

@@ -24,8 +24,10 @@ _COLUMNS: Final = "key, account, created, seen, expires, address, agent, csrf, s
 
 
 def _session(row: Any) -> WebSession:
-    key, account, *rest, second_factor = row
-    return WebSession(key, AccountId(account), *rest, second_factor=bool(second_factor))
+    key, account, created, seen, expires, address, agent, csrf, second_factor = row
+    return WebSession(
+        key, AccountId(account), created, seen, expires, address, agent, csrf, bool(second_factor)
+    )
 
 
 @implementer(ISessionStore)
@@ -135,7 +137,10 @@ class SessionStore:
                 WHERE account = ? ORDER BY id DESC LIMIT ?""",
                 (account, min(limit, _RECORDS)),
             )
-            return [SignInRecord(AccountId(row[0]), *row[1:6], success=bool(row[6])) for row in rows]
+            return [
+                SignInRecord(AccountId(account), at, address, agent, service, how, bool(success))
+                for account, at, address, agent, service, how, success in rows
+            ]
 
         return self._readers.run(read)
 

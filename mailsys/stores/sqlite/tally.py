@@ -20,19 +20,27 @@ EMAILS: Final = 0
 CONVERSATIONS: Final = 1
 FULL: Final = 2000
 LOWEST: Final[Key] = (-9e99, 0)
+HIGHEST: Final[Key] = (9e99, 0)
 
 READ: Final = """SELECT json_group_array(json_array(received_at, email, count)) FROM (
     SELECT * FROM tally WHERE list = ? AND kind = ? ORDER BY received_at, email)"""
+
+
+_CONVERSATIONS: Final = """SELECT received_at at, email FROM conversation INDEXED BY conversation_received
+    WHERE list = ?1"""
+_PLACEMENTS: Final = """SELECT received_at at, email FROM placement INDEXED BY placement_received
+    WHERE mailbox = ?1"""
+_MAIL: Final = "SELECT received_at at, id email FROM email INDEXED BY email_received WHERE account = ?1"
 
 
 def entries(number: int, kind: int) -> tuple[str, int]:
     """(table, and the condition that ?1 is the list) that a list's keys `at`, `email` are read from;
     and what to bind. Ordered reads of it go by an index."""
     if kind == CONVERSATIONS:
-        return "(SELECT received_at at, email FROM conversation INDEXED BY conversation_received WHERE list = ?1)", number
+        return f"({_CONVERSATIONS})", number
     if number > 0:
-        return "(SELECT received_at at, email FROM placement INDEXED BY placement_received WHERE mailbox = ?1)", number
-    return "(SELECT received_at at, id email FROM email INDEXED BY email_received WHERE account = ?1)", -number
+        return f"({_PLACEMENTS})", number
+    return f"({_MAIL})", -number
 
 
 class Tally:

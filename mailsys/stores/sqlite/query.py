@@ -1,0 +1,133 @@
+"""Email/query: one page, its position, the total (RFC 8621 §4.4)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import apsw
+
+from mailsys.ports.ids import EmailId
+from mailsys.ports.query import EmailPage, EmailQuery
+from mailsys.stores.sqlite.ordered import OrderedList, key_of
+from mailsys.stores.sqlite.plan import Planner, Statement, is_calculable, kept_list, stands_before
+from mailsys.stores.sqlite.readers import one_state
+from mailsys.stores.sqlite.rows import integers, one
+
+_LIMIT: Final = 100_000  # emails of one page
+
+
+def page(connection: apsw.Connection, account: int, query: EmailQuery) -> EmailPage:
+    """All of it is read from one state of the store."""
+    with one_state(connection):
+        return _page(connection, account, query)
+
+
+def _page(connection: apsw.Connection, account: int, query: EmailQuery) -> EmailPage:
+    modseq = state(connection, account)
+    answer = _Kept if kept_list(account, query) is not None else _Walked
+    found = answer(connection, account, query)
+    total = found.total() if query.calculate_total or (query.anchor is None and query.position < 0) else None
+    position = query.position
+    if query.anchor is not None:
+        place = found.position(query.anchor)
+        if place is None:
+            return EmailPage((), 0, total, modseq, False, is_calculable(account, query))
+        position = max(0, place + query.anchor_offset)
+    elif position < 0:
+        position = max(0, (total or 0) + position)
+    limit = max(0, min(query.limit, _LIMIT))
+    emails = tuple(map(EmailId, found.page(position, limit))) if limit else ()
+    return EmailPage(
+        emails,
+        position,
+        total if query.calculate_total else None,
+        modseq,
+        can_calculate_changes=is_calculable(account, query),
+    )
+
+
+def state(connection: apsw.Connection, account: int) -> int:
+    """The Email state."""
+    row = one(connection, "SELECT email_state FROM account_count WHERE account = ?", (account,))
+    return 0 if row is None else int(row[0])
+
+
+def is_own(connection: apsw.Connection, account: int, number: int) -> bool:
+    """Whether a list is the account's: a mailbox of its own, or all its mail."""
+    if number == -account:
+        return True
+    return (
+        one(connection, "SELECT 1 FROM mailbox WHERE id = ? AND account = ?", (number, account)) is not None
+    )
+
+
+class _Kept:
+    """A list that is kept in order."""
+
+    def __init__(self, connection: apsw.Connection, account: int, query: EmailQuery) -> None:
+        spec = kept_list(account, query)
+        if spec is None:
+            raise ValueError("there is no such list")
+        self._connection = connection
+        self._account = account
+        self._spec = spec
+        self._list = OrderedList(connection, spec) if is_own(connection, account, spec.number) else None
+
+    def total(self) -> int:
+        return 0 if self._list is None else self._list.total
+
+    def position(self, anchor: int) -> int | None:
+        if self._list is None:
+            return None
+        key = key_of(self._connection, self._account, self._spec, anchor)
+        return None if key is None else self._list.position(key)
+
+    def page(self, position: int, limit: int) -> list[int]:
+        return [] if self._list is None else self._list.page(position, limit)
+
+
+class _Walked:
+    """One statement over the emails."""
+
+    def __init__(self, connection: apsw.Connection, account: int, query: EmailQuery) -> None:
+        self._connection = connection
+        self._plan = Planner(connection, account, query).plan()
+
+    def total(self) -> int:
+        return count(self._connection, self._plan, "", {})
+
+    def position(self, anchor: int) -> int | None:
+        return position_of(self._connection, self._plan, anchor)
+
+    def page(self, position: int, limit: int) -> list[int]:
+        plan = self._plan
+        row = one(
+            self._connection,
+            f"""SELECT group_concat(id) FROM (SELECT {plan.email} id FROM {plan.source} WHERE {plan.where}
+            ORDER BY {plan.order} LIMIT :limit OFFSET :position)""",  # noqa: S608
+            {**plan.bindings, "limit": limit, "position": position},
+        )
+        return integers(row[0])
+
+
+def count(connection: apsw.Connection, plan: Statement, more: str, bindings: dict[str, Any]) -> int:
+    row = one(
+        connection,
+        f"SELECT count(*) FROM {plan.source} WHERE {plan.where}{more}",  # noqa: S608
+        {**plan.bindings, **bindings},
+    )
+    return int(row[0])
+
+
+def position_of(connection: apsw.Connection, plan: Statement, email: int) -> int | None:
+    """How many emails of the answer stand before this one; None when it is not among them."""
+    row = one(
+        connection,
+        f"SELECT {', '.join(plan.one_keys)} FROM {plan.one_source} WHERE {plan.one_where} AND e.id = :anchor",  # noqa: S608
+        {**plan.bindings, "anchor": email},
+    )
+    if row is None:
+        return None
+    names = [f"key{n}" for n in range(len(row))]
+    pairs = [(key, f":{name}", ascending) for (key, ascending), name in zip(plan.keys, names, strict=True)]
+    return count(connection, plan, f" AND ({stands_before(pairs)})", dict(zip(names, row, strict=True)))
