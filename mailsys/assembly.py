@@ -221,7 +221,7 @@ class System:
         self._factories |= {
             "http": self._web.site(),
             "https": self._web.site(),
-            "metrics": MetricsSite(reactor),
+            "metrics": MetricsSite(store.queue, reactor),
         }
         self._implicit = {"submissions", "imaps", "https"}
         _count_sessions(self._factories)

@@ -23,10 +23,9 @@ received_smtp = _received.labels("smtp")
 received_submission = _received.labels("submission")
 messages_delivered = _counter("messages_delivered", "Emails put into mailboxes.")
 
-_sent = _counter("recipients_sent", "Recipients concluded by the outbound queue.", "result")
-sent_delivered = _sent.labels("delivered")
-sent_deferred = _sent.labels("deferred")
-sent_failed = _sent.labels("failed")
+_tried = _counter(
+    "recipients_tried", "Recipients tried by the outbound queue, by what came of it.", "outcome"
+)
 
 _logins = _counter("logins", "Sign-ins with a password.", "result")
 logins_good = _logins.labels("success")
@@ -51,6 +50,11 @@ state_changes = _counter("state_changes", "StateChange objects sent to sockets a
 _pushes = _counter("pushes", "Deliveries to push subscriptions.", "result")
 pushes_good = _pushes.labels("success")
 pushes_bad = _pushes.labels("failure")
+
+
+def recipient_tried(outcome: str) -> None:
+    """`outcome` as the queue knows it: delivered, failed, or pending (to be tried again)."""
+    _tried.labels(outcome).inc()
 
 
 def web_request(status: int, seconds: float) -> None:

@@ -168,6 +168,9 @@ class IQueueStore(Interface):
 
     def item(queue: QueueId) -> Deferred[QueueItem | None]: ...
 
+    def size() -> Deferred[int]:
+        """How many items there are, held ones too."""
+
     def retry(queues: Sequence[QueueId], now: float) -> Deferred[int]:
         """Make due at once and unheld; fires with how many there were."""
 

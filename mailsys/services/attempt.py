@@ -11,6 +11,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
+from mailsys import metrics
 from mailsys.core.message.header import MAX_HEADER
 from mailsys.core.queue.report import Reported
 from mailsys.core.queue.schedule import Schedule
@@ -290,6 +291,7 @@ class Attempt:
         before = queued.item.recipients
         for old, new in zip(before, settlement.recipients, strict=True):
             if old is not new:
+                metrics.recipient_tried(new.outcome.value)
                 _log.info(
                     "tried",
                     trace=queued.item.trace,

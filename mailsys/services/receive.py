@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from mailsys import metrics
 from mailsys.core.message.address import canonical
 from mailsys.core.refusal import (
     MailLoop,
@@ -227,6 +228,8 @@ class _Incoming:
             # An account was removed since RCPT. The next attempt is told so, recipient by recipient.
             await service.directory.refresh()
             raise TemporaryFailure(cause=str(gone)) from gone
+        metrics.received_smtp.inc()
+        metrics.messages_delivered.inc(len(made.accounts))
         log.info(
             "received",
             trace=trace,

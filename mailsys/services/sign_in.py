@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from mailsys import metrics
 from mailsys.core.message.address import canonical
 from mailsys.core.refusal import BadCredentials, MessageRejected, UnsupportedParameter
 from mailsys.core.sasl.failure import SaslMalformed, SaslRefused
@@ -216,12 +217,14 @@ class SignIn:
     ) -> NoReturn:
         """Count and log a failure, then raise BadCredentials."""
         log.warning("login failed", peer=address, login=login, mechanism=mechanism, cause=cause)
+        metrics.logins_bad.inc()
         await self._throttle.failed(address, login)
         if delay:
             await self._throttle.wait(address, delay)
         raise BadCredentials(cause=cause)
 
     async def succeed(self, account: Account, address: str, login: str, mechanism: str) -> None:
+        metrics.logins_good.inc()
         await self._throttle.succeeded(address, login)
         log.info("login", peer=address, login=login, account=account.id, mechanism=mechanism)
 

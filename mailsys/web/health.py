@@ -6,11 +6,12 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
-from twisted.web.server import Site
+from twisted.web.server import NOT_DONE_YET, Site
 
 from mailsys import metrics
 from mailsys.log import Log
 from mailsys.ports.accounts import IAccountStore
+from mailsys.ports.queue import IQueueStore
 from mailsys.web.app import Reply, Routes
 from mailsys.web.problems import WebProblem
 from mailsys.web.request import WebRequest
@@ -52,12 +53,31 @@ class HealthRoutes:
 class _Figures(Resource):
     isLeaf = True  # noqa: N815
 
-    def render_GET(self, request: Any) -> bytes:  # noqa: N802
+    def __init__(self, queue: IQueueStore) -> None:
+        super().__init__()
+        self._queue = queue
+
+    def render_GET(self, request: Any) -> Any:  # noqa: N802
         if request.path != b"/metrics":
             request.setResponseCode(404)
             return b""
+        Deferred.fromCoroutine(self._answer(request)).addErrback(
+            lambda failure: log.error("figures not given", failure.value)
+        )
+        return NOT_DONE_YET
+
+    async def _answer(self, request: Any) -> None:
+        try:
+            metrics.queue_size.set(await self._queue.size())
+        except Exception as error:  # the other figures are wanted most when something is wrong
+            log.error("queue not counted", error)
+        if request._disconnected:
+            return
+        body = metrics.exposition()
         request.setHeader(b"Content-Type", metrics.CONTENT_TYPE)
-        return metrics.exposition()
+        request.setHeader(b"Content-Length", b"%d" % len(body))
+        request.write(body)
+        request.finish()
 
 
 class MetricsSite(Site):
@@ -65,8 +85,8 @@ class MetricsSite(Site):
 
     noisy = False
 
-    def __init__(self, reactor: Any) -> None:
-        super().__init__(_Figures(), timeout=60, reactor=reactor, parsePOSTFormSubmission=False)
+    def __init__(self, queue: IQueueStore, reactor: Any) -> None:
+        super().__init__(_Figures(queue), timeout=60, reactor=reactor, parsePOSTFormSubmission=False)
 
     def startFactory(self) -> None:  # noqa: N802
         pass

@@ -53,6 +53,13 @@ class QueueContract(Stage):
         )
         self.assertEqual(await self.queue.item(found.id), found)
 
+    async def test_the_size_counts_all_items(self) -> None:
+        self.assertEqual(await self.queue.size(), 0)
+        await self.enqueue(item("a.example"), item("b.example"))
+        (first, _) = await self.queue.items(10)
+        await self.queue.hold([first.id])
+        self.assertEqual(await self.queue.size(), 2)
+
     async def test_destinations_due_come_most_overdue_first(self) -> None:
         await self.enqueue(item("a.example", 30.0), item("b.example", 10.0), item("c.example", 20.0))
         await self.enqueue(item("b.example", 5.0), item("d.example", 99.0))

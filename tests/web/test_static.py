@@ -84,12 +84,13 @@ class HealthTests(WebTestCase):
         self.assertEqual((await self.ask("/metrics")).status, 404)
         before = _value("mailsys_web_requests_total", status="2xx")
         await self.ask("/health/live")
-        port = reactor.listenTCP(0, MetricsSite(reactor), interface="127.0.0.1")
+        port = reactor.listenTCP(0, MetricsSite(self.store.queue, reactor), interface="127.0.0.1")
         response = await self.agent.request(b"GET", b"http://127.0.0.1:%d/metrics" % port.getHost().port)
         body = await readBody(response)
         await self.pool.closeCachedConnections()
         await port.stopListening()
         self.assertIn(b'mailsys_web_requests_total{status="2xx"}', body)
+        self.assertIn(b"mailsys_queue_size 0.0", body)
         self.assertEqual(_value("mailsys_web_requests_total", status="2xx"), before + 1)
 
 

@@ -131,6 +131,13 @@ class QueueStore:
 
         return self._readers.run(read)
 
+    def size(self) -> Deferred[int]:
+        def read(connection: apsw.Connection) -> int:
+            row = one(connection, "SELECT count(*) FROM queue", ())
+            return int(row[0]) if row else 0
+
+        return self._readers.run(read)
+
     def retry(self, queues: Sequence[QueueId], now: float) -> Deferred[int]:
         """An item that somebody holds a lease on stays his; it becomes due when he is done."""
 
