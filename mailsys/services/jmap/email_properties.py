@@ -35,6 +35,7 @@ _DEFAULT: Final = (
     "id", "blobId", "threadId", "mailboxIds", "keywords", "size", "receivedAt", *_PARSED_DEFAULT,
 )  # fmt: skip
 
+_PAGE: Final = 100  # emails read at a time
 _BUDGET: Final = 16 * 1024 * 1024  # octets of body values in one response
 
 
@@ -101,50 +102,48 @@ class EmailReader:
             columns.append(Column.HEADER)
         if wanted.needs_body:
             columns += [one for one in (Column.BLOB, Column.SIZE) if one not in columns]
-        rows = await self._mail.fetch(account, emails, columns)
-        placed: dict[int, tuple[Any, ...]] = {}
-        if "mailboxIds" in properties:
-            placed = await self._mail.email_mailboxes(account, list(rows))
         at = {column: number for number, column in enumerate(columns)}
         plan = [(name, _COLUMNS.get(name), _field(name)) for name in properties]
         found: dict[int, dict[str, Any]] = {}
-        for number in emails:
-            row = rows.get(number)
-            if row is None or number in found or is_hidden(str(row[0])):
-                continue
-            found[number] = _email(number, row, at, plan, placed.get(number, ()))
-        if wanted.needs_body:
-            await self._add_bodies(found, rows, at, wanted)
+        budget = Budget(_BUDGET)
+        # A page at a time: what a page costs here is below a few milliseconds, and others get their turn
+        for start in range(0, len(emails), _PAGE):
+            page = emails[start : start + _PAGE]
+            rows = await self._mail.fetch(account, page, columns)
+            placed: dict[int, tuple[Any, ...]] = {}
+            if "mailboxIds" in properties:
+                placed = await self._mail.email_mailboxes(account, list(rows))
+            shown: dict[int, dict[str, Any]] = {}
+            for number in page:
+                row = rows.get(number)
+                if row is not None and number not in shown and not is_hidden(str(row[0])):
+                    shown[number] = _email(number, row, at, plan, placed.get(number, ()))
+            if wanted.needs_body:
+                await self._add_bodies(shown, rows, at, wanted, budget)
+            found.update(shown)
         return found
 
     async def _add_bodies(
         self,
-        found: dict[int, dict[str, Any]],
+        shown: dict[int, dict[str, Any]],
         rows: dict[int, tuple[Any, ...]],
         at: dict[Column, int],
         wanted: Wanted,
+        budget: Budget,
     ) -> None:
-        blobs: list[tuple[BlobId, int]] = [
-            (rows[number][at[Column.BLOB]], rows[number][at[Column.SIZE]]) for number in found
-        ]
-        budget = Budget(_BUDGET)
-        step = 64  # emails whose contents are in memory at a time
-        numbers = list(found)
-        for start in range(0, len(numbers), step):
-            small = await self._contents.small(blobs[start : start + step])
-            for number, (blob, size) in zip(
-                numbers[start : start + step], blobs[start : start + step], strict=True
-            ):
-                try:
-                    content = small.pop(blob, None) or await self._contents.open(blob, size)
-                except BlobGone:  # destroyed while we looked
-                    del found[number]
-                    continue
-                found[number].update(
-                    await self._contents.work(
-                        content, blob, lambda bodies: body_values(bodies, wanted, budget)
-                    )
-                )
+        blobs: dict[int, tuple[BlobId, int]] = {
+            number: (rows[number][at[Column.BLOB]], rows[number][at[Column.SIZE]]) for number in shown
+        }
+        small = await self._contents.small(list(blobs.values()))
+        for number, (blob, size) in blobs.items():
+            try:
+                content = small.get(blob) or await self._contents.open(blob, size)
+            except BlobGone:  # destroyed while we looked
+                del shown[number]
+                continue
+            shown[number].update(
+                await self._contents.work(content, blob, lambda bodies: body_values(bodies, wanted, budget))
+            )
 
 
 _COLUMNS: Final = {

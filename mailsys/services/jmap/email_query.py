@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from mailsys.core.jmap import ids
 from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.problems import MethodError
-from mailsys.ports.ids import EmailId
-from mailsys.ports.query import EmailQuery
+from mailsys.ports.ids import AccountId, EmailId
+from mailsys.ports.mail import Column, IMailStore
+from mailsys.ports.query import EmailQuery, QueryDelta
 from mailsys.services.jmap.api import CallContext
 from mailsys.services.jmap.changes import MAX_CHANGES, state_of
 from mailsys.services.jmap.email_filter import read_filter, read_sort
@@ -17,7 +19,7 @@ from mailsys.services.jmap.standard import cannot_calculate, parse_state, read_m
 
 DEFAULT_LIMIT: Final = 500
 MAX_LIMIT: Final = 5000
-_MAX_POSITION: Final = 2**53
+_MAX_COMPARED: Final = 10_000  # results of a list that is compared with its past whole
 
 
 async def email_query(hidden: Hidden, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +51,7 @@ async def email_query(hidden: Hidden, context: CallContext, values: dict[str, An
     answer: dict[str, Any] = {
         "accountId": context.account_id,
         "queryState": str(page.modseq),
-        "canCalculateChanges": page.can_calculate_changes,
+        "canCalculateChanges": True,
         "position": page.position,
         "ids": [ids.email_id(one) for one in page.emails],
     }
@@ -78,15 +80,11 @@ async def email_query_changes(hidden: Hidden, context: CallContext, values: dict
     since = parse_state(since_state, await state_of(context, "Email"))
     up_to_number = None if up_to is None else ids.email_number(context.real_id(up_to))
     filter_ = await hidden.left_out(account, filter_)
-    delta = await context.ports.mail.query_delta(
-        account,
-        EmailQuery(filter_, sort, collapse, calculate_total=calculate_total),
-        since,
-        None if up_to_number is None else EmailId(up_to_number),
-        MAX_CHANGES,
-    )
+    query = EmailQuery(filter_, sort, collapse, calculate_total=calculate_total)
+    up_to_id = None if up_to_number is None else EmailId(up_to_number)
+    delta = await context.ports.mail.query_delta(account, query, since, up_to_id, MAX_CHANGES)
     if not delta.complete:
-        raise cannot_calculate()
+        delta = await _compared(context.ports.mail, account, query, since)
     if limit is not None and len(delta.removed) + len(delta.added) > limit:
         raise MethodError("tooManyChanges", f"There are more than {limit} changes.")
     answer: dict[str, Any] = {
@@ -99,3 +97,29 @@ async def email_query_changes(hidden: Hidden, context: CallContext, values: dict
     if calculate_total:
         answer["total"] = delta.total
     return answer
+
+
+async def _compared(mail: IMailStore, account: AccountId, query: EmailQuery, since: int) -> QueryDelta:
+    """What the store does not tell of lists whose emails come and go with keywords, from the list as
+    it is now: an email's place depends on itself and its thread, so only those of threads that changed
+    can have come, gone or moved. Raises cannotCalculateChanges for lists that are too long."""
+    page = await mail.query(account, replace(query, limit=_MAX_COMPARED + 1, calculate_total=False))
+    changes = await mail.emails_changed(account, since, MAX_CHANGES)
+    moved = await mail.threads_changed(account, since, MAX_CHANGES)
+    if (
+        len(page.emails) > _MAX_COMPARED
+        or not (changes.complete and moved.complete)
+        or changes.more
+        or moved.more
+    ):
+        raise cannot_calculate()
+    threads: set[int] = {*moved.created, *moved.updated}
+    for start in range(0, len(changes.updated), 1000):
+        rows = await mail.fetch(account, changes.updated[start : start + 1000], [Column.THREAD])
+        threads.update(row[0] for row in rows.values() if isinstance(row[0], int))
+    touched = dict.fromkeys((*changes.destroyed, *changes.updated, *changes.created))
+    if threads:
+        for members in (await mail.thread_emails(account, sorted(threads))).values():
+            touched.update(dict.fromkeys(members))
+    added = tuple((index, one) for index, one in enumerate(page.emails) if one in touched)
+    return QueryDelta(page.modseq, tuple(touched), added, len(page.emails))
