@@ -199,6 +199,12 @@ class _Watch:
         finally:
             self._reading = False
 
+    def _deliver(self, follower: Follower, word: Moved) -> None:
+        try:
+            follower.deliver(word)
+        except Exception as error:  # one that fails must not keep it from the others
+            log.error("state change not delivered", error, account=self.account)
+
     def _once_more(self) -> None:
         if self.followers and not self._reading:
             self._start()
@@ -213,7 +219,7 @@ class _Watch:
                 word = Moved(self.account, moved, position_of(states))
                 for follower in tuple(self.followers):
                     if not follower.stopped:
-                        follower.deliver(word)
+                        self._deliver(follower, word)
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.callback(None)

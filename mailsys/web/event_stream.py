@@ -43,10 +43,8 @@ class EventStreamRoutes:
         leave = self._streams.enter(account, stream.close)
         metrics.web_streams.inc()
         try:
-            since = request.getHeader(b"last-event-id")
-            follower = await self._feed.follow(
-                account, stream.tell, None if since is None else since.decode("ascii", "replace")
-            )
+            since = (request.getHeader(b"last-event-id") or b"").decode("ascii", "replace").strip()
+            follower = await self._feed.follow(account, stream.tell, since or None)
             try:
                 stream.open(follower)
                 await stream.over
