@@ -63,9 +63,9 @@ class Target:
     port: int
 
 
-def target_of(url: str, allow_private: bool = False) -> Target:
+def target_of(url: str, allow_private: bool = False, plain: bool = False) -> Target:
     """Check a URL's form, before anything is resolved. Raises ForbiddenTarget. Without `allow_private` only
-    https on port 443 or from 1024 on is allowed, and no private IP address."""
+    https (with `plain` also http) on its own port or from 1024 on is allowed, and no private IP address."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -73,13 +73,13 @@ def target_of(url: str, allow_private: bool = False) -> Target:
         raise ForbiddenTarget("That is not a URL.") from None
     if len(url) > 2048 or not url.isascii() or any(c <= " " or c == "\x7f" for c in url):
         raise ForbiddenTarget("That is not a URL of at most 2048 printable ASCII characters.")
-    if parts.scheme not in ("https", "http") or (parts.scheme == "http" and not allow_private):
+    if parts.scheme not in ("https", "http") or (parts.scheme == "http" and not (allow_private or plain)):
         raise ForbiddenTarget("The URL must be https.")
     if not parts.hostname or parts.username is not None or parts.password is not None:
         raise ForbiddenTarget("The URL must have a host and no user.")
     secure = parts.scheme == "https"
     port = port or (443 if secure else 80)
-    if not allow_private and port != 443 and port < 1024:
+    if not allow_private and port != (443 if secure else 80) and port < 1024:
         raise ForbiddenTarget("That port is not allowed.")
     host = parts.hostname.rstrip(".")
     if not allow_private and (host == "localhost" or ("." not in host and ":" not in host)):
@@ -123,10 +123,11 @@ class OutboundHttp:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         limit: int = 64 * 1024,
+        plain: bool = False,
     ) -> OutboundAnswer:
-        """Ask, and read at most `limit` octets of the answer. Raises ForbiddenTarget, OutboundFailure or
-        TooLarge; within about 40 s."""
-        target = target_of(url, self.allow_private)
+        """Ask, and read at most `limit` octets of the answer. `plain`: http will do. Raises
+        ForbiddenTarget, OutboundFailure or TooLarge; within about 40 s."""
+        target = target_of(url, self.allow_private, plain)
         addresses = await self._addresses(target)
         last: Exception = OutboundFailure("no address")
         for address in addresses[:_ADDRESSES]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import Any
 
 from mailsys.ports.accounts import Credentials, IAccountStore
@@ -12,10 +13,12 @@ from mailsys.ports.objects import IObjectStore
 from mailsys.ports.sessions import ISessionStore
 from mailsys.services.administration import Administration
 from mailsys.services.app_passwords import AppPasswords
+from mailsys.services.image_proxy import ImageProxy
 from mailsys.services.jmap.api import Ports
 from mailsys.services.outbound_http import OutboundHttp
 from mailsys.services.own_password import OwnPassword
 from mailsys.services.passkeys import Passkeys
+from mailsys.services.program_mail import ProgramMail
 from mailsys.services.registration import Invites, Registration
 from mailsys.services.rights import AdminRights
 from mailsys.services.sealed import Seal
@@ -23,15 +26,24 @@ from mailsys.services.second_factor import SecondFactor
 from mailsys.services.sessions import Lifetimes, Sessions
 from mailsys.services.sign_in import SignIn
 from mailsys.services.submit import Submission
+from mailsys.services.suggestions import Suggestions
 from mailsys.services.throttle import Throttle
+from mailsys.services.timeline_of import Timelines
 from mailsys.services.web_sign_in import WebSignIn
+from mailsys.services.webhooks import Webhooks
 from mailsys.settings import Settings
 from mailsys.web.api.admin_accounts import AccountRoutes
 from mailsys.web.api.admin_domains import DomainRoutes
+from mailsys.web.api.document import DocumentRoutes
+from mailsys.web.api.images import ImageRoutes
+from mailsys.web.api.mail import MailRoutes
+from mailsys.web.api.queue import QueueRoutes
 from mailsys.web.api.registration import RegistrationRoutes
 from mailsys.web.api.security import SecurityRoutes
+from mailsys.web.api.send import SendRoutes
 from mailsys.web.api.session import SessionRoutes
 from mailsys.web.api.table import Api
+from mailsys.web.api.webhooks import WebhookRoutes
 from mailsys.web.application import WebApplication
 from mailsys.web.authenticators import BearerAuthenticator, CookieAuthenticator, ProvingBasicAuthenticator
 
@@ -106,6 +118,17 @@ class AccountApi:
             hash_password,
             changed,
         )
+        self.webhooks = Webhooks(
+            objects,
+            ports.mail,
+            accounts,
+            ports.events,
+            limits,
+            outbound,
+            clock,
+            random_bytes,
+            SystemRandom(),
+        )
         basic = ProvingBasicAuthenticator(sign_in, accounts, clock, random_bytes)
         for authenticator in (
             BearerAuthenticator(parts.app_passwords, parts.sessions, throttle),
@@ -113,7 +136,7 @@ class AccountApi:
             CookieAuthenticator(parts.sessions),
         ):
             web.callers.add(authenticator)
-        self.api = api = Api(web.admission, limits, rights)
+        self.api = api = Api(web.admission, limits, rights, ports.offload)
         for routes in (
             SessionRoutes(web_sign_in, parts.sessions, parts.factor, rights, settings),
             SecurityRoutes(own_password, parts.app_passwords, parts.factor, passkeys, basic.forget),
@@ -130,12 +153,28 @@ class AccountApi:
                 basic.forget,
             ),
             DomainRoutes(accounts, administration, changed),
+            MailRoutes(
+                Suggestions(ports.mail), Timelines(ports.mail, ports.queue, settings.hostname), objects
+            ),
+            QueueRoutes(ports.queue, accounts, rights, clock.seconds),
+            ImageRoutes(ImageProxy(outbound, clock), seal, limits, clock),
+            WebhookRoutes(self.webhooks),
+            SendRoutes(
+                ProgramMail(submission, objects, limits, clock, SystemRandom(), ports.offload),
+                ports.mail,
+                ports.blobs,
+                settings.web.request_size,
+                settings.limits.message_size,
+            ),
         ):
             routes.mount(api)
+        DocumentRoutes().mount(api)
         api.mount(web.routes)
 
     async def start(self) -> None:
         """Begin the work that nobody asks for."""
+        await self.webhooks.start()
 
     async def stop(self) -> None:
         """End it."""
+        await self.webhooks.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -11,7 +10,7 @@ from mailsys.core.jmap.ids import account_id
 from mailsys.services.registration import Invite, Invites, Registration
 from mailsys.web.api.domain_names import domain_name
 from mailsys.web.api.session import require_safe
-from mailsys.web.api.table import Access, Api, Call, Model, Route, at, missing
+from mailsys.web.api.table import Access, Api, Call, Model, Moment, Route, at, missing
 from mailsys.web.problems import WebProblem
 
 
@@ -40,7 +39,7 @@ class InviteQuery(Model, frozen=True):
 
 class InviteAbout(Model, frozen=True):
     domain: str
-    expires: datetime
+    expires: Moment
 
 
 class NewInvite(Model, frozen=True):
@@ -53,8 +52,8 @@ class InviteInfo(Model, frozen=True):
     id: str
     domain: str
     note: str
-    created: datetime
-    expires: datetime
+    created: Moment
+    expires: Moment
     used_by: Annotated[str, Meta(description="The address that was made with it; empty: none yet.")]
 
 

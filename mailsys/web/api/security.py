@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -14,7 +13,7 @@ from mailsys.services.own_password import OwnPassword
 from mailsys.services.passkeys import Passkey, Passkeys
 from mailsys.services.second_factor import SecondFactor
 from mailsys.web.api.session import Ended, PasskeyAsked, Password, Token, party_of, require_safe
-from mailsys.web.api.table import Access, Api, Call, Model, Route, at, missing
+from mailsys.web.api.table import Access, Api, Call, Model, Moment, Route, at, missing
 from mailsys.web.authenticators import SessionCaller
 
 Scope = Literal["mail:read", "mail", "send", "imap", "smtp", "api", "admin"]
@@ -35,16 +34,16 @@ class Confirmation(Model, frozen=True):
 class NewAppPassword(Model, frozen=True):
     name: ThingName
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=7)]
-    expires: datetime | None = None
+    expires: Moment | None = None
 
 
 class AppPasswordInfo(Model, frozen=True):
     id: str
     name: str
     scopes: list[Scope]
-    created: datetime
-    expires: datetime | None
-    last_used: datetime | None
+    created: Moment
+    expires: Moment | None
+    last_used: Moment | None
     last_address: str
 
 
@@ -91,8 +90,8 @@ class RecoveryCodes(Model, frozen=True):
 class PasskeyInfo(Model, frozen=True):
     id: str
     name: str
-    created: datetime
-    last_used: datetime | None
+    created: Moment
+    last_used: Moment | None
     backed_up: bool
 
 
@@ -182,7 +181,7 @@ class SecurityRoutes:
 
     async def make_app_password(self, call: Call) -> AppPasswordMade:
         given: NewAppPassword = call.body
-        expires = None if given.expires is None else _seconds(given.expires, "expires")
+        expires = None if given.expires is None else given.expires.timestamp()
         made, secret = await self._app_passwords.create(call.account, given.name, given.scopes, expires)
         return AppPasswordMade(secret=secret, app_password=_app_password(made))
 
@@ -254,12 +253,6 @@ class SecurityRoutes:
         """That it is not somebody who found an open browser."""
         require_safe(call.request)
         await self._own_password.prove(call.me.account, call.body.password, call.visitor)
-
-
-def _seconds(moment: datetime, name: str) -> float:
-    if moment.tzinfo is None:
-        raise BadField(name, "A time needs its zone, such as 2026-01-31T12:00:00Z.")
-    return moment.timestamp()
 
 
 def _app_password(found: AppPassword) -> AppPasswordInfo:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -17,7 +16,7 @@ from mailsys.services.second_factor import SecondFactor
 from mailsys.services.sessions import Sessions, session_id
 from mailsys.services.web_sign_in import Begun, WebSignIn
 from mailsys.settings import Settings
-from mailsys.web.api.table import Access, Api, Call, Model, Route, at, missing
+from mailsys.web.api.table import Access, Api, Call, Model, Moment, Route, at, missing
 from mailsys.web.authenticators import SessionCaller, clear_cookie, set_cookie
 from mailsys.web.request import WebRequest
 
@@ -71,7 +70,7 @@ class Me(Model, frozen=True):
         str, Meta(description="To be repeated in X-CSRF-Token; empty when not signed in by cookie.")
     ]
     session_id: str
-    expires: datetime | None
+    expires: Moment | None
     scopes: list[str]
     features: Features
 
@@ -92,9 +91,9 @@ class SignedIn(Model, frozen=True):
 class SessionInfo(Model, frozen=True):
     id: str
     current: bool
-    created: datetime
-    seen: datetime
-    expires: datetime
+    created: Moment
+    seen: Moment
+    expires: Moment
     address: str
     agent: str
     second_factor: bool
@@ -105,7 +104,7 @@ class SessionList(Model, frozen=True):
 
 
 class HistoryEntry(Model, frozen=True):
-    at: datetime
+    at: Moment
     address: str
     agent: str
     service: str

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -20,6 +20,7 @@ from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
 from mailsys.services.fields import BadField
 from mailsys.services.jmap.api import ALL, Caller
+from mailsys.services.reading import Offload
 from mailsys.services.rights import AdminRights, Rights
 from mailsys.services.sessions import Visitor
 from mailsys.services.throttle import network
@@ -33,12 +34,16 @@ log = Log("api")
 PREFIX: Final = "/api/v1"
 _MINUTE: Final = 60.0
 _STRANGERS: Final = 300  # requests a minute from one address without sign-in
+_AT_ONCE: Final = 256 * 1024  # octets of JSON that are decoded where they stand
 _WHERE: Final = re.compile(r" - at `\$?\.?([^`]*)`$")
 _PLACE: Final = re.compile(r"\{([a-z_]+)\}")
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """A shape of the API."""
+
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]  # RFC 3339
 
 
 class Access(Enum):
@@ -113,7 +118,9 @@ class Route:
 class Api:
     """The routes, and what serving them needs."""
 
-    def __init__(self, admission: Admission, limits: ILimits, rights: AdminRights) -> None:
+    def __init__(self, admission: Admission, limits: ILimits, rights: AdminRights, offload: Offload) -> None:
+        """`offload` runs work in a thread: decoding a large body."""
+        self._offload = offload
         self._admission = admission
         self._limits = limits
         self._rights = rights
@@ -135,7 +142,7 @@ class Api:
         async def serve(request: WebRequest, **path: str) -> Reply:
             caller, rights = await self._admit(route, request)
             query = _query(route.query, request) if route.query is not None else None
-            body = _body(decoder, request) if decoder is not None else None
+            body = await self._body(decoder, request) if decoder is not None else None
             call = Call(request, caller, rights, body, query, path)
             try:
                 answer = await route.handler(call)
@@ -148,6 +155,16 @@ class Api:
             return Reply(answer, status=call.status or route.status, headers=call.headers)
 
         return serve
+
+    async def _body(self, decoder: Any, request: WebRequest) -> Any:
+        kind = (request.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()
+        if kind != b"application/json":
+            # A form of another site's page cannot send this type (Fetch §2.2.2).
+            raise WebProblem(415, "The content type must be application/json.")
+        octets = request.body()
+        if len(octets) > _AT_ONCE:
+            return await self._offload(lambda: _decode(decoder, octets))
+        return _decode(decoder, octets)
 
     async def _admit(self, route: Route, request: WebRequest) -> tuple[Caller | None, Rights]:
         if route.access is Access.PUBLIC:
@@ -184,13 +201,9 @@ def page(limit: int, found: Sequence[Any], cursor: Callable[[Any], str]) -> tupl
     return list(found[:limit]), cursor(found[limit - 1])
 
 
-def _body(decoder: Any, request: WebRequest) -> Any:
-    kind = (request.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()
-    if kind != b"application/json":
-        # A form of another site's page cannot send this type (Fetch §2.2.2).
-        raise WebProblem(415, "The content type must be application/json.")
+def _decode(decoder: Any, octets: bytes) -> Any:
     try:
-        return decoder.decode(request.body())
+        return decoder.decode(octets)
     except msgspec.ValidationError as error:
         raise _not_valid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

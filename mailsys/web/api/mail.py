@@ -1,0 +1,126 @@
+"""Beside the mail: suggestions of recipients, a message's way, the web client's settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from mailsys.core.jmap.ids import email_number
+from mailsys.ports.objects import IObjectStore, ObjectChange
+from mailsys.ports.queue import TimelineEntry
+from mailsys.services.suggestions import Suggestions
+from mailsys.services.timeline_of import Timelines
+from mailsys.web.api.table import Api, Call, Model, Moment, Route, at, missing
+from mailsys.web.app import Reply
+from mailsys.web.problems import WebProblem
+
+_SETTINGS = "Settings"
+_WEB = "web"
+_SETTINGS_SIZE = 64 * 1024  # octets
+
+
+class SuggestionQuery(Model, frozen=True):
+    q: Annotated[str, Meta(max_length=100, description="First letters of an address or name.")]
+    limit: Annotated[int, Meta(ge=1, le=50)] = 5
+
+
+class Suggestion(Model, frozen=True):
+    address: str
+    name: str
+    sent: int
+    received: int
+
+
+class SuggestionList(Model, frozen=True):
+    suggestions: list[Suggestion]
+
+
+class Step(Model, frozen=True):
+    at: Moment
+    stage: str
+    recipient: str
+    detail: dict[str, str]
+
+
+class Timeline(Model, frozen=True):
+    trace: str
+    steps: list[Step]
+
+
+class MailRoutes:
+    def __init__(self, suggestions: Suggestions, timelines: Timelines, objects: IObjectStore) -> None:
+        self._suggestions = suggestions
+        self._timelines = timelines
+        self._objects = objects
+
+    def mount(self, api: Api) -> None:
+        api.add(
+            Route("GET", "/suggestions", self.suggest, "Whom one may mean: written to or heard from.",
+                  "Mail", query=SuggestionQuery, answer=SuggestionList),
+            Route("GET", "/timelines/{trace}", self.timeline, "What became of a message.", "Mail",
+                  answer=Timeline, problems=(404,)),
+            Route("GET", "/emails/{id}/timeline", self.email_timeline,
+                  "What became of the message of an email (its JMAP id).", "Mail",
+                  answer=Timeline, problems=(404,)),
+            Route("GET", "/settings", self.settings, "The web client's settings: any JSON object.",
+                  "Settings", answer=dict[str, Any]),
+            Route("PUT", "/settings", self.put_settings, "Replace them, at most 64 KiB.", "Settings",
+                  body=dict[str, Any], answer=dict[str, Any], problems=(412, 413),
+                  request_headers=(("If-Match", "The ETag that was read; 412 when it is another now."),)),
+        )  # fmt: skip
+
+    async def suggest(self, call: Call) -> SuggestionList:
+        found = await self._suggestions.suggest(call.account, call.query.q, call.query.limit)
+        return SuggestionList(
+            suggestions=[
+                Suggestion(address=each.address, name=each.name, sent=each.sent, received=each.received)
+                for each in found
+            ]
+        )
+
+    # -- timelines -----------------------------------------------------------------------------------------
+
+    async def timeline(self, call: Call) -> Timeline:
+        return await self._timeline(call, call.path["trace"])
+
+    async def email_timeline(self, call: Call) -> Timeline:
+        number = email_number(call.path["id"])
+        trace = None if number is None else await self._timelines.trace_of(call.account, number)
+        if trace is None:
+            raise missing("There is no such email, or nothing is known of its way.")
+        return await self._timeline(call, trace)
+
+    async def _timeline(self, call: Call, trace: str) -> Timeline:
+        everything = call.me.account.admin and call.me.may("admin")
+        entries = await self._timelines.of_trace(trace, call.account, everything)
+        if not entries:
+            raise missing("Nothing is known of such a message.")
+        return Timeline(trace=trace, steps=[step(each) for each in entries])
+
+    # -- settings ------------------------------------------------------------------------------------------
+
+    async def settings(self, call: Call) -> Reply:
+        found = await self._objects.objects(call.account, _SETTINGS, [_WEB])
+        if not found:
+            return Reply(b"{}", headers=[(b"ETag", b'"0"')])
+        return Reply(found[0].value, headers=[(b"ETag", b'"%d"' % found[0].modseq)])
+
+    async def put_settings(self, call: Call) -> Reply:
+        expected = call.request.getHeader(b"if-match")
+        found = await self._objects.objects(call.account, _SETTINGS, [_WEB])
+        now = found[0].modseq if found else 0
+        if expected is not None and expected.strip() != b'"%d"' % now:
+            raise WebProblem(412, "The settings were changed meanwhile; read them again.")
+        value = msgspec.json.encode(call.body)
+        if len(value) > _SETTINGS_SIZE:
+            raise WebProblem(413, "Settings have at most 64 KiB.")
+        modseq = await self._objects.write([ObjectChange(call.account, _SETTINGS, _WEB, value)])
+        return Reply(value, headers=[(b"ETag", b'"%d"' % modseq)])
+
+
+def step(entry: TimelineEntry) -> Step:
+    return Step(
+        at=at(entry.at), stage=entry.stage.value, recipient=entry.recipient, detail=dict(entry.detail)
+    )
