@@ -175,6 +175,7 @@ class System:
             tls=certificates,
             login_without_tls=in_the_clear,
             mailboxes=mailboxes,
+            offload=offload,
         )
         self._factories: dict[str, Any] = {
             "smtp": smtp(reception, None, submission=False, tls=certificates),

@@ -69,7 +69,8 @@ class Message:
             reading = await session.parts.reader.read(blob)
         else:
             blob = session.blobs.stage(b"".join(self._pieces))
-            reading = session.parts.reader.read_now(blob)
+            reader = session.parts.reader
+            reading = reader.read_now(blob) if reader.at_once(blob) else await reader.read(blob)
         delivery = Delivery(
             self._account,
             (mailbox.id,),

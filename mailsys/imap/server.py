@@ -23,7 +23,7 @@ from mailsys.ports.events import IEvents
 from mailsys.ports.mail import IMailStore
 from mailsys.services.authentication import ISignIn
 from mailsys.services.mailboxes import Mailboxes
-from mailsys.services.reading import MessageReader
+from mailsys.services.reading import MessageReader, Offload
 from mailsys.settings import Limits
 
 log = Log("imap")
@@ -36,7 +36,7 @@ class ImapFactory(Factory):
 
     `tls` is a context factory for TLS; None: not offered. `login_without_tls` lets clients on
     loopback sign in in the clear. Ports of one process should share `mailboxes`, so that a mailbox
-    is in memory once.
+    is in memory once. `offload` runs work in threads, which should be few: they share the interpreter.
     """
 
     noisy = False
@@ -55,8 +55,9 @@ class ImapFactory(Factory):
         implicit_tls: bool = False,
         login_without_tls: bool = False,
         mailboxes: Mailboxes | None = None,
+        offload: Offload | None = None,
     ) -> None:
-        offload = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+        offload = offload or partial(deferToThreadPool, reactor, reactor.getThreadPool())
         self.mailboxes = mailboxes or Mailboxes(mail, events, reactor)
         self.parts = Parts(
             mail,

@@ -55,7 +55,7 @@ def is_plain(data: bytes) -> bool:
         return False
     header = data[:end]
     # translate is the cheapest way to count: one pass, a nanosecond an octet.
-    if end - len(header.translate(None, b",;(")) > 500 or end - len(header.translate(None, b" \n")) > 1800:
+    if end - len(header.translate(None, b",;()[]")) > 500 or end - len(header.translate(None, b" \n")) > 1800:
         return False
     if size <= _SMALL:
         return True

@@ -24,8 +24,9 @@ class Field(NamedTuple):
 
 
 # One field with its continuation lines. The second branch swallows whatever is no field, so each
-# match starts where the last one ended and the scan is linear.
-_LINES: Final = rb"[^\n]*(?:\n[ \t][^\n]*)*+\n?"
+# match starts where the last one ended and the scan is linear. What is repeated possessively leaves
+# nothing to go back to: Python before 3.11.5 loses its place there (cpython gh-106052).
+_LINES: Final = rb"[^\n]*(?:\n[ \t][^\n]*+)*+\n?"
 _FIELD: Final = re.compile(rb"([^\s:]++)[ \t]*+:" + _LINES + rb"|" + _LINES)
 _FOLD: Final = re.compile(rb"\r?\n[ \t]+")
 

@@ -122,8 +122,10 @@ def header_end(content: Content, start: int, end: int) -> int:
 
 # -- structured values ---------------------------------------------------------------------------------
 
+# A run of ";" is a match of its own when no parameter follows: nothing is looked at from each of its
+# octets anew. Groups are not repeated possessively: see header._LINES.
 _PARAMETER: Final = re.compile(
-    rb';[\s;]*+([^\s;="]++)\s*+=\s*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"|([^;]*+))', re.S
+    rb';[\s;]*+(?:([^\s;="]++)\s*+=\s*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*)"|([^;]*+)))?', re.S
 )
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.S)
 _CONTINUED: Final = re.compile(rb"([^*]+)\*([0-9]{1,3})(\*?)")
@@ -159,6 +161,8 @@ def parameters(value: bytes) -> Pairs:
     joined: dict[bytes, dict[int, tuple[bytes, bool]]] = {}
     for m in _PARAMETER.finditer(value):
         name, quoted, plain = m.groups()
+        if name is None:
+            continue
         if quoted is not None:
             text = _QUOTED_PAIR.sub(rb"\1", quoted) if b"\\" in quoted else quoted
         else:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from twisted.internet import reactor
 
+from mailsys.core.message.analysis import analyse
 from mailsys.core.refusal import OverQuota
 from mailsys.ports.mail import Column
+from mailsys.services.reading import MessageReader
 from mailsys.stores.sqlite.store import open_store
 from tests.conversations.imap.messages import BINARY, large
 from tests.conversations.imap.rig import SIMPLE, ImapTestCase
@@ -30,6 +33,24 @@ class Appending(ImapTestCase):
         self.assertEqual(
             (await client.ask(b"FETCH 1 BODY.PEEK[]"))[0], b"* 1 FETCH (BODY[] {157}\r\n%b)" % SIMPLE
         )
+
+    async def test_a_small_message_that_takes_long_to_read_is_read_in_a_thread(self):
+        client = await self.connect()
+        (connection,) = self.factory._connections
+        parts = connection._session.parts
+        threads = []
+
+        def watched(content: Any) -> Any:
+            threads.append(threading.current_thread())
+            return analyse(content)
+
+        connection._session.parts = replace(parts, reader=MessageReader(watched, parts.offload))
+        hard = b"To: " + b"a:;" * 4000 + b"\r\n\r\nx\r\n"
+        for message in (SIMPLE, hard):
+            client.send(append(b"INBOX", message))
+            await client.until(b"a OK")
+        self.assertIs(threads[0], threading.main_thread())
+        self.assertIsNot(threads[1], threading.main_thread())
 
     async def test_flags_and_date_are_kept(self):
         client = await self.connect(select=b"INBOX")
