@@ -92,7 +92,7 @@ class Channel(HTTPChannel):
             return
         self._held = self.paused = False
         if not self._handlingRequest:
-            self.setTimeout(self.timeOut)
+            self.setTimeout(self.site.timeOut)
         if not self._waitingForTransport:
             self._networkProducer.resumeProducing()
         self._receive(b"")
@@ -104,6 +104,11 @@ class Channel(HTTPChannel):
         self._waitingForTransport = False
         if self._requestProducer is not None:
             self._requestProducer.resumeProducing()
+
+    def requestDone(self, request: Any) -> None:  # noqa: N802
+        super().requestDone(request)
+        if self.persistent and not self.requests and self.transport is not None:
+            self.setTimeout(self.site.timeOut)  # which `hold` had taken away
 
     # -- refusing ------------------------------------------------------------------------------------
 

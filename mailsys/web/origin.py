@@ -39,7 +39,7 @@ class Origins:
 
     def client_address(self, request: WebRequest) -> str:
         """The nearest address that is no trusted proxy's. What is left of it anybody could have written."""
-        address = request.channel.peer_address if request.channel is not None else self.plain(request.client)
+        address = self.plain(request.client)
         if not self._proxies or not self._is_proxy(address):
             return address
         header = b",".join(request.requestHeaders.getRawHeaders(b"x-forwarded-for") or [])

@@ -96,6 +96,17 @@ class TimeTests(WebTestCase):
 
         self.assertLess(await deferToThread(drip), 2.0)
 
+    async def test_a_connection_that_was_held_for_an_upload_is_idle_afterwards(self) -> None:
+        path = f"/jmap/upload/{self.A}/"
+        start = head("POST", path, Authorization=basic("alice"), Content_Length="300000")
+        answer = await talk(self.number, start + b"x" * 300_000)  # reads until the server closes
+        self.assertTrue(answer.startswith(b"HTTP/1.1 201 "), answer)
+
+    async def test_a_body_that_stops_is_given_up(self) -> None:
+        path = f"/jmap/upload/{self.A}/"
+        start = head("POST", path, Authorization=basic("alice"), Content_Length="300000")
+        self.assertEqual(await talk(self.number, start + b"x" * 1000), b"")
+
 
 class CrowdTests(WebTestCase):
     limits = {"connections_per_address": 2}  # noqa: RUF012
