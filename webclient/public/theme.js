@@ -1,0 +1,14 @@
+// Runs before the first paint. Only the theme and density are kept in localStorage; nothing of mail is.
+(function () {
+  var root = document.documentElement;
+  var theme = 'system';
+  try {
+    theme = localStorage.getItem('theme') || 'system';
+    root.dataset.density = localStorage.getItem('density') || 'normal';
+  } catch {
+    // Storage may be forbidden; the defaults do.
+  }
+  var dark =
+    theme === 'dark' || (theme === 'system' && matchMedia('(prefers-color-scheme: dark)').matches);
+  root.dataset.theme = dark ? 'dark' : 'light';
+})();

@@ -1,0 +1,4 @@
+/** To be written. */
+export function AdminPage() {
+  return <h1>AdminPage</h1>;
+}

@@ -1,0 +1,81 @@
+// Keeps the cache equal to the server: each type has the state that the cache stands for, and a handler
+// that brings it from there to a newer one. Own writes move the state without a question.
+import { Live } from './live';
+import { whenSessionEnds } from './session';
+
+type Handler = (since: string) => Promise<string | undefined>;
+
+const states = new Map<string, string>();
+const handlers = new Map<string, Handler>();
+const running = new Set<string>();
+const again = new Set<string>();
+
+/**
+ * `handler` is called with the state that the cache stands for when the server has a newer one; it
+ * applies the changes (Foo/changes) and resolves to the state it came to, or undefined when it threw
+ * everything away.
+ */
+export function onChanges(type: string, handler: Handler): void {
+  handlers.set(type, handler);
+}
+
+/** The cache holds data of this state (from a first /get). A later state is reached by changes only. */
+export function noteState(type: string, state: string): void {
+  if (!states.has(type)) states.set(type, state);
+}
+
+/** Our own /set took the type from `before` to `after`; when we were at `before`, nothing was missed. */
+export function noteOwnWrite(type: string, before: string | null, after: string): void {
+  if (before !== null && states.get(type) === before) states.set(type, after);
+}
+
+/** Brings a type up to date. */
+export async function catchUp(type: string): Promise<void> {
+  const handler = handlers.get(type);
+  const since = states.get(type);
+  if (!handler || since === undefined) return;
+  if (running.has(type)) {
+    again.add(type);
+    return;
+  }
+  running.add(type);
+  try {
+    const reached = await handler(since);
+    if (reached === undefined) states.delete(type);
+    else if (states.get(type) === since) states.set(type, reached);
+  } catch {
+    // Offline, or the server failed: the next connection asks again from the same state.
+  } finally {
+    running.delete(type);
+    if (again.delete(type)) void catchUp(type);
+  }
+}
+
+function onStates(changed: Record<string, string>): void {
+  for (const [type, state] of Object.entries(changed)) {
+    if (states.get(type) !== state) void catchUp(type);
+  }
+}
+
+function onOpen(): void {
+  for (const type of handlers.keys()) void catchUp(type);
+}
+
+let live: Live | null = null;
+
+/** Begins to follow the account. */
+export function startSync(): void {
+  if (live) return;
+  live = new Live(onStates, onOpen);
+  live.start();
+}
+
+export function reconnectNow(): void {
+  live?.wake();
+}
+
+whenSessionEnds(() => {
+  live?.stop();
+  live = null;
+  states.clear();
+});

@@ -1,0 +1,4 @@
+/** To be written. */
+export function SearchPage() {
+  return <h1>Search</h1>;
+}

@@ -1,0 +1,28 @@
+import './theme/tokens.css';
+
+import { QueryClientProvider } from '@tanstack/react-query';
+import { RouterProvider } from '@tanstack/react-router';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+
+import { queryClient } from './api/cache';
+import { ConfirmHost, ToastHost, TooltipProvider } from './parts';
+import { router } from './routes';
+import { Text } from './text/Text';
+
+const root = document.getElementById('root');
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={queryClient}>
+        <Text>
+          <TooltipProvider>
+            <RouterProvider router={router} />
+            <ConfirmHost />
+            <ToastHost />
+          </TooltipProvider>
+        </Text>
+      </QueryClientProvider>
+    </StrictMode>,
+  );
+}

@@ -1,0 +1,14 @@
+export { Avatar } from './Avatar';
+export { Button, IconButton, Spinner } from './Button';
+export { ask, confirm, ConfirmHost } from './confirm';
+export { cx } from './cx';
+export { Dialog } from './Dialog';
+export { errorText } from './error-text';
+export { Field, Select, TextArea } from './Field';
+export { Keys } from './Keys';
+export { Menu, type MenuEntry, WithContextMenu } from './Menu';
+export { EmptyState, ErrorState, Loading, Skeleton } from './states';
+export { Switch } from './Switch';
+export { Tabs } from './Tabs';
+export { runToastAction, toast, ToastHost } from './toast';
+export { Tooltip, TooltipProvider } from './Tooltip';

@@ -1,0 +1,127 @@
+// Every view has a URL. Areas beside the mail are chunks of their own.
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  notFound,
+  Outlet,
+  redirect,
+} from '@tanstack/react-router';
+
+import { ensureMailboxes } from './api/mailboxes';
+import { loadSession } from './api/session';
+import { ensureSettings } from './api/settings';
+import { startSync } from './api/sync';
+import { BrokenPage, NotFoundPage } from './shell/pages';
+import { Shell } from './shell/Shell';
+
+const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+
+const root = createRootRoute({
+  component: Outlet,
+  notFoundComponent: NotFoundPage,
+  errorComponent: BrokenPage,
+});
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/mail/$mailbox', params: { mailbox: 'inbox' }, replace: true });
+  },
+});
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  validateSearch: (search): { next?: string } => {
+    // Only an address of our own: an open redirect would lead people from here to a copy of this page.
+    const next = text(search['next']);
+    return next && /^\/(?![/\\])/.test(next) ? { next } : {};
+  },
+  component: lazyRouteComponent(() => import('./sign-in/SignInPage'), 'SignInPage'),
+});
+
+const register = createRoute({
+  getParentRoute: () => root,
+  path: '/register',
+  validateSearch: (search): { invitation?: string } => {
+    const invitation = text(search['invitation']);
+    return invitation ? { invitation } : {};
+  },
+  component: lazyRouteComponent(() => import('./sign-in/RegisterPage'), 'RegisterPage'),
+});
+
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: 'signed-in',
+  component: Shell,
+  beforeLoad: async ({ location }) => {
+    if (!(await loadSession())) {
+      throw redirect({ to: '/sign-in', search: { next: location.href }, replace: true });
+    }
+    startSync();
+  },
+  loader: async () => {
+    // Defaults do where the settings cannot be read; the mail is not held up by them.
+    await Promise.allSettled([ensureSettings(), ensureMailboxes()]);
+  },
+  staleTime: Infinity,
+});
+
+const MailPage = lazyRouteComponent(() => import('./mail/MailPage'), 'MailPage');
+
+const mailbox = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/mail/$mailbox',
+  component: MailPage,
+});
+const mailboxThread = createRoute({ getParentRoute: () => mailbox, path: '$thread' });
+
+const search = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/search',
+  validateSearch: (found): { q: string } => ({ q: (text(found['q']) ?? '').slice(0, 1000) }),
+  component: lazyRouteComponent(() => import('./mail/SearchPage'), 'SearchPage'),
+});
+const searchThread = createRoute({ getParentRoute: () => search, path: '$thread' });
+
+const settings = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/settings/$section',
+  component: lazyRouteComponent(() => import('./settings/SettingsPage'), 'SettingsPage'),
+});
+
+const admin = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/admin/$section',
+  beforeLoad: async () => {
+    const me = await loadSession();
+    if (!me?.admin && !me?.adminOf.length) throw notFound();
+  },
+  component: lazyRouteComponent(() => import('./admin/AdminPage'), 'AdminPage'),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    home,
+    signIn,
+    register,
+    signedIn.addChildren([
+      mailbox.addChildren([mailboxThread]),
+      search.addChildren([searchThread]),
+      settings,
+      admin,
+    ]),
+  ]),
+  defaultErrorComponent: BrokenPage,
+  defaultNotFoundComponent: NotFoundPage,
+  defaultPendingMs: 300,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}
