@@ -17,12 +17,12 @@ from mailsys.core.message.text import nfc
 
 FORMS: Final = ("asRaw", "asText", "asAddresses", "asGroupedAddresses", "asMessageIds", "asDate", "asURLs")
 
-_ADDRESSES: Final = frozenset({"asAddresses", "asGroupedAddresses"})
+_ADDRESS_FORMS: Final = frozenset({"asAddresses", "asGroupedAddresses"})
 _RESENT: Final = ("resent-from", "resent-sender", "resent-reply-to", "resent-to", "resent-cc", "resent-bcc")
 _LISTS: Final = ("help", "unsubscribe", "subscribe", "post", "owner", "archive")
 # Fields of RFC 5322 and RFC 2369 and the parsed forms each may be asked for in; others: any.
 _ALLOWED: Final[dict[str, frozenset[str]]] = {
-    **dict.fromkeys(("from", "sender", "reply-to", "to", "cc", "bcc", *_RESENT), _ADDRESSES),
+    **dict.fromkeys(("from", "sender", "reply-to", "to", "cc", "bcc", *_RESENT), _ADDRESS_FORMS),
     **dict.fromkeys(("subject", "comments", "keywords"), frozenset({"asText"})),
     **dict.fromkeys(
         ("message-id", "in-reply-to", "references", "resent-message-id"), frozenset({"asMessageIds"})
@@ -172,6 +172,11 @@ def _person(one: Mailbox) -> dict[str, str | None]:
 
 
 def as_addresses(value: bytes) -> list[dict[str, str | None]]:
+    """Not to be changed by the caller: correspondents repeat, so short lists are remembered."""
+    return _remembered(value) if len(value) <= 128 else _addresses(value)
+
+
+def _addresses(value: bytes) -> list[dict[str, str | None]]:
     found: list[dict[str, str | None]] = []
     for entry in parse_list(_unfolded(value).strip()):
         if isinstance(entry, Group):
@@ -179,6 +184,9 @@ def as_addresses(value: bytes) -> list[dict[str, str | None]]:
         else:
             found.append(_person(entry))
     return found
+
+
+_remembered: Final = lru_cache(maxsize=2048)(_addresses)
 
 
 def as_grouped_addresses(value: bytes) -> list[dict[str, Any]]:

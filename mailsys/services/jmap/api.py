@@ -38,6 +38,7 @@ log = Log("jmap")
 CORE: Final = "urn:ietf:params:jmap:core"
 MAIL: Final = "urn:ietf:params:jmap:mail"
 
+_LARGE: Final = 1024 * 1024  # octets of text in a response that is not encoded on the reactor's thread
 _PROBE: Final = 64 * 1024  # octets of a request that are also looked at for repeated names
 
 T = TypeVar("T")
@@ -108,6 +109,7 @@ class CallContext:
     limits: Limits
     api: JmapApi
     using: frozenset[str] = frozenset()
+    text_size: int = 0  # octets of long texts that the response holds, about
 
     @property
     def account(self) -> AccountId:
@@ -284,7 +286,10 @@ class JmapApi:
 
     async def call(self, caller: Caller, body: bytes) -> bytes:
         """One request as it came, to its response. Raises RequestProblem (RFC 8620 §3.6.1)."""
-        return _encode(await self.call_decoded(caller, self.decode(body)))
+        answer, text_size = await self._call(caller, self.decode(body))
+        if text_size <= _LARGE:
+            return _encode(answer)
+        return await self.ports.offload(lambda: _encode_in_pieces(answer))
 
     def decode(self, body: bytes) -> Any:
         """JSON that keeps to I-JSON (RFC 7493): UTF-8, no repeated names, no lone surrogates."""
@@ -302,6 +307,9 @@ class JmapApi:
 
     async def call_decoded(self, caller: Caller, value: object) -> dict[str, Any]:
         """As `call`, for a transport that decodes and encodes by itself (RFC 8887)."""
+        return (await self._call(caller, value))[0]
+
+    async def _call(self, caller: Caller, value: object) -> tuple[dict[str, Any], int]:
         running = self._running.get(caller.account.id, 0)
         if running >= self.limits.max_concurrent_requests:
             raise limit_passed(
@@ -319,7 +327,7 @@ class JmapApi:
             else:
                 del self._running[caller.account.id]
 
-    async def _run(self, caller: Caller, request: Request) -> dict[str, Any]:
+    async def _run(self, caller: Caller, request: Request) -> tuple[dict[str, Any], int]:
         context = CallContext(
             caller,
             dict(request.created_ids or ()),
@@ -341,7 +349,7 @@ class JmapApi:
         }
         if request.created_ids is not None:
             answer["createdIds"] = context.created_ids
-        return answer
+        return answer, context.text_size
 
     async def _one(
         self, context: CallContext, call: Call, responses: list[tuple[str, dict[str, Any], str]]
@@ -381,6 +389,31 @@ class JmapApi:
             log.error("method failed", failure, method=name, account=context.account)
             return [("error", MethodError("serverFail", "The server failed; it was logged.").arguments())]
         return answer if isinstance(answer, list) else [(name, answer)]
+
+
+def _encode_in_pieces(answer: dict[str, Any]) -> bytes:
+    """As `_encode`, with no call into C that holds the interpreter for long."""
+    pieces: list[bytes] = [b"{"]
+    for key, value in answer.items():
+        if len(pieces) > 1:
+            pieces.append(b",")
+        pieces += (_encode(key), b":")
+        if key != "methodResponses":
+            pieces.append(_encode(value))
+            continue
+        pieces.append(b"[")
+        for number, (name, arguments, id_) in enumerate(value):
+            pieces += (b"," if number else b"", b"[", _encode(name), b",{")
+            for at, (argument, found) in enumerate(arguments.items()):
+                pieces += (b"," if at else b"", _encode(argument), b":")
+                if isinstance(found, list) and found:
+                    pieces += (b"[", b",".join(map(_encode, found)), b"]")
+                else:
+                    pieces.append(_encode(found))
+            pieces += (b"},", _encode(id_), b"]")
+        pieces.append(b"]")
+    pieces.append(b"}")
+    return b"".join(pieces)
 
 
 def _unknown(name: str) -> MethodError:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import mmap
 import tempfile
 from collections.abc import Callable
+from time import perf_counter
 from typing import Final, TypeVar
 
 from twisted.internet.defer import DeferredSemaphore
@@ -21,8 +22,26 @@ from mailsys.services.reading import Offload, is_plain
 IN_MEMORY: Final = 1024 * 1024  # octets of a message that is held in memory
 _MANY: Final = 64 * 1024  # octets of a message that is read together with others
 _READ: Final = 1024 * 1024
+_AT_ONCE: Final = 0.003  # seconds of the reactor's thread
 
 T = TypeVar("T")
+
+
+class Turn:
+    """How long the reactor's thread has been at it. What comes after a few milliseconds goes to a
+    thread, and then the reactor has served others meanwhile."""
+
+    __slots__ = ("_began",)
+
+    def __init__(self) -> None:
+        self._began = perf_counter()
+
+    @property
+    def over(self) -> bool:
+        return perf_counter() - self._began > _AT_ONCE
+
+    def renew(self) -> None:
+        self._began = perf_counter()
 
 
 class Contents:
@@ -63,15 +82,20 @@ class Contents:
                 return b""
             return mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
 
-    async def work(self, content: Content, blob: BlobId, work: Callable[[Bodies], T]) -> T:
+    async def work(
+        self, content: Content, blob: BlobId, work: Callable[[Bodies], T], turn: Turn | None = None
+    ) -> T:
         """`work` on the message's parts, here when that is quick, else in a thread."""
 
         def run() -> T:
             return work(Bodies(content, mime.parse(content), blob))
 
-        if isinstance(content, bytes) and is_plain(content):
+        if isinstance(content, bytes) and is_plain(content) and (turn is None or not turn.over):
             return run()
-        return await self.in_thread(run)
+        found = await self.in_thread(run)
+        if turn is not None:
+            turn.renew()
+        return found
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         await self._turns.acquire()
@@ -81,4 +105,4 @@ class Contents:
             self._turns.release()
 
 
-__all__ = ["BlobGone", "Contents"]
+__all__ = ["BlobGone", "Contents", "Turn"]

@@ -10,7 +10,7 @@ from mailsys.ports.mail import Column
 from mailsys.ports.query import EmailQuery
 from mailsys.services.jmap.api import CallContext
 from mailsys.services.jmap.changes import changes_call, state_of
-from mailsys.services.jmap.email_properties import EmailReader, read_wanted
+from mailsys.services.jmap.email_properties import Budget, EmailReader, read_wanted
 from mailsys.services.jmap.hidden import Hidden
 from mailsys.services.jmap.standard import get_answer, read_get_ids, read_properties, select, too_large
 
@@ -42,7 +42,9 @@ class EmailGet:
         if wanted_ids is None:
             wanted_ids = [ids.email_id(one) for one in await _newest(context, self._hidden, False)]
         numbers = {one: number for one in wanted_ids if (number := ids.email_number(one)) is not None}
-        found = await self._reader.read(account, list(numbers.values()), wanted) if numbers else {}
+        budget = Budget()
+        found = await self._reader.read(account, list(numbers.values()), wanted, budget) if numbers else {}
+        context.text_size += budget.spent
         missing = [one for one in wanted_ids if numbers.get(one) not in found]
         return get_answer(context.account_id, str(state), list(found.values()), missing)
 

@@ -28,7 +28,6 @@ from mailsys.services.jmap.standard import check_state, set_error, too_large
 from mailsys.services.reading import AT_ONCE, Reading, is_plain
 
 _FIELD: Final = re.compile(rb"(?:>?From [^\n]*\n)?[!-9;-~]+[ \t]*:")
-_BUDGET: Final = 16 * 1024 * 1024
 _KEPT: Final = 86400.0  # seconds that a decoded message can be read after it was parsed
 
 
@@ -167,7 +166,7 @@ class EmailImport:
         parsed: dict[str, Any] = {}
         unparsable: list[str] = []
         missing: list[str] = []
-        budget = Budget(_BUDGET)
+        budget = Budget()
         for text in blob_ids:
             name = context.real_id(text)
             found = await self._reader.find(account, name)
@@ -183,6 +182,7 @@ class EmailImport:
                 unparsable.append(text)
             else:
                 parsed[text] = email
+        context.text_size += budget.spent
         return {
             "accountId": context.account_id,
             "parsed": parsed or None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from mailsys.core.jmap import ids
@@ -17,7 +18,7 @@ from mailsys.core.message.keywords import names as keyword_names
 from mailsys.core.message.mime import Part
 from mailsys.ports.ids import AccountId, BlobId
 from mailsys.ports.mail import Column, IMailStore
-from mailsys.services.jmap.content import BlobGone, Contents
+from mailsys.services.jmap.content import BlobGone, Contents, Turn
 from mailsys.services.jmap.hidden import is_hidden
 from mailsys.services.jmap.standard import read_properties
 
@@ -36,6 +37,7 @@ _DEFAULT: Final = (
 )  # fmt: skip
 
 _PAGE: Final = 100  # emails read at a time
+_LONG_HEADER: Final = 24 * 1024  # octets of a header block that may hold more than a millisecond's work
 _BUDGET: Final = 16 * 1024 * 1024  # octets of body values in one response
 
 
@@ -89,7 +91,11 @@ class EmailReader:
         self._contents = contents
 
     async def read(
-        self, account: AccountId, emails: Sequence[int], wanted: Wanted
+        self,
+        account: AccountId,
+        emails: Sequence[int],
+        wanted: Wanted,
+        budget: Budget | None = None,
     ) -> dict[int, dict[str, Any]]:
         """Each email's properties; missing emails are left out."""
         properties = wanted.properties
@@ -105,7 +111,7 @@ class EmailReader:
         at = {column: number for number, column in enumerate(columns)}
         plan = [(name, _COLUMNS.get(name), _field(name)) for name in properties]
         found: dict[int, dict[str, Any]] = {}
-        budget = Budget(_BUDGET)
+        budget = Budget() if budget is None else budget
         # A page at a time: what a page costs here is below a few milliseconds, and others get their turn
         for start in range(0, len(emails), _PAGE):
             page = emails[start : start + _PAGE]
@@ -113,15 +119,37 @@ class EmailReader:
             placed: dict[int, tuple[Any, ...]] = {}
             if "mailboxIds" in properties:
                 placed = await self._mail.email_mailboxes(account, list(rows))
-            shown: dict[int, dict[str, Any]] = {}
-            for number in page:
-                row = rows.get(number)
-                if row is not None and number not in shown and not is_hidden(str(row[0])):
-                    shown[number] = _email(number, row, at, plan, placed.get(number, ()))
+            seen = [one for one in page if one in rows and not is_hidden(str(rows[one][0]))]
+            shown = await self._build(seen, rows, at, plan, placed)
             if wanted.needs_body:
                 await self._add_bodies(shown, rows, at, wanted, budget)
             found.update(shown)
         return found
+
+    async def _build(
+        self,
+        numbers: list[int],
+        rows: dict[int, tuple[Any, ...]],
+        at: dict[Column, int],
+        plan: list[tuple[str, Column | None, Any]],
+        placed: dict[int, tuple[Any, ...]],
+    ) -> dict[int, dict[str, Any]]:
+        """Here as long as that is quick; headers can be made so that it is not."""
+
+        def build(some: list[int]) -> dict[int, dict[str, Any]]:
+            return {one: _email(one, rows[one], at, plan, placed.get(one, ())) for one in some}
+
+        header = at.get(Column.HEADER)
+        if header is None:
+            return build(numbers)
+        turn = Turn()
+        shown: dict[int, dict[str, Any]] = {}
+        for index, one in enumerate(numbers):
+            if turn.over or len(rows[one][header]) > _LONG_HEADER:
+                rest = numbers[index:]
+                return shown | await self._contents.in_thread(partial(build, rest))
+            shown[one] = _email(one, rows[one], at, plan, placed.get(one, ()))
+        return shown
 
     async def _add_bodies(
         self,
@@ -135,6 +163,7 @@ class EmailReader:
             number: (rows[number][at[Column.BLOB]], rows[number][at[Column.SIZE]]) for number in shown
         }
         small = await self._contents.small(list(blobs.values()))
+        turn = Turn()
         for number, (blob, size) in blobs.items():
             try:
                 content = small.get(blob) or await self._contents.open(blob, size)
@@ -142,7 +171,9 @@ class EmailReader:
                 del shown[number]
                 continue
             shown[number].update(
-                await self._contents.work(content, blob, lambda bodies: body_values(bodies, wanted, budget))
+                await self._contents.work(
+                    content, blob, lambda bodies: body_values(bodies, wanted, budget), turn
+                )
             )
 
 
@@ -208,10 +239,14 @@ def keyword_map(keywords: str) -> dict[str, bool]:
 class Budget:
     """Octets of body values that a response may still take."""
 
-    __slots__ = ("left",)
+    __slots__ = ("_whole", "left")
 
-    def __init__(self, left: int) -> None:
-        self.left = left
+    def __init__(self, left: int = _BUDGET) -> None:
+        self._whole = self.left = left
+
+    @property
+    def spent(self) -> int:
+        return self._whole - self.left
 
 
 def body_values(bodies: Bodies, wanted: Wanted, budget: Budget) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from mailsys.services.jmap.standard import (
 )
 from mailsys.services.reading import MessageReader, Reading
 
+_AT_A_TIME: Final = 100  # emails whose patches are read at a time
 _HIDDEN: Final = frozenset(("$deleted", "$recent"))  # IMAP's alone; kept when keywords are replaced
 
 
@@ -115,13 +116,17 @@ class EmailSet:
         if not wanted:
             return
         mail = context.ports.mail
-        rows = await mail.fetch(account, list(wanted), [Column.KEYWORDS])
-        placed = await mail.email_mailboxes(account, list(rows))
         known = (
             await mailbox_numbers(context) if any(_moves(patch) for _, patch in wanted.values()) else set()
         )
         updates: list[EmailUpdate] = []
-        for number, (text, patch) in wanted.items():
+        numbers = list(wanted)
+        rows: dict[int, tuple[object, ...]] = {}
+        placed: dict[int, tuple[MailboxId, ...]] = {}
+        for index, (number, (text, patch)) in enumerate(wanted.items()):
+            if index % _AT_A_TIME == 0:  # others get their turn in between
+                rows = await mail.fetch(account, numbers[index : index + _AT_A_TIME], [Column.KEYWORDS])
+                placed = await mail.email_mailboxes(account, list(rows))
             if number not in rows or number not in placed:
                 outcome.not_updated[text] = not_found("email")
                 continue

@@ -197,6 +197,26 @@ class GetTests(JmapTestCase):
         self.assertEqual(found["attachments"][0]["size"], 1_500_000)
         self.assertEqual(found["bodyValues"]["1.1"]["value"], "grün\nzwei")
 
+    async def test_much_text_comes_whole(self):
+        text = 'grün und \\ "so"\n' * 60_000
+        content = message(body="").replace(
+            b"\r\n\r\n", b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n", 1
+        )
+        emails = [
+            await self.deliver(content + f"{number}{text}".replace("\n", "\r\n").encode())
+            for number in range(3)
+        ]
+        found = await self.call("Email/get", ids=emails, fetchAllBodyValues=True)
+        for number, one in enumerate(found["list"]):
+            self.assertTrue(one["bodyValues"]["1"]["value"].strip() == f"{number}{text}".strip())
+
+    async def test_a_header_of_many_recipients_is_read(self):
+        people = ",\r\n ".join(f"Person {number} <p{number}@example.net>" for number in range(1000))
+        email = await self.deliver(f"To: {people}\r\nSubject: all\r\n\r\nx".encode())
+        found = await self.get(email, "to", "subject")
+        self.assertEqual(found["subject"], "all")
+        self.assertEqual(found["to"][0], {"name": "Person 0", "email": "p0@example.net"})
+
     async def test_emails_stand_in_the_order_asked_and_once(self):
         one, two = await self.deliver(number=1), await self.deliver(number=2)
         found = await self.call("Email/get", ids=[two, one, two, "M999", "x"], properties=["id"])
