@@ -14,7 +14,7 @@ RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
 USER mailsys
 WORKDIR /var/lib/mailsys
 # Docker lets any user bind ports below 1024 in a container (net.ipv4.ip_unprivileged_port_start=0).
-EXPOSE 25 465 587 143 993
+EXPOSE 25 465 587 143 993 443
 VOLUME ["/var/lib/mailsys", "/etc/mailsys"]
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=1m --timeout=20s CMD ["mailsys", "domain", "list", "--config", "/etc/mailsys/mailsys.toml"]
