@@ -68,7 +68,7 @@ def _feed_some(batch: Batch) -> bool:
                 (_INDEXED, blob),
             )
             if row is not None:
-                texts = (row[0], b" ".join(row[1:5]), row[5])
+                texts = (row[0], b" ".join(row[1:5]), row[5] or b"")  # substr of an empty blob is NULL
                 decoded = (without_owner(text.decode("utf-8", "ignore")) for text in texts)
                 batch.insert["words"]((email, owner(account), *decoded))
     if gone:
