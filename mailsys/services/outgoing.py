@@ -27,7 +27,6 @@ from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.log import Log
 from mailsys.ports.accounts import Account
 from mailsys.ports.blobs import IBlobSink, StagedBlob
-from mailsys.ports.ids import TraceId
 from mailsys.ports.mail import Acceptance, Delivery
 from mailsys.ports.objects import ObjectChange
 from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEntry

@@ -13,7 +13,7 @@ from mailsys.ports.objects import ObjectChange
 from mailsys.services.directory import Directory
 from mailsys.services.jmap import stored
 from mailsys.services.jmap.api import CallContext
-from mailsys.services.jmap.email_get import state_of
+from mailsys.services.jmap.changes import state_of
 from mailsys.services.jmap.standard import (
     SetOutcome,
     check_state,
@@ -131,8 +131,8 @@ class Identities:
                     del known[id_]
                     changes[id_] = ObjectChange(account, KIND, id_, remove=True)
                     outcome.destroyed.append(id_)
-            if changes:
-                await context.ports.objects.write(list(changes.values()))
+            for change in changes.values():  # a commit each, so that /changes can tell of each alone
+                await context.ports.objects.write([change])
             return outcome.answer(context.account_id, old_state, str(await state_of(context, KIND)))
 
         return await context.api.exclusive(account, work)

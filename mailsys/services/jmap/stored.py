@@ -11,7 +11,7 @@ from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.problems import MethodError, invalid_arguments
 from mailsys.ports.objects import StoredObject
 from mailsys.services.jmap.api import CallContext
-from mailsys.services.jmap.email_get import MAX_CHANGES, state_of
+from mailsys.services.jmap.changes import MAX_CHANGES, state_of
 from mailsys.services.jmap.standard import cannot_calculate, parse_state, read_max_changes
 
 MAX_LIMIT: Final = 5000  # ids of one /query answer
@@ -102,7 +102,9 @@ class Window:
         self._limit = arguments.optional_unsigned("limit")
         self._calculate_total = arguments.boolean("calculateTotal", False)
 
-    def answer(self, context: CallContext, found: list[str], state: str, exact: bool = True) -> dict[str, Any]:
+    def answer(
+        self, context: CallContext, found: list[str], state: str, exact: bool = True
+    ) -> dict[str, Any]:
         """`found` is the whole list; `exact`: /queryChanges will do."""
         position = self._position
         if self._anchor is not None:
