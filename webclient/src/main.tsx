@@ -6,7 +6,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 
 import { queryClient } from './api/cache';
-import { ConfirmHost, ToastHost, TooltipProvider } from './parts';
+import { ConfirmHost, MenuHost, ToastHost, TooltipHost } from './parts';
 import { router } from './routes';
 import { Text } from './text/Text';
 
@@ -16,11 +16,11 @@ if (root) {
     <StrictMode>
       <QueryClientProvider client={queryClient}>
         <Text>
-          <TooltipProvider>
-            <RouterProvider router={router} />
-            <ConfirmHost />
-            <ToastHost />
-          </TooltipProvider>
+          <RouterProvider router={router} />
+          <ConfirmHost />
+          <MenuHost />
+          <ToastHost />
+          <TooltipHost />
         </Text>
       </QueryClientProvider>
     </StrictMode>,

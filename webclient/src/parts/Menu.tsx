@@ -1,9 +1,16 @@
-import { Check, ChevronRight } from 'lucide-react';
-import { ContextMenu, DropdownMenu } from 'radix-ui';
-import type { ReactNode } from 'react';
-
-import { cx } from './cx';
-import { Keys } from './Keys';
+// Menus are drawn by one host, whose code comes when the first one opens: a list of a thousand rows has
+// no menu of its own in each row.
+import {
+  cloneElement,
+  type KeyboardEvent,
+  lazy,
+  type MouseEvent,
+  type ReactElement,
+  type ReactNode,
+  Suspense,
+  useId,
+} from 'react';
+import { create } from 'zustand';
 
 export type MenuEntry =
   | {
@@ -19,109 +26,106 @@ export type MenuEntry =
   | { label: string; icon?: ReactNode; entries: MenuEntry[] }
   | 'line';
 
-const BOX =
-  'pop z-50 max-h-[min(70dvh,32rem)] min-w-52 overflow-y-auto rounded-xl border border-line bg-raised p-1 shadow-raised';
-const ITEM =
-  'flex min-h-8 items-center gap-2.5 rounded-lg px-2.5 py-1 text-base outline-none select-none data-[disabled]:opacity-45 data-[highlighted]:bg-hover touch:min-h-11';
-
-type Kind = typeof DropdownMenu | typeof ContextMenu;
-
-function Entries({ kind: Part, entries }: { kind: Kind; entries: MenuEntry[] }) {
-  return entries.map((entry, at) => {
-    if (entry === 'line') return <Part.Separator key={at} className="mx-2 my-1 h-px bg-line" />;
-    if ('entries' in entry) {
-      return (
-        <Part.Sub key={at}>
-          <Part.SubTrigger className={cx(ITEM, 'data-[state=open]:bg-hover')}>
-            <span className="text-muted">{entry.icon}</span>
-            <span className="flex-1">{entry.label}</span>
-            <ChevronRight size={14} className="text-muted rtl:rotate-180" />
-          </Part.SubTrigger>
-          <Part.Portal>
-            <Part.SubContent className={BOX} collisionPadding={8}>
-              <Entries kind={Part} entries={entry.entries} />
-            </Part.SubContent>
-          </Part.Portal>
-        </Part.Sub>
-      );
-    }
-    const inner = (
-      <>
-        <span className="inline-flex w-4.5 justify-center text-muted">
-          {entry.checked === undefined ? entry.icon : entry.checked && <Check size={16} />}
-        </span>
-        <span className="flex-1">{entry.label}</span>
-        {entry.hint && <Keys keys={entry.hint} />}
-      </>
-    );
-    const shared = {
-      className: cx(ITEM, entry.danger && 'text-danger'),
-      disabled: entry.disabled ?? false,
-      onSelect: entry.run,
-    };
-    return entry.checked === undefined ? (
-      <Part.Item key={at} {...shared}>
-        {inner}
-      </Part.Item>
-    ) : (
-      <Part.CheckboxItem key={at} {...shared} checked={entry.checked}>
-        {inner}
-      </Part.CheckboxItem>
-    );
-  });
+export interface OpenMenu {
+  id: string;
+  /** The place it opens beside, in pixels of the window. */
+  at: { x: number; y: number; width: number; height: number };
+  entries: MenuEntry[];
+  align: 'start' | 'end';
+  label: string;
+  /** Gets the focus back. */
+  opener: HTMLElement | null;
 }
 
-/** A button's menu. Not modal: a modal one locks scrolling with a style element (see Dialog). */
+export const useMenu = create<{ menu: OpenMenu | null }>()(() => ({ menu: null }));
+
+const MenuLayer = lazy(() =>
+  import('./MenuLayer').then((module) => ({ default: module.MenuLayer })),
+);
+
+/** Placed once beside the routes. */
+export function MenuHost() {
+  const menu = useMenu((state) => state.menu);
+  return <Suspense fallback={null}>{menu && <MenuLayer key={menu.id} menu={menu} />}</Suspense>;
+}
+
+function openMenu(menu: Omit<OpenMenu, 'opener'> & { opener?: HTMLElement | null }): void {
+  if (menu.entries.length === 0) return;
+  const focused = document.activeElement instanceof HTMLElement ? document.activeElement : null;
+  useMenu.setState({ menu: { ...menu, opener: menu.opener ?? focused } });
+}
+
+interface TriggerProps {
+  onClick?: (event: MouseEvent<HTMLElement>) => void;
+  onKeyDown?: (event: KeyboardEvent<HTMLElement>) => void;
+  'aria-haspopup'?: 'menu';
+  'aria-expanded'?: boolean;
+}
+
+/** A button (`trigger`) with a menu. */
 export function Menu({
   trigger,
   entries,
   align = 'start',
 }: {
-  trigger: ReactNode;
-  entries: MenuEntry[];
+  trigger: ReactElement<TriggerProps>;
+  entries: MenuEntry[] | (() => MenuEntry[]);
   align?: 'start' | 'end';
 }) {
-  return (
-    <DropdownMenu.Root modal={false}>
-      <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          className={BOX}
-          align={align}
-          sideOffset={4}
-          collisionPadding={8}
-          loop
-        >
-          <Entries kind={DropdownMenu} entries={entries} />
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
-    </DropdownMenu.Root>
-  );
+  const id = useId();
+  const open = useMenu((state) => state.menu?.id === id);
+  const show = (element: HTMLElement) => {
+    const { x, y, width, height } = element.getBoundingClientRect();
+    openMenu({
+      id,
+      at: { x, y, width, height },
+      entries: typeof entries === 'function' ? entries() : entries,
+      align,
+      label: element.getAttribute('aria-label') ?? element.textContent,
+      opener: element,
+    });
+  };
+  return cloneElement(trigger, {
+    'aria-haspopup': 'menu',
+    'aria-expanded': open,
+    onClick: (event) => {
+      trigger.props.onClick?.(event);
+      show(event.currentTarget);
+    },
+    onKeyDown: (event) => {
+      trigger.props.onKeyDown?.(event);
+      if (event.key !== 'ArrowDown') return;
+      event.preventDefault();
+      show(event.currentTarget);
+    },
+  });
 }
 
-/** The menu of the right button (and of the menu key) over `children`. */
-export function WithContextMenu({
-  children,
-  entries,
-  onOpen,
-}: {
-  children: ReactNode;
-  /** Made when it opens. */
-  entries: () => MenuEntry[];
-  onOpen?: (open: boolean) => void;
-}) {
-  return (
-    <ContextMenu.Root modal={false} {...(onOpen ? { onOpenChange: onOpen } : {})}>
-      <ContextMenu.Trigger asChild>{children}</ContextMenu.Trigger>
-      <ContextMenu.Portal>
-        <ContextMenu.Content className={BOX} collisionPadding={8} loop>
-          <Lazily entries={entries} />
-        </ContextMenu.Content>
-      </ContextMenu.Portal>
-    </ContextMenu.Root>
-  );
-}
+let contexts = 0;
 
-function Lazily({ entries }: { entries: () => MenuEntry[] }) {
-  return <Entries kind={ContextMenu} entries={entries()} />;
+/** The menu of the right button, the menu key, or a long touch: for an element's onContextMenu. */
+export function showContextMenu(
+  event: MouseEvent<HTMLElement>,
+  label: string,
+  entries: MenuEntry[],
+): void {
+  event.preventDefault();
+  event.stopPropagation();
+  // The menu key says (0, 0) in some browsers: then beside what has the focus.
+  const target = event.target instanceof HTMLElement ? event.target : event.currentTarget;
+  const box = target.getBoundingClientRect();
+  const byKey = event.clientX === 0 && event.clientY === 0;
+  contexts += 1;
+  openMenu({
+    id: `context-${contexts}`,
+    at: {
+      x: byKey ? box.x + 16 : event.clientX,
+      y: byKey ? box.y + box.height / 2 : event.clientY,
+      width: 0,
+      height: 0,
+    },
+    entries,
+    align: 'start',
+    label,
+  });
 }

@@ -1,12 +1,7 @@
-import { useState } from 'react';
-import { useIntl } from 'react-intl';
+import { lazy, Suspense } from 'react';
 import { create } from 'zustand';
 
-import { Button } from './Button';
-import { Dialog } from './Dialog';
-import { Field } from './Field';
-
-interface Question {
+export interface Question {
   title: string;
   text?: string;
   /** The button that does it. */
@@ -39,58 +34,14 @@ export function ask(question: Question): Promise<string | null> {
   });
 }
 
-/** Placed once in the shell. */
+const Asking = lazy(() => import('./Asking').then((module) => ({ default: module.Asking })));
+
+/** Placed once beside the routes. */
 export function ConfirmHost() {
   const { question, answer } = useQuestion();
-  return question && <Asking key={question.title} question={question} answer={answer} />;
-}
-
-function Asking({
-  question,
-  answer,
-}: {
-  question: Question;
-  answer: (value: string | null) => void;
-}) {
-  const intl = useIntl();
-  const [value, setValue] = useState(question.input?.value ?? '');
-  const ready = !question.input || value.trim() !== '';
   return (
-    <Dialog
-      open
-      onClose={() => answer(null)}
-      title={question.title}
-      text={question.text}
-      actions={
-        <>
-          <Button onClick={() => answer(null)}>{intl.formatMessage({ id: 'cancel' })}</Button>
-          <Button
-            kind={question.danger ? 'danger' : 'primary'}
-            disabled={!ready}
-            onClick={() => answer(value.trim())}
-            data-autofocus
-          >
-            {question.confirm}
-          </Button>
-        </>
-      }
-    >
-      {question.input && (
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            if (ready) answer(value.trim());
-          }}
-        >
-          <Field
-            label={question.input.label}
-            value={value}
-            onChange={(event) => setValue(event.target.value)}
-            // eslint-disable-next-line jsx-a11y/no-autofocus -- the dialog asks for nothing else
-            autoFocus
-          />
-        </form>
-      )}
-    </Dialog>
+    <Suspense fallback={null}>
+      {question && <Asking key={question.title} question={question} answer={answer} />}
+    </Suspense>
   );
 }
