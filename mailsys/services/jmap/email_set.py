@@ -228,8 +228,11 @@ def _moves(patch: dict[str, Any]) -> bool:
 
 
 def _real_pointer(pointer: str, real_id: Callable[[str], str]) -> str:
+    """Creation ids of mailboxes made real; keywords are the same in any case (RFC 8621 §4.1.1)."""
     head, slash, rest = pointer.partition("/")
-    return f"{head}/{real_id(rest)}" if slash and head == "mailboxIds" else pointer
+    if not slash:
+        return pointer
+    return f"{head}/{real_id(rest)}" if head == "mailboxIds" else f"{head}/{rest.lower()}"
 
 
 # -- what imports share --------------------------------------------------------------------------------------

@@ -298,3 +298,11 @@ class SnippetTests(JmapTestCase):
         await self.fails(
             "requestTooLarge", "SearchSnippet/get", filter={}, emailIds=[f"M{n}" for n in range(501)]
         )
+
+
+class EmptyTests(JmapTestCase):
+    async def test_a_message_without_text_does_not_stop_searching(self):
+        await self.deliver(b"Subject: nothing\r\n\r\n")
+        one = await self.deliver(body="needle", number=2)
+        self.assertEqual((await self.call("Email/query", filter={"text": "needle"}))["ids"], [one])
+        self.assertEqual(len((await self.call("Email/query", filter={"subject": "nothing"}))["ids"]), 1)

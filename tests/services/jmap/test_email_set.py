@@ -253,6 +253,11 @@ class UpdateTests(JmapTestCase):
         await self.update(one, keywords=None)
         self.assertEqual(await self.get(one, "keywords"), {})
 
+    async def test_keywords_are_the_same_in_any_case(self):
+        one = await self.deliver(keywords="$seen own")
+        await self.update(one, **{"keywords/$SEEN": None, "keywords/Other": True})
+        self.assertEqual(await self.get(one, "keywords"), {"other": True, "own": True})
+
     async def test_mailboxes_are_patched_and_replaced(self):
         one = await self.deliver()
         archive, trash = self.boxes[Role.ARCHIVE], self.boxes[Role.TRASH]
