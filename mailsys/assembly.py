@@ -27,6 +27,8 @@ from mailsys.services.directory import Directory
 from mailsys.services.jmap.api import JmapApi, Ports
 from mailsys.services.jmap.api import Limits as JmapLimits
 from mailsys.services.jmap.mail import register_mail
+from mailsys.services.jmap.more import register_more
+from mailsys.services.jmap.sending import register_sending
 from mailsys.services.jmap.push_subscriptions import PushSubscriptions
 from mailsys.services.mailboxes import Mailboxes
 from mailsys.services.outbound_http import OutboundHttp
@@ -41,6 +43,7 @@ from mailsys.services.send import Sending
 from mailsys.services.sign import Signer, generate_keys
 from mailsys.services.sign_in import SignIn
 from mailsys.services.submit import Submission
+from mailsys.services.vacation import Responder
 from mailsys.settings import Settings, SettingsError
 from mailsys.settings_file import host_port
 from mailsys.smtp.client import Dialer
@@ -109,8 +112,21 @@ class System:
             parts.sessions,
         )
         submitter = sign_in.for_service("smtp")
+        secure_random = random.SystemRandom()
+        self._responder = responder = Responder(
+            store.mail, store.objects, store.blobs, directory, reactor, secure_random
+        )
         reception = Reception(
-            store.mail, store.blobs, directory, reader, reporter, limits, reactor, chance, settings.hostname
+            store.mail,
+            store.blobs,
+            directory,
+            reader,
+            reporter,
+            limits,
+            reactor,
+            chance,
+            settings.hostname,
+            responder,
         )
         submission = Submission(
             store.mail,
@@ -123,8 +139,8 @@ class System:
             reactor,
             chance,
             settings.hostname,
+            responder,
         )
-        secure_random = random.SystemRandom()
         resolver = StubResolver(
             reactor,
             _resolvers(settings),
@@ -153,6 +169,7 @@ class System:
             clock=reactor,
             now=time.time,
             random=secure_random,
+            responder=responder,
         )
         in_the_clear = settings.login_without_tls_on_loopback
         smtp = partial(
@@ -185,6 +202,8 @@ class System:
             "imaps": imap(implicit_tls=True),
         }
         api = _jmap(settings, store, events, offload, reactor, secure_random)
+        identities = register_sending(api, submission, directory, responder)
+        register_more(api, submission, identities, directory, counters, settings.web.upload_per_hour)
         feed = Feed(events, api.state_change, reactor)
         private = settings.web.push_to_private
         self._outbound = OutboundHttp(reactor, resolver, private)
@@ -243,6 +262,7 @@ class System:
         if self._prepare is not None:
             await self._prepare(self)
         await self._directory.start()
+        await self._responder.start()
         self._sending.startService()
         self._web.start()
         await self._pushes.start()
@@ -262,6 +282,7 @@ class System:
                 ],
                 consumeErrors=True,
             )
+            await self._responder.stop()
         finally:
             self._directory.stop()
             self._passwords.stop()
