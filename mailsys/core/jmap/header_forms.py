@@ -11,8 +11,10 @@ from typing import Any, Final
 from mailsys.core.jmap.dates import render_date
 from mailsys.core.message import dates
 from mailsys.core.message.address import Group, Mailbox, parse_list
+from mailsys.core.message.charsets import codec
+from mailsys.core.message.charsets import decode as decode_charset
 from mailsys.core.message.encoded import decode_words
-from mailsys.core.message.header import MAX_HEADER, scan
+from mailsys.core.message.header import MAX_HEADER, MAX_VALUE, scan
 from mailsys.core.message.text import nfc
 
 FORMS: Final = ("asRaw", "asText", "asAddresses", "asGroupedAddresses", "asMessageIds", "asDate", "asURLs")
@@ -160,11 +162,40 @@ def as_raw(value: bytes) -> str:
     return text.replace("\0", "") if "\0" in text else text
 
 
+_ENCODED: Final = re.compile(rb"(?:=\?([^?\s*]{1,60})(?:\*[^?\s]*)?\?[bBqQ]\?[^?\s]*\?=)+")
+_GAP: Final = re.compile(rb"([ \t\r\n]+)")
+_ANY_CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
+
+
 def as_text(value: bytes) -> str:
-    value = _unfolded(value).lstrip(b" \t")
-    plain = b"=?" not in value and value.isascii()
-    text = value.decode("ascii") if plain else nfc(decode_words(value))
+    """Encoded words are decoded where they stand by themselves in a charset that is known, and nowhere
+    else (RFC 8621 §4.1.2.2)."""
+    value = _unfolded(value).lstrip(b" ")
+    if b"=?" not in value:
+        text = value.decode("ascii") if value.isascii() else nfc(decode_charset(value))
+    else:
+        pieces: list[str] = []
+        held: list[bytes] = []  # encoded words and the gaps between them
+        for token in _GAP.split(value[:MAX_VALUE]):
+            found = _ENCODED.fullmatch(token)
+            if found is not None and codec(found.group(1).decode("ascii", "replace")) is not None:
+                held.append(token)
+            elif held and not token.strip():
+                held.append(token)
+            else:
+                pieces += (_decoded(held), decode_charset(token))
+                held = []
+        pieces += (_decoded(held), decode_charset(value[MAX_VALUE:]))
+        text = nfc("".join(pieces))
     return _CONTROL.sub("", text) if not text.isprintable() else text
+
+
+def _decoded(held: list[bytes]) -> str:
+    if not held:
+        return ""
+    joined = b"".join(held)
+    words = joined.rstrip(b" \t\r\n")
+    return _ANY_CONTROL.sub("", decode_words(words)) + joined[len(words) :].decode("ascii")
 
 
 def _person(one: Mailbox) -> dict[str, str | None]:

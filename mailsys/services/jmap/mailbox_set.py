@@ -199,7 +199,10 @@ class _Setting:
             raise invalid_properties(refusal.text, "name") from refusal
         made = await self._mail.mailbox(self._account, box.id)
         whole = document(box if made is None else made, True)
-        self.outcome.created[key] = {name: whole[name] for name in PROPERTIES if name not in value}
+        created = {name: whole[name] for name in PROPERTIES if name not in value}
+        if wanted.name != value["name"]:
+            created["name"] = wanted.name
+        self.outcome.created[key] = created
         self._context.created_ids[key] = whole["id"]
 
     def _box(self, key: str) -> Mailbox:
@@ -242,7 +245,8 @@ class _Setting:
                 raise SetError("forbidden", refusal.text) from refusal
             except NoSuchMailbox as refusal:
                 raise not_found("mailbox") from refusal
-        self.outcome.updated[self._context.real_id(key)] = None
+        normal = None if wanted.name == patched["name"] else {"name": wanted.name}
+        self.outcome.updated[self._context.real_id(key)] = normal
 
     async def _destroy(self, key: str) -> None:
         box = self._box(key)

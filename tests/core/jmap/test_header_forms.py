@@ -33,6 +33,22 @@ class ReadingTests(SynchronousTestCase):
     def test_text_is_unfolded_and_decoded(self):
         self.assertEqual(self.get("Subject:asText"), "Re: café  again")
 
+    def test_encoded_words_count_only_where_they_stand_by_themselves(self):
+        for value, expected in {
+            b"=?utf-8?q?a?= =?utf-8?b?w7w=?=  x": "aü  x",
+            b"=?utf-8?q?a?=\r\n =?utf-8?q?b?=": "ab",
+            b"x =?iso-8859-1?q?=FC?= y": "x ü y",
+            b"x=?utf-8?q?a?=": "x=?utf-8?q?a?=",
+            b"=?utf-8?q?a?=x": "=?utf-8?q?a?=x",
+            b"=?utf-8?q?a b?=": "=?utf-8?q?a b?=",
+            b"=?x-none?q?a?= b": "=?x-none?q?a?= b",
+            b"=?utf-8?q?a=00=0Ab?=": "ab",
+            b"=?utf-8*en?q?a_b?=": "a b",
+            b"=?utf-8?q?a?==?utf-8?q?b?=": "ab",
+            b"u\xcc\x88": "ü",
+        }.items():
+            self.assertEqual(self.get("X:asText", b"X: " + value + b"\r\n"), expected)
+
     def test_the_last_of_several_counts_and_all_takes_every_one(self):
         self.assertEqual(self.get("x-test:asText"), "two")
         self.assertEqual(self.get("X-Test:asText:all"), ["one", "two"])

@@ -134,6 +134,14 @@ class SetTests(JmapTestCase):
                 (error["type"], error.get("properties")), ("invalidProperties", properties), value
             )
 
+    async def test_a_name_is_kept_in_its_normal_form_and_told_so(self):
+        found = await self.set(create={"n": {"name": "u\u0308"}})
+        self.assertEqual(found["created"]["n"]["name"], "ü")
+        one = found["created"]["n"]["id"]
+        found = await self.set(update={one: {"name": "o\u0308"}})
+        self.assertEqual(found["updated"], {one: {"name": "ö"}})
+        self.assertEqual((await self.box(one))["name"], "ö")
+
     async def test_a_name_may_be_used_again_under_another_parent(self):
         parent = await self.make("One")
         await self.make("Same")
