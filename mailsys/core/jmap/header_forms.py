@@ -178,9 +178,9 @@ def as_text(value: bytes) -> str:
         held: list[bytes] = []  # encoded words and the gaps between them
         for token in _GAP.split(value[:MAX_VALUE]):
             found = _ENCODED.fullmatch(token)
-            if found is not None and codec(found.group(1).decode("ascii", "replace")) is not None:
-                held.append(token)
-            elif held and not token.strip():
+            if (found is not None and codec(found.group(1).decode("ascii", "replace")) is not None) or (
+                held and not token.strip()
+            ):
                 held.append(token)
             else:
                 pieces += (_decoded(held), decode_charset(token))
