@@ -6,7 +6,7 @@ from mailsys.ports.ids import TraceId
 from mailsys.ports.queue import Stage as Step
 from mailsys.ports.queue import TimelineEntry
 from mailsys.stores.memory.events import Events
-from mailsys.stores.sqlite import plan, tally, tidy, timeline
+from mailsys.stores.sqlite import statement, tally, tidy, timeline
 from mailsys.stores.sqlite.store import SqliteStore, open_store
 from tests.contracts import (
     accounts,
@@ -162,5 +162,5 @@ class BroadWords(InMemory, mail_query.QueryContract):
     """As if every word were in more emails than are sorted at once."""
 
     async def setUp(self) -> None:
-        self.patch(plan, "FEW", 1)
+        self.patch(statement, "SAMPLE", 1)
         await super().setUp()

@@ -190,12 +190,14 @@ class Conditions:
         ]
         return " AND ".join(pieces) or "1"
 
-    def match(self, field: str, wanted: list[phrases.Term]) -> str:
-        """What to ask the word index for; empty when it cannot help."""
+    def match(self, field: str, wanted: list[phrases.Term], *, whole: bool = False) -> str:
+        """What to ask the word index for; empty when it cannot help. `whole`: for whole words only."""
         words = [term for term in wanted if phrases.by_words(term)]
         if not words:
             return ""
-        return f'owner : "{owner(self.account)}" AND {_TEXTS[field][0]} : ({phrases.match(words)})'
+        return (
+            f'owner : "{owner(self.account)}" AND {_TEXTS[field][0]} : ({phrases.match(words, whole=whole)})'
+        )
 
     def _contains(self, field: str, term: phrases.Term, alias: str) -> str:
         needle = self.bind(phrases.needle(term))

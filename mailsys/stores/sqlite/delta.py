@@ -15,10 +15,11 @@ from mailsys.ports.query import EmailQuery, QueryDelta
 from mailsys.stores.sqlite.batch import ids
 from mailsys.stores.sqlite.conditions import conjuncts, member
 from mailsys.stores.sqlite.ordered import ListSpec, OrderedList, key_of
-from mailsys.stores.sqlite.plan import Planner, keeps, kept_list
-from mailsys.stores.sqlite.query import count, is_own, position_of, state
+from mailsys.stores.sqlite.plan import keeps, kept_list
+from mailsys.stores.sqlite.query import is_own, position_of, state, total
 from mailsys.stores.sqlite.readers import one_state
 from mailsys.stores.sqlite.rows import integers, one, values
+from mailsys.stores.sqlite.statement import Planner
 from mailsys.stores.sqlite.tally import CONVERSATIONS
 
 _COUNTED: Final = 50  # emails whose place is counted over all that match, one by one
@@ -46,11 +47,11 @@ def _delta(
         if spec is None:
             if not keeps(query):
                 return unknown
-            removed, added, total = _of_walked(connection, account, query, since, limit)
+            removed, added, whole = _of_walked(connection, account, query, since, limit)
         else:
             if not is_own(connection, account, spec.number):
                 return unknown
-            removed, added, total = _of_kept(connection, account, spec, since, limit)
+            removed, added, whole = _of_kept(connection, account, spec, since, limit)
     except _TooMany:
         return unknown
     if len(removed) + len(added) > limit:
@@ -59,7 +60,7 @@ def _delta(
         modseq,
         tuple(EmailId(email) for email in removed),
         tuple((index, EmailId(email)) for index, email in sorted(added)),
-        total if query.calculate_total else None,
+        whole if query.calculate_total else None,
     )
 
 
@@ -169,7 +170,7 @@ def _of_walked(
     came = dict.fromkeys(
         email for number in numbers for email, _ in _came(connection, account, number, since, limit)
     )
-    plan = Planner(connection, account, query).plan()
+    plan = Planner(connection, account, query).whole()
     passing: list[int] = []
     if came:
         row = one(
@@ -186,5 +187,4 @@ def _of_walked(
         index = position_of(connection, plan, email)
         if index is not None:
             added.append((index, email))
-    total = count(connection, plan, "", {}) if query.calculate_total else 0
-    return list(removed), added, total
+    return list(removed), added, total(connection, plan) if query.calculate_total else 0

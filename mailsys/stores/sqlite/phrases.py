@@ -12,7 +12,7 @@ from typing import Final
 from mailsys.core.message.text import fold
 
 _TERMS: Final = 50
-_PREFIX: Final = 3  # characters: the beginnings of shorter ones are too many words
+_PREFIX: Final = 4  # characters; the index has the beginnings of this length ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +83,13 @@ def _unspaced(character: str) -> bool:
     )
 
 
-def match(wanted: list[Term]) -> str:
-    """The terms as an FTS5 expression; all of them `by_words`, at least one."""
+def match(wanted: list[Term], *, whole: bool = False) -> str:
+    """The terms as an FTS5 expression; all of them `by_words`, at least one. `whole`: the last word too
+    is matched as it is."""
     pieces = []
     for number, term in enumerate(wanted, 1):
         piece = '"' + term.text.replace("\ue000", " ").replace("\0", " ").replace('"', '""') + '"'
-        if number == len(wanted) and not term.quoted and _begins(term.text):
+        if number == len(wanted) and not whole and not term.quoted and _begins(term.text):
             piece += " *"
         pieces.append(piece)
     return " AND ".join(pieces)

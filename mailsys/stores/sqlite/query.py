@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import apsw
@@ -9,9 +10,10 @@ import apsw
 from mailsys.ports.ids import EmailId
 from mailsys.ports.query import EmailPage, EmailQuery
 from mailsys.stores.sqlite.ordered import OrderedList, key_of
-from mailsys.stores.sqlite.plan import Planner, Statement, is_calculable, kept_list, stands_before
+from mailsys.stores.sqlite.plan import is_calculable, kept_list
 from mailsys.stores.sqlite.readers import one_state
 from mailsys.stores.sqlite.rows import integers, one
+from mailsys.stores.sqlite.statement import Planner, Statement, stands_before
 
 _LIMIT: Final = 100_000  # emails of one page
 
@@ -87,34 +89,70 @@ class _Kept:
 
 
 class _Walked:
-    """One statement over the emails."""
+    """A statement over all emails."""
 
     def __init__(self, connection: apsw.Connection, account: int, query: EmailQuery) -> None:
         self._connection = connection
-        self._plan = Planner(connection, account, query).plan()
+        self._account = account
+        self._query = query
+
+    def _whole(self) -> Statement:
+        return Planner(self._connection, self._account, self._query).whole()
 
     def total(self) -> int:
-        return count(self._connection, self._plan, "", {})
+        return total(self._connection, self._whole())
 
     def position(self, anchor: int) -> int | None:
-        return position_of(self._connection, self._plan, anchor)
+        return position_of(self._connection, self._whole(), anchor)
 
     def page(self, position: int, limit: int) -> list[int]:
-        plan = self._plan
+        query = replace(self._query, position=position, limit=limit)
+        plan = Planner(self._connection, self._account, query).page()
+        bindings = {**plan.bindings, "limit": limit, "position": position}
+        if plan.chunk:
+            return self._in_chunks(plan, bindings, position + limit)
         row = one(
             self._connection,
-            f"""SELECT group_concat(id) FROM (SELECT {plan.email} id FROM {plan.source} WHERE {plan.where}
-            ORDER BY {plan.order} LIMIT :limit OFFSET :position)""",  # noqa: S608
-            {**plan.bindings, "limit": limit, "position": position},
+            f"""SELECT group_concat(id) FROM (SELECT {plan.email} id FROM {plan.source}
+            WHERE {plan.where}{plan.alone} ORDER BY {plan.order} LIMIT :limit OFFSET :position)""",  # noqa: S608
+            bindings,
         )
         return integers(row[0])
 
+    def _in_chunks(self, plan: Statement, bindings: dict[str, Any], wanted: int) -> list[int]:
+        """Take so many emails in order of time, see which of them have the words; when too few have,
+        begin again with four times as many."""
+        (at, ascending), chunk = plan.keys[0], plan.chunk
+        order = f"at {'ASC' if ascending else 'DESC'}, id {'ASC' if ascending else 'DESC'}"
+        first = f"row_number() OVER (PARTITION BY thread ORDER BY {order})"
+        place, thread = (first, "e.thread") if self._query.collapse_threads else ("1", "0")
+        while True:
+            row = one(
+                self._connection,
+                f"""WITH candidate AS MATERIALIZED (SELECT {plan.email} id, {at} at, {thread} thread
+                    FROM {plan.source} WHERE {plan.where} ORDER BY {plan.order} LIMIT :chunk),
+                found AS MATERIALIZED (SELECT id, at FROM (
+                    SELECT id, at, {place} place FROM candidate WHERE id IN (
+                        SELECT rowid FROM words WHERE words MATCH {plan.match} AND rowid BETWEEN
+                        (SELECT min(id) FROM candidate) AND (SELECT max(id) FROM candidate))
+                        AND EXISTS (SELECT 1 FROM email e WHERE e.id = candidate.id AND {plan.more}))
+                    WHERE place = 1)
+                SELECT (SELECT count(*) FROM candidate), (SELECT count(*) FROM found),
+                    (SELECT group_concat(id) FROM (SELECT id FROM found ORDER BY {order}
+                        LIMIT :limit OFFSET :position))""",  # noqa: S608
+                {**bindings, "chunk": chunk},
+            )
+            if row[1] >= wanted or row[0] < chunk:
+                return integers(row[2])
+            chunk *= 4
 
-def count(connection: apsw.Connection, plan: Statement, more: str, bindings: dict[str, Any]) -> int:
+
+def total(connection: apsw.Connection, plan: Statement) -> int:
+    counted = "DISTINCT e.thread" if plan.alone else "*"
     row = one(
         connection,
-        f"SELECT count(*) FROM {plan.source} WHERE {plan.where}{more}",  # noqa: S608
-        {**plan.bindings, **bindings},
+        f"SELECT count({counted}) FROM {plan.source} WHERE {plan.where}",  # noqa: S608
+        plan.bindings,
     )
     return int(row[0])
 
@@ -123,11 +161,18 @@ def position_of(connection: apsw.Connection, plan: Statement, email: int) -> int
     """How many emails of the answer stand before this one; None when it is not among them."""
     row = one(
         connection,
-        f"SELECT {', '.join(plan.one_keys)} FROM {plan.one_source} WHERE {plan.one_where} AND e.id = :anchor",  # noqa: S608
+        f"""SELECT {", ".join(plan.one_keys)} FROM {plan.one_source}
+        WHERE {plan.one_where}{plan.alone} AND e.id = :anchor""",  # noqa: S608
         {**plan.bindings, "anchor": email},
     )
     if row is None:
         return None
     names = [f"key{n}" for n in range(len(row))]
     pairs = [(key, f":{name}", ascending) for (key, ascending), name in zip(plan.keys, names, strict=True)]
-    return count(connection, plan, f" AND ({stands_before(pairs)})", dict(zip(names, row, strict=True)))
+    row = one(
+        connection,
+        f"""SELECT count(*) FROM {plan.source}
+        WHERE {plan.where}{plan.alone} AND ({stands_before(pairs)})""",  # noqa: S608
+        {**plan.bindings, **dict(zip(names, row, strict=True))},
+    )
+    return int(row[0])

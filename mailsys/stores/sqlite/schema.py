@@ -163,7 +163,8 @@ CREATE TABLE timeline (
 CREATE INDEX timeline_trace ON timeline (trace);
 
 CREATE VIRTUAL TABLE words USING fts5 (
-    owner, subject, people, body, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2");
+    owner, subject, people, body, content='', contentless_delete=1, prefix='4',
+    tokenize="unicode61 remove_diacritics 2");
 -- what the index does not know yet: emails that came (gone 0) or went (1)
 CREATE TABLE wording (email INTEGER PRIMARY KEY, account INTEGER NOT NULL, gone INTEGER NOT NULL);
 """
