@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
 from typing import Any, Final, TypeAlias, TypeVar
@@ -109,6 +109,7 @@ class CallContext:
     limits: Limits
     api: JmapApi
     using: frozenset[str] = frozenset()
+    states: dict[str, int] = field(default_factory=dict)  # of types, as read since the last change
     text_size: int = 0  # octets of long texts that the response holds, about
 
     @property
@@ -169,6 +170,7 @@ class JmapApi:
         self._methods: dict[str, _Method] = {}
         self._capabilities: dict[str, _Capability] = {}
         self._types: list[str] = []
+        self._derived: dict[str, Callable[[AccountId], Awaitable[str]]] = {}
         self._running: dict[AccountId, int] = {}
         self._locks: dict[AccountId, DeferredLock] = {}
         self.announce(CORE, lambda _: self._core_capability())
@@ -195,6 +197,11 @@ class JmapApi:
     def announce_types(self, *types: str) -> None:
         """Add types whose states can be asked for and pushed."""
         self._types.extend(one for one in types if one not in self._types)
+
+    def announce_derived(self, type_: str, read: Callable[[AccountId], Awaitable[str]]) -> None:
+        """Add a type whose state is not among those that the store counts."""
+        self.announce_types(type_)
+        self._derived[type_] = read
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -266,7 +273,11 @@ class JmapApi:
         """The states of an account's types (all, or those asked for that exist), for a StateChange."""
         states = await self.ports.mail.states(account_id)
         wanted = self._types if types is None else [one for one in self._types if one in set(types)]
-        return {one: str(states.get(one, 0)) for one in wanted}
+        found = {one: str(states.get(one, 0)) for one in wanted}
+        for one, read in self._derived.items():
+            if one in found:
+                found[one] = await read(account_id)
+        return found
 
     async def exclusive(self, account: AccountId, work: Callable[[], Awaitable[T]]) -> T:
         """Run `work` while no other change by JMAP to this account runs here, so that what it checked
@@ -377,7 +388,11 @@ class JmapApi:
                 if method.scope == WRITE and context.caller.may(READ):
                     raise MethodError("accountReadOnly", "This sign-in may only read.")
                 raise MethodError("forbidden", "This sign-in does not allow that.")
-            answer = await method.handler(context, arguments)
+            try:
+                answer = await method.handler(context, arguments)
+            finally:
+                if method.scope != READ:
+                    context.states.clear()
         except MethodError as error:
             return [("error", error.arguments())]
         except Refusal as refusal:

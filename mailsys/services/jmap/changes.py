@@ -29,6 +29,15 @@ async def state_of(context: CallContext, kind: str) -> int:
     return (await context.ports.mail.states(context.account)).get(kind, 0)
 
 
+async def known_state(context: CallContext, kind: str) -> int:
+    """The same for methods that only read: what an earlier read of this request found will do, since
+    a client that is told of an older state only asks for changes that it has."""
+    known = context.states.get(kind)
+    if known is None:
+        known = context.states[kind] = await state_of(context, kind)
+    return known
+
+
 async def changes_call(
     context: CallContext,
     values: dict[str, Any],

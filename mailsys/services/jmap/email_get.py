@@ -9,7 +9,7 @@ from mailsys.core.jmap.arguments import Arguments
 from mailsys.ports.mail import Column
 from mailsys.ports.query import EmailQuery
 from mailsys.services.jmap.api import CallContext
-from mailsys.services.jmap.changes import changes_call, state_of
+from mailsys.services.jmap.changes import changes_call, known_state
 from mailsys.services.jmap.email_properties import Budget, EmailReader, read_wanted
 from mailsys.services.jmap.hidden import Hidden
 from mailsys.services.jmap.standard import get_answer, read_get_ids, read_properties, select, too_large
@@ -38,7 +38,7 @@ class EmailGet:
         wanted_ids = read_get_ids(context, arguments)
         wanted = read_wanted(arguments)
         arguments.finish()
-        state = await state_of(context, "Email")
+        state = await known_state(context, "Email")
         if wanted_ids is None:
             wanted_ids = [ids.email_id(one) for one in await _newest(context, self._hidden, False)]
         numbers = {one: number for one in wanted_ids if (number := ids.email_number(one)) is not None}
@@ -64,7 +64,7 @@ class ThreadGet:
         properties = read_properties(arguments, ("id", "emailIds"))
         arguments.finish()
         mail = context.ports.mail
-        state = await state_of(context, "Thread")
+        state = await known_state(context, "Thread")
         if wanted is None:
             rows = await mail.fetch(account, await _newest(context, self._hidden, True), [Column.THREAD])
             wanted = [ids.thread_id(row[0]) for row in rows.values() if isinstance(row[0], int)]

@@ -115,16 +115,28 @@ class EmailReader:
         # A page at a time: what a page costs here is below a few milliseconds, and others get their turn
         for start in range(0, len(emails), _PAGE):
             page = emails[start : start + _PAGE]
-            rows = await self._mail.fetch(account, page, columns)
-            placed: dict[int, tuple[Any, ...]] = {}
-            if "mailboxIds" in properties:
-                placed = await self._mail.email_mailboxes(account, list(rows))
+            rows, placed = await self._rows(account, page, columns, "mailboxIds" in properties)
             seen = [one for one in page if one in rows and not is_hidden(str(rows[one][0]))]
             shown = await self._build(seen, rows, at, plan, placed)
             if wanted.needs_body:
                 await self._add_bodies(shown, rows, at, wanted, budget)
             found.update(shown)
         return found
+
+    async def _rows(
+        self, account: AccountId, page: Sequence[int], columns: list[Column], places: bool
+    ) -> tuple[dict[int, tuple[Any, ...]], dict[int, tuple[Any, ...]]]:
+        """Columns and mailboxes, both read at once."""
+        reading = self._mail.fetch(account, page, columns)
+        if not places:
+            return await reading, {}
+        placing = self._mail.email_mailboxes(account, page)
+        try:
+            rows = await reading
+        except BaseException:
+            placing.addErrback(lambda _: {})  # one failure is told
+            raise
+        return rows, dict(await placing)
 
     async def _build(
         self,

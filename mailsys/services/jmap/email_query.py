@@ -48,6 +48,7 @@ async def email_query(hidden: Hidden, context: CallContext, values: dict[str, An
     )
     if not page.anchor_found:
         raise _no_anchor()
+    context.states.setdefault("Email", page.modseq)
     answer: dict[str, Any] = {
         "accountId": context.account_id,
         "queryState": str(page.modseq),

@@ -4,14 +4,16 @@ any, so whether one does is remembered until its mail changes."""
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 
 from mailsys.core.message.keywords import names
+from mailsys.ports.events import Changed, IEvents
 from mailsys.ports.ids import AccountId, EmailId
 from mailsys.ports.mail import Column, IMailStore
 from mailsys.ports.query import Compound, Condition, Filter, Operator
 
-_REMEMBERED: Final = 10_000  # accounts
+_REMEMBERED: Final = 5_000  # accounts
 DELETED: Final = "$deleted"
 
 
@@ -19,24 +21,48 @@ def is_hidden(keywords: str) -> bool:
     return DELETED in keywords and DELETED in names(keywords)
 
 
+class _Known:
+    __slots__ = ("answer", "changes", "forget")
+
+    def __init__(self) -> None:
+        self.answer: bool | None = None
+        self.changes = 0
+        self.forget: Callable[[], None] = _nothing
+
+    def changed(self, changed: Changed) -> None:
+        self.answer = None
+        self.changes += 1
+
+
+def _nothing() -> None:
+    pass
+
+
 class Hidden:
-    def __init__(self, mail: IMailStore) -> None:
+    """`any` is remembered until the account's mail changes, for the accounts that lately asked."""
+
+    def __init__(self, mail: IMailStore, events: IEvents) -> None:
         self._mail = mail
-        self._known: OrderedDict[AccountId, tuple[int, bool]] = OrderedDict()
+        self._events = events
+        self._known: OrderedDict[AccountId, _Known] = OrderedDict()
 
     async def any(self, account: AccountId) -> bool:
         """Whether the account has such an email."""
-        states = await self._mail.states(account)
-        state = max(states.get("Email", 0), states.get("Mailbox", 0))
         known = self._known.get(account)
-        if known is not None and known[0] == state:
-            return known[1]
-        found = any(box.deleted for box in await self._mail.mailboxes(account))
-        self._known[account] = (state, found)
-        self._known.move_to_end(account)
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
-        return found
+        if known is None:
+            known = self._known[account] = _Known()
+            known.forget = self._events.subscribe(account, known.changed)
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)[1].forget()
+        else:
+            self._known.move_to_end(account)
+        if known.answer is None:
+            changes = known.changes
+            answer = any(box.deleted for box in await self._mail.mailboxes(account))
+            if changes != known.changes:
+                return answer
+            known.answer = answer
+        return known.answer
 
     async def left_out(self, account: AccountId, filter_: Filter | None) -> Filter | None:
         """The filter that leaves them out as well."""

@@ -10,7 +10,7 @@ from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.problems import MethodError, invalid_arguments
 from mailsys.ports.mail import IdChanges, Mailbox, Role
 from mailsys.services.jmap.api import WRITE, CallContext
-from mailsys.services.jmap.changes import MAX_CHANGES, changes_call, state_of
+from mailsys.services.jmap.changes import MAX_CHANGES, changes_call, known_state, state_of
 from mailsys.services.jmap.email_filter import comparators
 from mailsys.services.jmap.standard import (
     cannot_calculate,
@@ -72,7 +72,7 @@ async def mailbox_get(context: CallContext, values: dict[str, Any]) -> dict[str,
     properties = read_properties(arguments, PROPERTIES)
     arguments.finish()
     mail = context.ports.mail
-    state = await state_of(context, "Mailbox")
+    state = await known_state(context, "Mailbox")
     boxes = {ids.mailbox_id(one.id): one for one in await mail.mailboxes(account)}
     chosen = list(boxes) if wanted is None else [one for one in wanted if one in boxes]
     writable = context.caller.may(WRITE)

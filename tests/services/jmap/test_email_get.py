@@ -3,6 +3,7 @@
 import base64
 
 from mailsys.core.jmap.ids import blob_id, parse_blob_id
+from mailsys.ports.mail import KeywordChange
 from mailsys.services.jmap.blobs import BlobReader
 from tests.services.jmap.rig import JmapTestCase, message
 
@@ -255,6 +256,18 @@ class GetTests(JmapTestCase):
         self.assertEqual((await self.call("Email/query"))["ids"], [other])
         threads = (await self.call("Thread/get", ids=None))["list"]
         self.assertEqual([one["emailIds"] for one in threads], [[other]])
+
+    async def test_what_imap_marks_later_vanishes_from_lists_and_comes_back(self):
+        email = await self.deliver()
+        before = await self.call("Email/query")
+        for change, expected in (
+            (KeywordChange(add="$deleted"), []),
+            (KeywordChange(remove="$deleted"), [email]),
+        ):
+            await self.store.mail.set_keywords(self.alice.id, [int(email[1:])], change)
+            self.assertEqual((await self.call("Email/query"))["ids"], expected)
+        found = await self.call("Email/queryChanges", sinceQueryState=before["queryState"])
+        self.assertEqual(found["newQueryState"], await self.state("Email"))
 
     async def test_creation_ids_are_understood(self):
         email = await self.deliver()
