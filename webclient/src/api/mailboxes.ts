@@ -102,10 +102,9 @@ export function useMailboxTree(): MailboxNode[] {
   return useMemo(() => treeOf(list), [list]);
 }
 
-/** Reads the counts again; called with each write so that both travel in one request. */
-export async function refreshMailboxes(): Promise<void> {
-  const answer = await jmap<GetResponse<Mailbox>>('Mailbox/get', { ids: null });
-  queryClient.setQueryData<Mailbox[]>(queryKeys.mailboxes, sorted(answer.list));
+/** A list that came with another answer. */
+export function acceptMailboxes(got: GetResponse<Mailbox>): void {
+  queryClient.setQueryData<Mailbox[]>(queryKeys.mailboxes, sorted(got.list));
 }
 
 onChanges('Mailbox', async (since) => {
@@ -113,7 +112,7 @@ onChanges('Mailbox', async (since) => {
     ['Mailbox/changes', { sinceState: since }],
     ['Mailbox/get', { ids: null }],
   )) as [ChangesResponse, GetResponse<Mailbox>];
-  queryClient.setQueryData<Mailbox[]>(queryKeys.mailboxes, sorted(got.list));
+  acceptMailboxes(got);
   return changes.hasMoreChanges ? got.state : changes.newState;
 });
 
@@ -145,7 +144,7 @@ async function set(args: Record<string, unknown>): Promise<SetResponse<{ id: Id 
     SetResponse<{ id: Id }>,
     GetResponse<Mailbox>,
   ];
-  queryClient.setQueryData<Mailbox[]>(queryKeys.mailboxes, sorted(got.list));
+  acceptMailboxes(got);
   noteOwnWrite('Mailbox', answer.oldState, answer.newState);
   return answer;
 }

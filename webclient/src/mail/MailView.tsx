@@ -1,0 +1,167 @@
+// The list and the conversation beside it (or one of them, on a phone).
+import { MailOpen } from 'lucide-react';
+import { lazy, Suspense, useCallback, useState } from 'react';
+import { useIntl } from 'react-intl';
+
+import type { ListQuery } from '@/api/list';
+import { useSettings } from '@/api/settings';
+import type { Id } from '@/api/types';
+import { openComposer } from '@/mail/compose/store';
+import { cx, EmptyState, Loading, type MenuEntry } from '@/parts';
+import { useRoom } from '@/shell/layout';
+import { Resizer } from '@/shell/Resizer';
+import { useTitle } from '@/shell/pages';
+
+import { Sidebar } from './folders/Sidebar';
+import { ConversationList } from './list/ConversationList';
+import { ListHeader } from './list/ListHeader';
+import { moveCursor, useListState } from './list-state';
+import { MoveDialog } from './MoveDialog';
+import { filterOf, roleIn, type Scope } from './scope';
+import { useMailView } from './use-mail-view';
+
+import { useMailboxes } from '@/api/mailboxes';
+
+const ThreadView = lazy(() =>
+  import('./thread/ThreadView').then((module) => ({ default: module.ThreadView })),
+);
+
+export function MailView({
+  scope,
+  title,
+  open,
+  goTo,
+  more = [],
+}: {
+  scope: Scope;
+  title: string;
+  open: Id | null;
+  goTo: (threadId: Id | null) => void;
+  more?: MenuEntry[];
+}) {
+  const intl = useIntl();
+  const room = useRoom();
+  const boxes = useMailboxes();
+  const settings = useSettings();
+  const query: ListQuery = {
+    filter: filterOf(scope, boxes),
+    collapse: settings.conversations,
+  };
+  const view = useMailView(scope, query, open, goTo);
+  const { list, picking, setPicking } = view;
+  const [width, setWidth] = useState(room === 'tablet' ? 330 : 400);
+  const [busy, setBusy] = useState(false);
+  const role = roleIn(scope);
+  const unread = scope.kind === 'mailbox' ? scope.mailbox.unreadThreads : 0;
+  useTitle(unread > 0 ? `(${intl.formatNumber(unread)}) ${title}` : title);
+
+  const onOpen = useCallback(
+    (threadId: Id, index: number) => {
+      moveCursor(threadId, index);
+      const row = list.data?.rows[index];
+      if (role === 'drafts' && row) openComposer({ kind: 'draft', emailId: row.id });
+      else goTo(threadId);
+    },
+    [goTo, list.data, role],
+  );
+  const showList = room !== 'phone' || open === null;
+  const showThread = room !== 'phone' || open !== null;
+  const panes = room === 'phone' ? 'rounded-none' : 'rounded-2xl border border-line';
+  return (
+    <>
+      <Sidebar current={scope.kind === 'mailbox' ? scope.mailbox.id : scope.kind} />
+      <main id="content" tabIndex={-1} className="flex min-w-0 flex-1 outline-none">
+        {showList && (
+          <section
+            aria-label={title}
+            className={cx(
+              'flex min-h-0 min-w-0 flex-col overflow-hidden bg-canvas print:hidden',
+              panes,
+              room === 'phone' ? 'flex-1' : 'mb-2 shrink-0',
+            )}
+            style={room === 'phone' ? {} : { width }}
+          >
+            <ListHeader
+              title={title}
+              total={list.data?.total}
+              loaded={list.data?.rows.reduce((count, row) => count + (row ? 1 : 0), 0) ?? 0}
+              role={role}
+              busy={busy}
+              onRefresh={() => {
+                setBusy(true);
+                void list
+                  .refresh()
+                  .catch(() => undefined)
+                  .finally(() => setBusy(false));
+              }}
+              onSelect={view.select}
+              onSelectMatching={() => useListState.setState({ all: true })}
+              onAct={(action) => view.onAct(action)}
+              more={more}
+            />
+            <ConversationList
+              label={title}
+              scope={scope}
+              query={query}
+              list={list}
+              open={open}
+              onOpen={onOpen}
+              onAct={view.onAct}
+              menuFor={view.menuFor}
+              onFirstSeen={view.onFirstSeen}
+            />
+          </section>
+        )}
+        {showList && showThread && (
+          <Resizer
+            label={intl.formatMessage({ id: 'resize.list' })}
+            width={width}
+            least={280}
+            most={640}
+            onWidth={setWidth}
+            onDone={setWidth}
+          />
+        )}
+        {showThread && (
+          <section
+            aria-label={intl.formatMessage({ id: 'thread.region' })}
+            className={cx(
+              'flex min-h-0 min-w-0 flex-1 flex-col overflow-hidden bg-surface print:overflow-visible print:border-0',
+              panes,
+              room !== 'phone' && 'me-2 mb-2',
+            )}
+          >
+            {open === null ? (
+              <EmptyState
+                icon={<MailOpen size={26} />}
+                title={intl.formatMessage({ id: 'thread.none' })}
+              />
+            ) : (
+              <Suspense fallback={<Loading lines={6} />}>
+                <ThreadView
+                  key={open}
+                  threadId={open}
+                  scope={scope}
+                  back={room === 'phone' ? () => goTo(null) : undefined}
+                  onAct={(action) => view.onAct(action, { threads: [open] })}
+                />
+              </Suspense>
+            )}
+          </section>
+        )}
+      </main>
+      {picking && (
+        <MoveDialog
+          title={intl.formatMessage({ id: picking.kind === 'move' ? 'key.move' : 'key.label' })}
+          onClose={() => setPicking(null)}
+          onChoose={(to) =>
+            view.onAct(
+              picking.kind === 'move' ? { kind: 'move', to } : { kind: 'label', to, on: true },
+              picking.targets,
+            )
+          }
+        />
+      )}
+    </>
+  );
+}

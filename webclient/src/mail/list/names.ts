@@ -1,0 +1,32 @@
+import type { EmailAddress, EmailSummary } from '@/api/types';
+
+/** What a person is called in a row: the first word of the name when there are several people. */
+function called(address: EmailAddress, short: boolean): string {
+  const name = address.name?.trim() ?? '';
+  if (name === '') return address.email.split('@')[0] ?? address.email;
+  if (!short || name.includes('@')) return name;
+  // "Doe, Jane" is Jane.
+  const first = name.includes(',') ? name.split(',')[1]?.trim() : name;
+  return first?.split(/\s+/)[0] || name;
+}
+
+/** The people of a conversation: who wrote, in order, each once; in Sent and Drafts to whom. */
+export function namesOf(
+  emails: readonly EmailSummary[],
+  own: string,
+  outgoing: boolean,
+  me: string,
+): string[] {
+  const people = new Map<string, EmailAddress>();
+  for (const email of emails) {
+    const list = outgoing ? [...(email.to ?? []), ...(email.cc ?? [])] : (email.from ?? []);
+    for (const address of list) {
+      const key = address.email.toLowerCase();
+      if (!people.has(key)) people.set(key, address);
+    }
+  }
+  const short = people.size > 1;
+  return [...people].map(([key, address]) =>
+    key === own.toLowerCase() ? me : called(address, short),
+  );
+}
