@@ -3,7 +3,8 @@
 import { useQuery } from '@tanstack/react-query';
 
 import { queryClient, queryKeys } from './cache';
-import { apiV1 } from './v1';
+import { fetchOrThrow, Problem } from './problems';
+import { csrfHeader, whenSessionEnds } from './session';
 
 export interface Settings {
   theme: 'light' | 'dark' | 'system';
@@ -53,23 +54,57 @@ export const DEFAULTS: Settings = {
   askBeforeOddLinks: true,
 };
 
+// What the server holds, with what other versions of this client put there, and its version.
+let stored: Record<string, unknown> = {};
+let etag = '';
+
 async function load(): Promise<Settings> {
-  return complete(await apiV1<Record<string, unknown>>('GET', '/settings'));
+  const response = await fetchOrThrow('/api/v1/settings');
+  etag = response.headers.get('ETag') ?? '';
+  stored = (await response.json()) as Record<string, unknown>;
+  return complete(stored);
 }
 
+/** Another window may have written meanwhile (412): then its settings are read and ours put on top. */
+async function store(change: Partial<Settings>): Promise<void> {
+  for (let attempt = 0; ; attempt += 1) {
+    if (etag === '') await load();
+    try {
+      const response = await fetchOrThrow('/api/v1/settings', {
+        method: 'PUT',
+        headers: { 'Content-Type': 'application/json', 'If-Match': etag, ...csrfHeader() },
+        body: JSON.stringify({ ...stored, ...change }),
+      });
+      etag = response.headers.get('ETag') ?? '';
+      stored = (await response.json()) as Record<string, unknown>;
+      return;
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status !== 412 || attempt > 2) throw error;
+      etag = '';
+    }
+  }
+}
+
+let writing: Promise<unknown> = Promise.resolve();
+
+whenSessionEnds(() => {
+  stored = {};
+  etag = '';
+});
+
 /** What is stored may be older, newer or broken: a value of another kind than the default's is dropped. */
-function complete(stored: Record<string, unknown>): Settings {
+function complete(given: Record<string, unknown>): Settings {
   const found: Record<string, unknown> = { ...DEFAULTS };
   for (const [name, value] of Object.entries(DEFAULTS)) {
-    const given = stored[name];
-    if (given === undefined) continue;
+    const own = given[name];
+    if (own === undefined) continue;
     const fits =
       value === null
-        ? given === null || typeof given === 'string'
-        : typeof given === typeof value &&
-          Array.isArray(given) === Array.isArray(value) &&
-          given !== null;
-    if (fits) found[name] = given;
+        ? own === null || typeof own === 'string'
+        : typeof own === typeof value &&
+          Array.isArray(own) === Array.isArray(value) &&
+          own !== null;
+    if (fits) found[name] = own;
   }
   return found as unknown as Settings;
 }
@@ -95,7 +130,10 @@ export async function updateSettings(change: Partial<Settings>): Promise<void> {
   const before = settings();
   queryClient.setQueryData<Settings>(queryKeys.settings, { ...before, ...change });
   try {
-    await apiV1<unknown>('PATCH', '/settings', { body: change });
+    // One after the other: each write builds on the one before.
+    const turn = writing.then(() => store(change));
+    writing = turn.catch(() => undefined);
+    await turn;
   } catch (error) {
     const undone = Object.fromEntries(
       Object.keys(change).map((name) => [name, before[name as keyof Settings]]),

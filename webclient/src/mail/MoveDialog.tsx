@@ -58,17 +58,18 @@ export function MoveDialog({
             setAt((at + step + found.length) % found.length);
           }}
         />
-        <ul
+        <div
           id="move-list"
           role="listbox"
           aria-label={title}
           className="mt-2 max-h-[45dvh] overflow-y-auto"
         >
           {found.map(({ mailbox, depth }, index) => (
-            <li
+            <div
               key={mailbox.id}
               id={`move-${mailbox.id}`}
               role="option"
+              tabIndex={-1}
               aria-selected={index === at}
               className="flex min-h-9 items-center rounded-lg px-3 aria-selected:bg-accent-soft aria-selected:text-accent-ink touch:min-h-11"
               style={{ paddingInlineStart: 12 + (wanted === '' ? depth * 16 : 0) }}
@@ -76,9 +77,9 @@ export function MoveDialog({
               onPointerUp={() => choose(mailbox.id)}
             >
               <bdi>{mailboxName(intl, mailbox)}</bdi>
-            </li>
+            </div>
           ))}
-        </ul>
+        </div>
       </form>
     </Dialog>
   );

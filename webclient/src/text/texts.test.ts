@@ -1,3 +1,4 @@
+import { parse } from '@formatjs/icu-messageformat-parser';
 import { createIntl } from 'react-intl';
 import { describe, expect, it } from 'vitest';
 
@@ -6,13 +7,27 @@ import { COMMANDS } from '@/keys/table';
 import de from './de';
 import en from './en';
 
+type Element = ReturnType<typeof parse>[number];
+
+/** The names of the values that a message takes. */
+function valuesOf(elements: Element[]): string[] {
+  return elements.flatMap((each) => {
+    const inner =
+      'options' in each
+        ? Object.values(each.options).flatMap((option) => valuesOf(option.value))
+        : [];
+    const plain = [0, 7].includes(Number(each.type));
+    return plain || typeof each.value !== 'string' ? inner : [each.value, ...inner];
+  });
+}
+
 describe('texts', () => {
   it('exist in both languages', () => {
     expect(Object.keys(de).sort()).toEqual(Object.keys(en).sort());
   });
 
   it('take the same values in both languages', () => {
-    const values = (text: string) => [...new Set(text.match(/(?<=\{)\w+(?=[},])/g) ?? [])].sort();
+    const values = (text: string) => [...new Set(valuesOf(parse(text)))].sort();
     for (const [id, text] of Object.entries(en)) {
       expect({ id, values: values(de[id] ?? '') }).toEqual({ id, values: values(text) });
     }

@@ -8,6 +8,7 @@ import {
   useLayoutEffect,
   useMemo,
   useRef,
+  useState,
 } from 'react';
 import { useIntl } from 'react-intl';
 
@@ -52,8 +53,8 @@ export function ConversationList(props: ListProps) {
   const { density } = useSettings();
   const key = listKeyOf(query);
   const { selected, all, cursor } = useListState();
-  const scroller = useRef<HTMLDivElement>(null);
-  const grid = useRef<HTMLDivElement>(null);
+  const [scroller, setScroller] = useState<HTMLDivElement | null>(null);
+  const [grid, setGrid] = useState<HTMLDivElement | null>(null);
   const height = rowHeight(density);
   const { data, ensure } = list;
   const total = data?.total ?? 0;
@@ -63,12 +64,12 @@ export function ConversationList(props: ListProps) {
 
   useLayoutEffect(() => {
     beginList(key);
-    scroller.current?.scrollTo({ top: 0 });
-  }, [key]);
+    scroller?.scrollTo({ top: 0 });
+  }, [key, scroller]);
 
   const virtual = useVirtualizer({
     count: total,
-    getScrollElement: () => scroller.current,
+    getScrollElement: () => scroller,
     estimateSize: () => height,
     overscan: 6,
     getItemKey: (index) => rows?.[index]?.threadId ?? `unknown ${index}`,
@@ -85,8 +86,8 @@ export function ConversationList(props: ListProps) {
     return () => window.clearTimeout(timer);
   }, [ensure, first, last, total, data]);
 
-  useKeepPlace(scroller.current, rows, height, onFirstSeen);
-  useKeepFocus(grid.current, cursor, rows, total);
+  useKeepPlace(scroller, rows, height, onFirstSeen);
+  useKeepFocus(grid, cursor, rows, total);
 
   const current = currentIndex(cursor, rows, total);
   const focusRow = useCallback(
@@ -94,9 +95,9 @@ export function ConversationList(props: ListProps) {
       const to = Math.max(0, Math.min(total - 1, index));
       virtual.scrollToIndex(to);
       moveCursor(rows?.[to]?.threadId ?? null, to);
-      requestAnimationFrame(() => focusIndex(grid.current, to));
+      requestAnimationFrame(() => focusIndex(grid, to));
     },
-    [rows, total, virtual],
+    [rows, total, virtual, grid],
   );
 
   const targetsAt = useCallback(
@@ -150,7 +151,7 @@ export function ConversationList(props: ListProps) {
 
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / height) - 1);
+    const page = Math.max(1, Math.floor((scroller?.clientHeight ?? 0) / height) - 1);
     const steps: Record<string, number> = {
       ArrowDown: current + 1,
       ArrowUp: current - 1,
@@ -202,9 +203,9 @@ export function ConversationList(props: ListProps) {
     );
   }
   return (
-    <div ref={scroller} className="min-h-0 flex-1 overflow-y-auto overscroll-contain">
+    <div ref={setScroller} className="min-h-0 flex-1 overflow-y-auto overscroll-contain">
       <div
-        ref={grid}
+        ref={setGrid}
         role="grid"
         tabIndex={-1}
         aria-label={label}
@@ -218,6 +219,7 @@ export function ConversationList(props: ListProps) {
           const row = rows?.[item.index];
           const chosen = row !== undefined && (all || selected.has(row.threadId));
           return (
+            // eslint-disable-next-line jsx-a11y/click-events-have-key-events -- the grid takes the keys
             <div
               key={item.key}
               role="row"
@@ -306,7 +308,7 @@ function useKeepPlace(
     const anchor = was.rows[at];
     if (!anchor || rows[at]?.threadId === anchor.threadId) return;
     const now = rows.findIndex((row) => row?.threadId === anchor.threadId);
-    if (now >= 0) scroller.scrollTop += (now - at) * height;
+    if (now >= 0) scroller.scrollBy({ top: (now - at) * height });
   }, [rows, scroller, height]);
 }
 

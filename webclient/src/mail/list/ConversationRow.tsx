@@ -94,6 +94,7 @@ function Drawn({
   };
   const waste = role === 'trash';
   return (
+    // eslint-disable-next-line jsx-a11y/no-static-element-interactions -- the row around it has the role
     <div
       className={cx(
         'group relative flex h-full items-center gap-3 border-b border-line/70 ps-3 pe-3 transition-colors',
