@@ -51,7 +51,17 @@ export async function catchUp(type: string): Promise<void> {
   }
 }
 
+const watchers = new Set<{ types: readonly string[]; run: () => void }>();
+
+/** `run` when the server says that one of these types moved: for what is not kept by changes. */
+export function whenStateMoves(types: readonly string[], run: () => void): () => void {
+  const watcher = { types, run };
+  watchers.add(watcher);
+  return () => watchers.delete(watcher);
+}
+
 function onStates(changed: Record<string, string>): void {
+  for (const { types, run } of watchers) if (types.some((type) => type in changed)) run();
   for (const [type, state] of Object.entries(changed)) {
     if (states.get(type) !== state) void catchUp(type);
   }

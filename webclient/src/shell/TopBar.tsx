@@ -11,10 +11,10 @@ import {
 import { useIntl } from 'react-intl';
 
 import { signOut, useMe } from '@/api/session';
-import { updateSettings, useSettings } from '@/api/settings';
+import { updateSettings } from '@/api/settings';
 import { SearchBox } from '@/mail/search/SearchBox';
 import { Avatar, errorText, IconButton, Menu, toast } from '@/parts';
-import { shownTheme } from '@/theme/theme';
+import { useShownTheme } from '@/theme/theme';
 
 import { useLayout, useRoom } from './layout';
 
@@ -25,8 +25,7 @@ export function TopBar() {
   const room = useRoom();
   const path = useRouterState({ select: (state) => state.location.pathname });
   const inMail = path.startsWith('/mail') || path.startsWith('/search');
-  useSettings(); // the theme's button says what the theme is
-  const theme = shownTheme();
+  const theme = useShownTheme();
   const account = intl.formatMessage({ id: 'menu.account' }, { address: me.address });
   return (
     <header className="flex h-14 shrink-0 items-center gap-2 px-3 print:hidden">

@@ -16,8 +16,8 @@ function valuesOf(elements: Element[]): string[] {
       'options' in each
         ? Object.values(each.options).flatMap((option) => valuesOf(option.value))
         : [];
-    const plain = [0, 7].includes(Number(each.type));
-    return plain || typeof each.value !== 'string' ? inner : [each.value, ...inner];
+    if (!('value' in each) || (each.type as number) === 0) return inner;
+    return [each.value, ...inner];
   });
 }
 

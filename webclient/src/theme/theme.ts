@@ -1,5 +1,5 @@
 // Puts theme and density on the page and keeps them for the first paint of the next visit.
-import { useEffect } from 'react';
+import { useEffect, useSyncExternalStore } from 'react';
 
 import { settings, useSettings } from '@/api/settings';
 
@@ -33,4 +33,14 @@ export function useTheme(): void {
 /** What is shown now: 'light' or 'dark'. */
 export function shownTheme(): 'light' | 'dark' {
   return document.documentElement.dataset['theme'] === 'dark' ? 'dark' : 'light';
+}
+
+function subscribe(changed: () => void): () => void {
+  const observer = new MutationObserver(changed);
+  observer.observe(document.documentElement, { attributeFilter: ['data-theme'] });
+  return () => observer.disconnect();
+}
+
+export function useShownTheme(): 'light' | 'dark' {
+  return useSyncExternalStore(subscribe, shownTheme);
 }
