@@ -87,6 +87,13 @@ class InMemory:
             return b"NIL"
         return from_block(section, data[found[0] : found[1]])
 
+    def check(self, section: Section) -> None:
+        """Raises UnknownEncoding where `render` would."""
+        if section.part and section.kind.startswith(b"BINARY"):
+            part = mime.find_part(self._parts(), section.part)
+            if part is not None:
+                _decodable(part)
+
     def _parts(self) -> Part:
         if self._tree is None:
             self._tree = mime.parse(self._data)

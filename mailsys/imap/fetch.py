@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -30,6 +31,7 @@ from mailsys.imap.content import (
     InMemory,
     Streamed,
     UnknownEncoding,
+    from_block,
     from_blocks,
     needs_tree,
 )
@@ -44,6 +46,7 @@ FIRST_ROWS: Final = 50  # the first chunk tells how large rows are
 CHUNK_OCTETS: Final = 512 * 1024  # of answers that one chunk should come to
 TURN: Final = 0.004  # seconds of cutting messages before other connections get their turn
 BATCH: Final = 1024 * 1024  # octets of messages read at a time
+SOME: Final = 16  # sections at most of messages that are answered together; of more, one after the other
 
 _SEEN: Final = KeywordChange(add="$seen")
 
@@ -248,6 +251,12 @@ async def _ready(session: Session, selected: Selected, positions: array[int], co
                 form = seen if await _mark_seen(selected, chunk) else plain
             if sections:
                 blocks = await _header_blocks(session, selected, chunk)
+                if len(sections) > SOME:
+                    for at, block in enumerate(blocks):
+                        render = partial(from_block, block=block)
+                        await _one_by_one(session, form, chunk.only((at,)), sections, render)
+                        answered += 1
+                    continue
                 values = [from_blocks(section, blocks) for section in sections]
                 lines = form.lines(chunk, *values)
             else:
@@ -316,6 +325,13 @@ async def _messages(
                     at = end
                     continue
                 done = 0
+                if len(sections) > SOME:
+                    done = len(contents)
+                    for offset, content in enumerate(contents):
+                        row = chunk.only((at + offset,))
+                        told = await _many(session, form, row, content, sections)
+                        answered += told or 0
+                        undecodable |= told is None
                 while done < len(contents):
                     piece = chunk.only(range(at + done, at + len(contents)))
                     looked, lines, bad = _small(form, piece, contents[done:], sections)
@@ -355,6 +371,42 @@ def _small(
     if len(kept) < len(chunk.numbers):
         chunk = chunk.only(kept)
     return looked, form.lines(chunk, *zip(*values, strict=True)) if values else [], bad
+
+
+async def _many(
+    session: Session, form: Format, row: Chunk, content: bytes, sections: Sequence[Section]
+) -> int | None:
+    """A message in memory of which many sections are asked for: 1 when it was answered, None when a
+    BINARY cannot be decoded."""
+    if len(content) != row.stored[Column.SIZE][0]:
+        return 0  # its blob is gone: the email was destroyed a moment ago
+    message = InMemory(content, row.stored[Column.HEADER_SIZE][0])
+    try:
+        for section in sections:
+            message.check(section)
+    except UnknownEncoding:
+        return None
+    await _one_by_one(session, form, row, sections, message.render)
+    return 1
+
+
+async def _one_by_one(
+    session: Session,
+    form: Format,
+    row: Chunk,
+    sections: Sequence[Section],
+    render: Callable[[Section], bytes],
+) -> None:
+    """Answer for one row, section by section: a thousand of them are never held together, and others get
+    their turn in between."""
+    opening = form.opening(row)
+    for section in sections:
+        space = b"" if opening.endswith(b"(") else b" "
+        session.say(b"%b%b%b %b" % (opening, space, section.label, render(section)))
+        opening = b""
+        await session.flow()
+    session.say(b")\r\n")
+    await session.flow()
 
 
 async def _large(session: Session, form: Format, chunk: Chunk, sections: Sequence[Section]) -> int | None:

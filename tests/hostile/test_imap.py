@@ -70,6 +70,29 @@ class CommandBombs(HostileTestCase):
         self.ask(b"FETCH 1 BODY.PEEK[]<18446744073709551615.18446744073709551615>", b"BAD|OK")
         self.ask(b"FETCH 1 BODY.PEEK[]<9223372036854775807.9223372036854775807>", b"BAD|OK")
 
+    def test_many_sections_that_are_large_are_not_held_together(self):
+        block = b"".join(b"X-%d: y\r\n" % n for n in range(16_000))
+        wire = self.imap()
+        wire.say(b"c CREATE wide\r\n").until(b"c ")
+        for content in (block + b"\r\nx\r\n", b"Subject: x\r\n\r\n" + b"y" * 200_000 + b"\r\n"):
+            wire.say(b"a APPEND wide {%d+}\r\n%b\r\n" % (len(content), content)).until(b"a OK")
+        wire.say(b"s SELECT wide\r\n").until(b"s OK")
+        for section in (
+            b"BODY.PEEK[HEADER]<%d.150000>",
+            b"BODY.PEEK[]<%d.150000>",
+            b"BODY.PEEK[TEXT]<%d.150000>",
+        ):
+            items = b" ".join(section % n for n in range(300))
+            with self.bounded(memory=24 * MB):
+                wire.say(b"ended7 FETCH 1:2 (" + items + b")\r\n")
+                last = b""
+                while b"\nended7 " not in last:  # 45 MB a message: not worth taking apart
+                    data = wire.socket.recv(1 << 20)
+                    self.assertTrue(data)
+                    last = last[-100:] + data
+            self.assertIn(b"\nended7 OK", last)
+            wire.heard = b""
+
     def test_patterns_of_list_without_end(self):
         wire = self.imap()
         for n in range(50):

@@ -9,7 +9,7 @@ from mailsys.core.imap.commands import Fetch, Section, Store
 from mailsys.core.imap.grammar import MAX_FLAGS, flag, flag_list, modseq, options, sequence_set, unknown
 from mailsys.core.imap.lexer import MAX_NUMBER64, BadCommand, Lexer
 
-MAX_ITEMS: Final = 200
+MAX_ITEMS: Final = 4000  # about what a line of 64 KB holds; they are answered one by one
 MAX_PART_DEPTH: Final = 100
 MAX_FIELDS: Final = 100
 

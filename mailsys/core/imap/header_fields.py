@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)  # of names that clients make up, up to 25 KB each
 def _pattern(names: tuple[bytes, ...]) -> re.Pattern[bytes]:
     # A line break in front of each field lets the search run on the break alone; the break at a
     # field's end is left for the next. Obsolete white space before the colon counts (RFC 5322 §4.5).

@@ -175,6 +175,39 @@ class Sections(ImapTestCase):
         self.assertEqual(await self.fetch(client, b"RFC822"), b"RFC822 " + literal(SIMPLE))
 
 
+class ManySections(ImapTestCase):
+    async def test_a_thousand_sections_are_answered_as_one_by_one(self):
+        parts = b"".join(b"--b\r\nX-N: %d\r\n\r\npart %d\r\n" % (n, n) for n in range(1, 1000))
+        message = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + parts + b"--b--\r\n"
+        await self.deliver(message)
+        client = await self.connect(select=b"INBOX")
+        items = b" ".join(b"BODY.PEEK[%d]" % n for n in range(1, 1001))
+        (line, done) = await client.ask(b"FETCH 1 (UID %b)" % items)
+        self.assertEqual(done, b"OK FETCH completed")
+        told = b" ".join(b"BODY[%d] %b" % (n, literal(b"part %d" % n)) for n in range(1, 1000))
+        self.assertEqual(line, b"* 1 FETCH (UID 1 %b BODY[1000] NIL)" % told)
+
+    async def test_many_parts_of_the_header_mark_as_few_do(self):
+        await self.deliver()
+        client = await self.connect(select=b"INBOX")
+        items = b" ".join(b"BODY[HEADER]<%d.5>" % n for n in range(40))
+        header = SIMPLE[: SIMPLE.index(b"\r\n\r\n") + 4]
+        told = b" ".join(b"BODY[HEADER]<%d> %b" % (n, literal(header[n : n + 5])) for n in range(40))
+        self.assertEqual(
+            await client.ask(b"FETCH 1 (%b)" % items),
+            [b"* 1 FETCH (FLAGS (\\Seen \\Recent) %b)" % told, b"OK FETCH completed"],
+        )
+
+    async def test_a_part_of_unknown_encoding_among_many_is_told_before_anything_is_sent(self):
+        await self.deliver(MULTIPART.replace(b"base64", b"x-odd"))
+        client = await self.connect(select=b"INBOX")
+        items = b" ".join(
+            [b"BODY.PEEK[1]<%d.1>" % n for n in range(20)] + [b"BINARY.PEEK[%d]" % n for n in (1, 2, 3)]
+        )
+        answer = await client.ask(b"FETCH 1 (%b)" % items)
+        self.assertEqual(answer, [b"NO [UNKNOWN-CTE] A part's transfer encoding is not known"])
+
+
 class LargeMessages(ImapTestCase):
     async def test_a_large_message_is_streamed_octet_for_octet(self):
         message = large(3_000_000)
