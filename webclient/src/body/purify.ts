@@ -88,7 +88,6 @@ purifier.addHook('uponSanitizeAttribute', (node, data) => {
       if (node.nodeName === 'IMG') node.setAttribute('data-blocked', '');
     } else {
       data.attrValue = to;
-      data.forceKeepAttr = true;
     }
   } else if (attrName === 'srcset' || attrName === 'imagesrcset') {
     for (const candidate of attrValue.split(/,\s+/))

@@ -32,12 +32,15 @@ export function MailView({
   open,
   goTo,
   more = [],
+  above,
 }: {
   scope: Scope;
   title: string;
   open: Id | null;
   goTo: (threadId: Id | null) => void;
   more?: MenuEntry[];
+  /** Between the header and the rows. */
+  above?: React.ReactNode;
 }) {
   const intl = useIntl();
   const room = useRoom();
@@ -99,6 +102,7 @@ export function MailView({
               onAct={(action) => view.onAct(action)}
               more={more}
             />
+            {above}
             <ConversationList
               label={title}
               scope={scope}

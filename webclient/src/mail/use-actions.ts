@@ -28,7 +28,8 @@ export type Targets =
   { threads: readonly Id[] } | { emails: readonly Id[] } | { all: EmailFilter; count: number };
 
 export interface Actions {
-  act: (action: Action, targets: Targets, scope: Scope) => Promise<void>;
+  /** `quiet`: nobody asked for it (an opened message is read), so there is no toast. */
+  act: (action: Action, targets: Targets, scope: Scope, quiet?: boolean) => Promise<void>;
   /** Deletes for ever, after a question. Resolves to whether it was done. */
   destroy: (targets: Targets, scope: Scope) => Promise<boolean>;
 }
@@ -36,7 +37,8 @@ export interface Actions {
 export function useActions(): Actions {
   const intl = useIntl();
   const act = useCallback(
-    (action: Action, targets: Targets, scope: Scope) => perform(intl, action, targets, scope),
+    (action: Action, targets: Targets, scope: Scope, quiet = false) =>
+      perform(intl, action, targets, scope, quiet),
     [intl],
   );
   const destroy = useCallback(
@@ -81,6 +83,7 @@ async function perform(
   action: Action,
   targets: Targets,
   scope: Scope,
+  quiet: boolean,
 ): Promise<void> {
   if ('all' in targets) return performOnAll(intl, action, targets, scope);
   let found: EmailSummary[][];
@@ -97,7 +100,7 @@ async function perform(
   }
   if (patches.size === 0) return;
   const count = 'threads' in targets ? targets.threads.length : 1;
-  await commit(intl, patches, doneText(intl, action, count));
+  await commit(intl, patches, quiet ? null : doneText(intl, action, count));
 }
 
 /** Shows, sends, offers the way back. */

@@ -34,6 +34,7 @@ const chroma = ({ a, b }: Colour) => Math.hypot(a, b);
 
 // The surface of the dark theme, about.
 const GROUND = 0.22;
+const SURFACE = { l: 0.2275, a: -0.0015, b: -0.0152 };
 const SATURATED = 0.11;
 const LEAST_TEXT = 0.72;
 
@@ -41,7 +42,8 @@ const LEAST_TEXT = 0.72;
 export function darkGround(colour: Colour): Colour | null {
   if (colour.alpha < 0.05 || colour.l < 0.5 || (chroma(colour) > SATURATED && colour.l < 0.9))
     return null;
-  // White is the theme's own surface; greys stand out from it as they did from white.
+  // White is the theme's own surface (--surface); greys stand out from it as they did from white.
+  if (colour.l > 0.97 && chroma(colour) < 0.02) return { ...SURFACE, alpha: colour.alpha };
   return { ...colour, l: GROUND + (1 - colour.l) * 0.45, a: colour.a * 0.7, b: colour.b * 0.7 };
 }
 

@@ -7,6 +7,7 @@ import { useEmail, useThreadEmails } from '@/api/email';
 import type { Row } from '@/api/list';
 import { useMailboxes } from '@/api/mailboxes';
 import { useMe } from '@/api/session';
+import { neutral } from '@/body/links';
 import type { EmailSummary } from '@/api/types';
 import { type Action, anyStarred, anyUnread } from '@/mail/act';
 import { boxesOf, has, inScope, roleIn, type Scope } from '@/mail/scope';
@@ -82,7 +83,7 @@ function Drawn({
   const names = namesOf(emails, me.address, outgoing, intl.formatMessage({ id: 'list.me' }));
   const draft = emails.some((email) => has(email, '$draft'));
   const first = outgoing ? newest.to?.[0] : newest.from?.[0];
-  const subject = newest.subject?.trim() || intl.formatMessage({ id: 'no-subject' });
+  const subject = neutral(newest.subject?.trim() ?? '') || intl.formatMessage({ id: 'no-subject' });
   const date = shortDate(intl.locale, newest.receivedAt);
   const answered = emails.some((email) => has(email, '$answered'));
   const labels = scope.kind === 'mailbox' ? [] : boxesOf(newest, boxes);
@@ -235,7 +236,7 @@ function Drawn({
               </bdi>
               <bdi className="text-muted">
                 {' '}
-                {snippet?.preview ? <Marked html={snippet.preview} /> : newest.preview}
+                {snippet?.preview ? <Marked html={snippet.preview} /> : neutral(newest.preview)}
               </bdi>
             </span>
           </span>

@@ -1,8 +1,9 @@
 import type { EmailAddress, EmailSummary } from '@/api/types';
+import { neutral } from '@/body/links';
 
 /** What a person is called in a row: the first word of the name when there are several people. */
 function called(address: EmailAddress, short: boolean): string {
-  const name = address.name?.trim() ?? '';
+  const name = neutral(address.name?.trim() ?? '');
   if (name === '') return address.email.split('@')[0] ?? address.email;
   if (!short || name.includes('@')) return name;
   // "Doe, Jane" is Jane.

@@ -129,7 +129,7 @@ export const Message = memo(function Message({
       data-message={email.id}
       tabIndex={-1}
       aria-label={intl.formatMessage({ id: 'message.frame' }, { name: sender })}
-      className="border-t border-line outline-none first:border-t-0 print:break-inside-auto"
+      className="outline-none"
     >
       <header className="relative flex items-center gap-3 px-5 py-2.5">
         <button

@@ -126,7 +126,7 @@ function Conversation({
     emails,
     opened,
     settings.markReadAfter,
-    (ids) => void act({ kind: 'read' }, { emails: ids }, scope),
+    (ids) => void act({ kind: 'read' }, { emails: ids }, scope, true),
   );
 
   const write = useCallback(
@@ -189,7 +189,7 @@ function Conversation({
           </p>
         )}
         {shown.map((email, at) => (
-          <div key={email.id}>
+          <div key={email.id} className={at > 0 ? 'border-t border-line' : ''}>
             {!showAll && at === 1 && (
               <button
                 type="button"
