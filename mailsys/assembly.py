@@ -28,8 +28,8 @@ from mailsys.services.jmap.api import JmapApi, Ports
 from mailsys.services.jmap.api import Limits as JmapLimits
 from mailsys.services.jmap.mail import register_mail
 from mailsys.services.jmap.more import register_more
-from mailsys.services.jmap.sending import register_sending
 from mailsys.services.jmap.push_subscriptions import PushSubscriptions
+from mailsys.services.jmap.sending import register_sending
 from mailsys.services.mailboxes import Mailboxes
 from mailsys.services.outbound_http import OutboundHttp
 from mailsys.services.passwords import PasswordPool, hash_password
@@ -37,7 +37,7 @@ from mailsys.services.push import Feed
 from mailsys.services.push_delivery import PushDelivery
 from mailsys.services.reading import MessageReader
 from mailsys.services.receive import Reception
-from mailsys.services.resolve import StubResolver
+from mailsys.services.resolve import StubResolver, configured_servers
 from mailsys.services.route import Ourselves, Router
 from mailsys.services.send import Sending
 from mailsys.services.sign import Signer, generate_keys
@@ -143,7 +143,7 @@ class System:
         )
         resolver = StubResolver(
             reactor,
-            _resolvers(settings),
+            configured_servers(settings.dns.servers),
             random=secure_random,
             trust_ad=settings.dns.trust_ad,
             timeout=settings.dns.timeout,
@@ -404,19 +404,6 @@ def _complaints(settings: Settings) -> list[str]:
         return Certificates(state / settings.tls.certificate, state / settings.tls.key).complaints()
     except CertificateError as problem:
         return [f"certificate: {problem}"]
-
-
-def _resolvers(settings: Settings) -> list[tuple[str, int]]:
-    """Those of the settings, or the system's."""
-    if settings.dns.servers:
-        return [host_port(each) for each in settings.dns.servers]
-    try:
-        lines = Path("/etc/resolv.conf").read_text("ascii", "replace").splitlines()
-    except OSError:
-        lines = []
-    words = [line.split() for line in lines]
-    found = [(each[1], 53) for each in words if len(each) > 1 and each[0] == "nameserver"]
-    return found[:3] or [("127.0.0.1", 53)]
 
 
 def _secret(state: Path) -> bytes:

@@ -164,7 +164,9 @@ def show_queue(options: argparse.Namespace) -> int:
 
 
 def retry_queue(options: argparse.Namespace) -> int:
-    return _counted(options, c.RetryQueue(ids=tuple(options.ids)))
+    if not options.ids and not options.all:
+        raise Problem("queue retry: name some items, or --all", USAGE)
+    return _counted(options, c.RetryQueue(ids=tuple(options.ids), all=options.all))
 
 
 def hold_queue(options: argparse.Namespace) -> int:

@@ -179,7 +179,9 @@ def _queue(words: Words[argparse.ArgumentParser], where: argparse.ArgumentParser
         ("drop", "remove without telling the sender"),
     ):
         way = _way(ways, where, word, f"administer:{word}_queue", about)
-        way.add_argument("ids", type=int, nargs="+", metavar="ID")
+        way.add_argument("ids", type=int, nargs="*" if word == "retry" else "+", metavar="ID")
+        if word == "retry":
+            way.add_argument("--all", action="store_true", help="whatever waits after a failed try")
 
 
 def _group(words: Words[argparse.ArgumentParser], name: str, about: str) -> Words[argparse.ArgumentParser]:

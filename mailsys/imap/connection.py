@@ -25,7 +25,7 @@ from mailsys.imap.append import Appends
 from mailsys.imap.auth import capabilities
 from mailsys.imap.dispatch import answer
 from mailsys.imap.session import ClientGone, Session
-from mailsys.imap.wire import TURN, Connection, Host
+from mailsys.imap.wire import LAST_GRACE, TURN, Connection, Host
 from mailsys.log import Log
 
 log = Log("imap")
@@ -397,4 +397,4 @@ class ImapConnection(Connection):
             settled.addCallback(lambda _: self._end())
             return
         self.say(response.untagged(b"BYE", "The server is closing, come back soon", b"UNAVAILABLE"))
-        self.hang_up()
+        self.hang_up(LAST_GRACE)

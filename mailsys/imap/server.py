@@ -8,6 +8,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.internet.protocol import Factory
+from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 
 from mailsys.core.imap import response
@@ -16,7 +17,7 @@ from mailsys.imap.connection import ImapConnection
 from mailsys.imap.content import Contents
 from mailsys.imap.session import Parts
 from mailsys.imap.wheel import Wheel
-from mailsys.imap.wire import Connection
+from mailsys.imap.wire import LAST_GRACE, Connection
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.events import IEvents
@@ -123,9 +124,13 @@ class ImapFactory(Factory):
             return self._stopped
         stopped = self._stopped = Deferred()
         deadline = self._reactor.callLater(_STOP, self._abort_all)
+        deaf = LoopingCall(self._abort_deaf)
+        deaf.clock = self._reactor
+        deaf.start(LAST_GRACE / 4, now=False)
 
         def done(result: None) -> None:
             self.wheel.stop()
+            deaf.stop()
             if deadline.active():
                 deadline.cancel()
 
@@ -133,6 +138,13 @@ class ImapFactory(Factory):
         for connection in tuple(self._connections):
             connection.stop()
         return stopped
+
+    def _abort_deaf(self) -> None:
+        """Those that neither read our BYE nor close."""
+        now = self._reactor.seconds()
+        for connection in tuple(self._connections):
+            if connection.closing and connection.deadline <= now:
+                connection.abort()
 
     def _abort_all(self) -> None:
         log.warning("stop", cause="commands still under way were cut off", connections=len(self._connections))

@@ -20,6 +20,7 @@ from mailsys.imap.wheel import Wheel
 WRITE: Final = 64 * 1024  # octets gathered into one write
 TURN: Final = 0.004  # seconds of work before other connections get their turn
 GRACE: Final = 10.0  # seconds for a closed connection to take its last words
+LAST_GRACE: Final = 1.5  # the same when the server stops
 
 
 class Host(Protocol):
@@ -196,7 +197,8 @@ class Connection:
             drained, self._drained = self._drained, None
             drained.callback(None)
 
-    def hang_up(self) -> None:
+    def hang_up(self, grace: float = GRACE) -> None:
+        """Close, once what was said is written; cut off when the client does not take it in time."""
         self._flush()
         if self.closing:
             return
@@ -209,7 +211,7 @@ class Connection:
         transport.resumeProducing()  # TLS has yet to read the other side's goodbye
         transport.loseConnection()
         self._host.wheel.remove(self)
-        self.deadline = self._now() + GRACE
+        self.deadline = self._now() + grace
         self._host.wheel.add(self)
 
     def abort(self) -> None:

@@ -29,6 +29,8 @@ from mailsys.services.dns_records import records
 
 log = Log("administration")
 
+_PAGE: Final = 500  # queue items looked at at a time
+
 
 class Administration:
     """`perform` is all that others call.
@@ -260,7 +262,16 @@ class Administration:
         }
 
     async def _retry_queue(self, command: c.RetryQueue) -> object:
-        return {"count": await self._queue.retry([QueueId(each) for each in command.ids], self._seconds())}
+        count = await self._queue.retry([QueueId(each) for each in command.ids], self._seconds())
+        after: QueueId | None = None
+        while command.all:
+            items = await self._queue.items(_PAGE, after)
+            tried = [each.id for each in items if each.attempts and not each.item.hold]
+            count += await self._queue.retry(tried, self._seconds())
+            if len(items) < _PAGE:
+                break
+            after = items[-1].id
+        return {"count": count}
 
     async def _hold_queue(self, command: c.HoldQueue) -> object:
         return {"count": await self._queue.hold([QueueId(each) for each in command.ids])}

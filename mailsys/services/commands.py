@@ -124,9 +124,11 @@ class ShowQueueItem(Command, frozen=True, tag="queue.show"):
 
 
 class RetryQueue(Command, frozen=True, tag="queue.retry"):
-    """Also releases what is held."""
+    """Also releases what is held. `all`: whatever was tried before and waits for its next try; what is
+    held, or is to go out later, stays so."""
 
-    ids: Ids
+    ids: Ids = ()
+    all: bool = False
 
 
 class HoldQueue(Command, frozen=True, tag="queue.hold"):

@@ -37,6 +37,7 @@ _START_TLS: Final = b"220 2.0.0 Begin TLS\r\n"
 
 _HANDSHAKE: Final = 60.0  # seconds at most until TLS is up, where it comes first
 _GRACE: Final = 10.0  # seconds for a closed connection to take its last reply
+_LAST_GRACE: Final = 1.5  # the same when the server stops
 
 
 class Host(Protocol):
@@ -374,7 +375,8 @@ class SmtpConnection:
         if self._paused or self._choked:  # TLS has yet to read the other side's goodbye
             transport.resumeProducing()
         transport.loseConnection()
+        grace = _LAST_GRACE if self._stopping else _GRACE
         if self._timer is not None:
-            self._timer.reset(_GRACE)
+            self._timer.reset(grace)
         elif not self._lost:
-            self._timer = self._host.reactor.callLater(_GRACE, self._ring)
+            self._timer = self._host.reactor.callLater(grace, self._ring)

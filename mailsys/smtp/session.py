@@ -346,7 +346,6 @@ class Session:
             self.closing = outcome.code == 421
             return outcome.render()
         self.client = replace(self.client, account=outcome.id, login=outcome.address)
-        log.info("signed in", address=self.client.address, login=outcome.address, tls=self.client.tls)
         return _SIGNED_IN
 
 

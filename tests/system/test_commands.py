@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import smtplib
+import socket
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from tests.system.local import LocalSystem, mailsys, message
+from tests.system.local import LocalSystem, mailsys, message, wait_for
 
 
 class _Commands:
@@ -165,3 +166,29 @@ class AloneTests(_Commands, TestCase):
         done = mailsys("account", "list", "--state", f"{self.folder.name}/none")
         self.assertEqual(done.returncode, 2)
         self.assertIn("no such folder", done.stderr)
+
+
+class QueueTests(TestCase):
+    def test_retry_all_tries_again_what_failed_and_nothing_else(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="mailsys-test-") as folder:
+            with socket.create_server(("127.0.0.1", 0)) as closed:
+                nobody = f"127.0.0.1:{closed.getsockname()[1]}"
+            place = ("--state", f"{folder}/state")
+            system = LocalSystem(*place, "--smarthost", nobody, folder=folder)
+            self.addCleanup(system.close)
+
+            def queued() -> list[dict[str, Any]]:
+                items: list[dict[str, Any]] = json.loads(mailsys("queue", "list", *place, "--json").stdout)
+                return items
+
+            with system.submission() as client:
+                letter = message("out", "alice@local.test", "far@away.test")
+                client.sendmail("alice@local.test", ["far@away.test"], letter)
+                client.sendmail("alice@local.test", ["far@away.test"], letter, ["HOLDFOR=9999"])
+            wait_for(lambda: [each["attempts"] for each in queued()] == [1, 0])
+            later = queued()[1]["due"]
+            self.assertEqual(mailsys("queue", "retry", *place).returncode, 2)
+            done = mailsys("queue", "retry", "--all", *place, "--json")
+            self.assertEqual(json.loads(done.stdout), {"count": 1})
+            wait_for(lambda: [each["attempts"] for each in queued()] == [2, 0])
+            self.assertEqual(queued()[1]["due"], later)

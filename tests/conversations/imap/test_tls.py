@@ -40,6 +40,18 @@ class TlsTestCase(ImapTestCase):
         return client
 
 
+class Stopping(TlsTestCase):
+    async def test_who_neither_reads_nor_closes_does_not_hold_the_end_up(self):
+        client = await self.start_tls()
+        await client.ask(b"NOOP")
+        client.transport.pauseProducing()
+        began = reactor.seconds()
+        await self.factory.stop()
+        self.assertLess(reactor.seconds() - began, 4)
+        client.transport.resumeProducing()
+        await client.gone()
+
+
 class StartTls(TlsTestCase):
     async def test_without_tls_nobody_signs_in(self):
         client, greeting = await self.greeted()
