@@ -28,6 +28,7 @@ Authenticator = Callable[["WebRequest"], Awaitable[Caller | None]]
 
 REMEMBERED: Final = 300.0  # seconds
 REMEMBERED_AT_MOST: Final = 10_000
+ASKED_EVERY: Final = 0.2  # seconds that an account's old password may live on
 _LONGEST: Final = 2048  # octets of an Authorization header worth decoding
 
 
@@ -105,6 +106,8 @@ class BasicAuthenticator:
         self._key = random_bytes(32)
         # hash of header and address -> (account version, when it is forgotten, caller), oldest first
         self._remembered: OrderedDict[bytes, tuple[int, float, Caller]] = OrderedDict()
+        self._version = -1
+        self._asked = -ASKED_EVERY
 
     async def __call__(self, request: WebRequest) -> Caller | None:
         token = authorization(request, b"basic")
@@ -114,8 +117,8 @@ class BasicAuthenticator:
             raise EncryptionRequired("Passwords are taken over HTTPS only")
         address = request.address
         key = hashlib.blake2b(token + b"\0" + address.encode(), key=self._key, digest_size=32).digest()
-        version = await self._accounts.version()
         known = self._remembered.get(key)
+        version = await self._current_version()
         if known is not None:
             if known[0] == version and known[1] > self._clock.seconds():
                 return known[2]
@@ -128,6 +131,14 @@ class BasicAuthenticator:
         while len(self._remembered) > REMEMBERED_AT_MOST:
             self._remembered.popitem(last=False)
         return caller
+
+    async def _current_version(self) -> int:
+        """The accounts' version, asked for at most five times a second: the question costs a turn of a
+        thread, and a busy client would ask it with each request."""
+        now = self._clock.seconds()
+        if not 0 <= now - self._asked < ASKED_EVERY:
+            self._version, self._asked = await self._accounts.version(), now
+        return self._version
 
     async def prove(self, login: str, password: str, address: str) -> tuple[Caller, bool]:
         """Who that is, and whether it may be believed again without asking."""

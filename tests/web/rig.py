@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, HTTPConnectionPool, readBody
 from twisted.web.http_headers import Headers
@@ -137,6 +138,7 @@ class WebTestCase(TestCase):
         self.A, self.B = account_id(self.alice.id), account_id(self.bob.id)
         self.passwords = Passwords(self.accounts)
         self.counters = Counters(reactor)
+        self.auth_clock = Clock()
         ports = Ports(
             self.mail, self.blobs, self.accounts, self.store.queue,
             self.store.objects, self.events, maybeDeferred,
@@ -153,7 +155,7 @@ class WebTestCase(TestCase):
         self.prepare()
         self.web = WebApplication(
             self.api, self.feed, self.mail, self.blobs, self.accounts, self.counters, settings, reactor,
-            [BasicAuthenticator(self.passwords, self.accounts, reactor, os.urandom)],
+            [BasicAuthenticator(self.passwords, self.accounts, self.auth_clock, os.urandom)],
             static=self.static(),
         )  # fmt: skip
         self.site = self.web.site()

@@ -43,6 +43,7 @@ class SessionTests(WebTestCase):
         await self.ask("/jmap/session")
         self.assertEqual(self.passwords.asked, 1)
         await self.accounts.set_credentials(self.alice.id, (await self.accounts.credentials(self.bob.id)))
+        self.auth_clock.advance(1)
         await self.ask("/jmap/session")
         self.assertEqual(self.passwords.asked, 2)
 

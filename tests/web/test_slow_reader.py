@@ -84,6 +84,8 @@ class SlowSocketTests(WebTestCase):
 
         self.assertEqual(await deferToThread(read), COUNT)
         await sending
+        while self.site.connections:
+            await deferLater(reactor, 0.01)
 
 
 class SlowStreamTests(WebTestCase):
