@@ -1,13 +1,14 @@
 """Word of changed states (RFC 8620 §7.1): from the store's events to whoever follows an account.
 
 One listener per account that somebody follows. An event only wakes; what is told are the states that
-the store has then, so that nothing is missed and a burst is told once. A follower's position is one
-number (the highest modseq of all it was told), so it can come back to any process, after any restart,
+the store has then, so that nothing is missed and a burst is told once. A follower's position is the
+highest modseq of all it was told, so it can come back to any process, after any restart,
 and be told at once what moved since.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -35,7 +36,7 @@ class Moved:
 
     __slots__ = ("_encoded", "account", "position", "states")
 
-    def __init__(self, account: AccountId, states: States, position: int) -> None:
+    def __init__(self, account: AccountId, states: States, position: str) -> None:
         self.account = account
         self.states = states
         self.position = position
@@ -55,33 +56,46 @@ class Moved:
             return None
         value: dict[str, Any] = {"@type": "StateChange", "changed": {account_id(self.account): states}}
         if push_state:
-            value["pushState"] = str(self.position)
+            value["pushState"] = self.position
         return _encode(value)
 
     def and_then(self, later: Moved) -> Moved:
         """Both in one: what a reader that was slow is told."""
-        return Moved(self.account, {**self.states, **later.states}, max(self.position, later.position))
+        return Moved(self.account, {**self.states, **later.states}, later.position)
 
 
 Deliver = Callable[[Moved], None]
 
 
-def position_of(states: States) -> int:
-    """The number that stands for all of these states."""
-    return max((_number(state) for state in states.values()), default=0)
+def position_of(states: States) -> str:
+    """What stands for all of these states: the highest number among them and, where some are no numbers
+    (they are read off something else than the change log), a hash of those."""
+    highest = max((int(state) for state in states.values() if state.isdecimal()), default=0)
+    other = _other(states)
+    return f"{highest}.{other}" if other else str(highest)
+
+
+def _other(states: States) -> str:
+    derived = sorted((one, state) for one, state in states.items() if not state.isdecimal())
+    return hashlib.blake2b(_encode(derived), digest_size=6).hexdigest() if derived else ""
 
 
 def moved_since(account: AccountId, states: States, since: str) -> Moved:
     """What moved after a position that we gave out; all, when it is none of ours."""
+    number, _, other = since.partition(".")
     position = position_of(states)
-    after = int(since) if since.isascii() and since.isdigit() and len(since) < 19 else -1
-    if after > position:  # from another store than this one: nothing can be told from it
+    after = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else -1
+    if after > int(
+        position.partition(".")[0]
+    ):  # from another store than this one: nothing can be told from it
         after = -1
-    return Moved(account, {one: s for one, s in states.items() if _number(s) > after and s != "0"}, position)
-
-
-def _number(state: str) -> int:
-    return int(state) if state.isdecimal() else 0
+    same = other == _other(states)
+    moved = {
+        one: state
+        for one, state in states.items()
+        if (int(state) > after and state != "0" if state.isdecimal() else not same)
+    }
+    return Moved(account, moved, position)
 
 
 class Feed:
@@ -138,7 +152,7 @@ class Follower:
         self.stopped = False
 
     @property
-    def position(self) -> int:
+    def position(self) -> str:
         return position_of(self.watch.states)
 
     def stop(self) -> None:

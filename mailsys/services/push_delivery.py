@@ -37,7 +37,7 @@ class Subscription:
     keys: tuple[str, str] | None
     types: frozenset[str] | None
     expires: float
-    position: int = 0  # up to where it was told
+    position: str = ""  # up to where it was told
 
 
 class PushDelivery:
@@ -70,7 +70,7 @@ class PushDelivery:
             self.remove(subscription.account, subscription.id)
         line = _Line(self, subscription)
         self._lines[subscription.account, subscription.id] = line
-        since = str(subscription.position) if resume else None
+        since = subscription.position if resume else None
         follower = await self._feed.follow(subscription.account, line.tell, since)
         if line.over:
             follower.stop()

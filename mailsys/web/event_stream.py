@@ -132,7 +132,7 @@ class EventStream:
         if data is None:
             return
         metrics.state_changes.inc()
-        self._request.write(b"event: state\nid: %d\ndata: %b\n\n" % (pending.position, data))
+        self._request.write(b"event: state\nid: %b\ndata: %b\n\n" % (pending.position.encode(), data))
         if self._close_after_state:
             self.close()
         else:

@@ -217,9 +217,7 @@ class SubscriptionTests(WebTestCase):
 
     def delivered(self) -> bool:
         position = self.feed._watches[self.alice.id].states
-        return all(
-            str(each.position) == max(position.values(), key=int) for each in self.delivery.positions()
-        )
+        return all(each.position == max(position.values(), key=int) for each in self.delivery.positions())
 
     async def settled(self, condition: Any) -> None:
         from twisted.internet.task import deferLater

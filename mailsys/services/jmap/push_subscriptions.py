@@ -178,7 +178,7 @@ class PushSubscriptions:
             "expires": expires,
             "code": self._random(20).hex(),
             "verified": False,
-            "position": 0,
+            "position": "",
         }
         await self._objects.write([ObjectChange(account, KIND, id_, _encode(value))])
         kept[id_] = value
@@ -313,5 +313,5 @@ def _subscription(account: AccountId, id_: str, value: dict[str, Any]) -> Subscr
         None if keys is None else (keys["p256dh"], keys["auth"]),
         None if types is None else frozenset(types),
         value["expires"],
-        value["position"],
+        str(value["position"]),  # a number in earlier versions
     )
