@@ -365,7 +365,7 @@ class _Runner:
         self._account = account
         self._ident = ident
         self._clock = clock
-        self._working: Deferred[None] | None = None
+        self._working = False
         self._waiting: list[Deferred[None]] = []
         self._again = False
         self._ended = False
@@ -383,14 +383,15 @@ class _Runner:
             if self._timer.active():
                 self._timer.cancel()
             self._timer = None
-        if self._working is not None:
+        if self._working:
             self._again = True
         elif not self._ended:
-            self._working = Deferred.fromCoroutine(self._work())
+            self._working = True  # before it begins: it may be over at once
+            Deferred.fromCoroutine(self._work())
 
     def busy(self) -> Deferred[None] | None:
         """Fires when what is being done is done; None: nothing is."""
-        if self._working is None:
+        if not self._working:
             return None
         waiting: Deferred[None] = Deferred()
         self._waiting.append(waiting)
@@ -410,7 +411,7 @@ class _Runner:
         except Exception as error:
             log.error("webhook not told", error, account=self._account, id=self._ident)
             again = 60.0
-        self._working = None
+        self._working = False
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.callback(None)
