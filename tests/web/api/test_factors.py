@@ -1,0 +1,273 @@
+"""App passwords, time-based codes, recovery codes, passkeys."""
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+import pyotp
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from mailsys.core.refusal import BadCredentials
+from mailsys.core.sasl.plain import Claim
+from tests.web.api.rig import PASSWORDS, ApiTestCase, Browser
+
+
+class AppPasswordTests(ApiTestCase):
+    async def make(self, *scopes: str, **more: Any) -> tuple[Browser, Any]:
+        browser = await self.signed_in("alice")
+        answer = await browser.ask(
+            "POST", "/app-passwords", {"name": "phone", "scopes": list(scopes), **more}
+        )
+        self.assertEqual(answer.status, 201, answer.body)
+        return browser, answer.json
+
+    async def enters(self, service: str, secret: str, login: str = "alice") -> bool:
+        try:
+            await self.sign_in.check(Claim(login, secret), "127.0.0.1", "PLAIN", service)
+        except BadCredentials:
+            return False
+        return True
+
+    async def test_it_opens_what_it_was_made_for_and_nothing_else(self) -> None:
+        _, made = await self.make("imap")
+        self.assertTrue(await self.enters("imap", made["secret"]))
+        self.assertFalse(await self.enters("smtp", made["secret"]))
+        self.assertFalse(await self.enters("imap", made["secret"], login="bob"))
+
+    async def test_as_bearer_token_it_is_bound_by_its_scopes(self) -> None:
+        _, made = await self.make("api")
+        token = self.bearer(made["secret"])
+        self.assertEqual((await self.ask("GET", "/suggestions?q=a", headers=token)).status, 200)
+        self.assertEqual((await self.ask("POST", "/send", {}, token)).status, 403)
+        self.assertEqual((await self.ask("GET", "/app-passwords", headers=token)).status, 403)
+
+    async def test_as_basic_password_it_is_bound_by_its_scopes(self) -> None:
+        _, made = await self.make("mail:read")
+        pair = base64.b64encode(f"alice@example.com:{made['secret']}".encode()).decode()
+        headers = {"Authorization": f"Basic {pair}"}
+        session = (await self.ask("GET", "/jmap/session", headers=headers)).json
+        self.assertTrue(session["accounts"]["A1"]["isReadOnly"])
+        self.assertEqual((await self.ask("GET", "/sessions", headers=headers)).status, 403)
+
+    async def test_it_ends_when_it_is_revoked(self) -> None:
+        browser, made = await self.make("api")
+        await browser.ask("DELETE", f"/app-passwords/{made['appPassword']['id']}")
+        answer = await self.ask("GET", "/session", headers=self.bearer(made["secret"]))
+        self.assertEqual(answer.status, 401)
+
+    async def test_it_ends_at_its_time(self) -> None:
+        _, made = await self.make("api", expires="2099-01-01T00:00:00Z")
+        token = self.bearer(made["secret"])
+        self.assertEqual((await self.ask("GET", "/session", headers=token)).status, 200)
+        self.clock.shift += 80 * 366 * 86400.0
+        self.assertEqual((await self.ask("GET", "/session", headers=token)).status, 401)
+
+    async def test_the_secret_is_not_stored(self) -> None:
+        _, made = await self.make("imap")
+        (stored,) = await self.objects.objects(self.alice.id, "AppPassword")
+        self.assertNotIn(made["secret"].rpartition("-")[2].encode(), stored.value)
+
+
+class TotpTests(ApiTestCase):
+    async def turn_on(self) -> tuple[Browser, str, list[str]]:
+        browser = await self.signed_in("alice")
+        begun = (await browser.ask("POST", "/second-factor/totp", {"password": PASSWORDS["alice"]})).json
+        self.assertIn("<svg", begun["qr"])
+        answer = await browser.ask(
+            "POST", "/second-factor/totp/confirm", {"code": self.code(begun["secret"])}
+        )
+        self.assertEqual(answer.status, 200, answer.body)
+        return browser, begun["secret"], answer.json["recoveryCodes"]
+
+    def code(self, secret: str) -> str:
+        return pyotp.TOTP(secret).at(int(self.clock.seconds()))
+
+    async def second(self, code: str) -> Any:
+        first = await Browser(self).sign_in("alice")
+        self.assertIsNone(first.json["session"])
+        self.assertIsNone(first.header("set-cookie"))
+        challenge = first.json["nextStep"]["challenge"]
+        return await self.ask("POST", "/session/second-factor", {"challenge": challenge, "code": code})
+
+    async def test_a_code_is_the_second_step_and_holds_once(self) -> None:
+        _, secret, _ = await self.turn_on()
+        self.clock.shift += 60
+        code = self.code(secret)
+        answer = await self.second(code)
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(answer.json["session"]["address"], "alice@example.com")
+        self.assertEqual((await self.second(code)).status, 401)
+
+    async def test_a_wrong_code_is_401_and_a_challenge_takes_few_tries(self) -> None:
+        await self.turn_on()
+        first = await Browser(self).sign_in("alice")
+        challenge = first.json["nextStep"]["challenge"]
+        for _ in range(5):
+            body = {"challenge": challenge, "code": "000000"}
+            self.assertEqual((await self.ask("POST", "/session/second-factor", body)).status, 401)
+        answer = await self.ask("POST", "/session/second-factor", {"challenge": challenge, "code": "x"})
+        self.assertIn("begin again", answer.json["detail"])
+
+    async def test_ten_recovery_codes_hold_once_each(self) -> None:
+        browser, _, codes = await self.turn_on()
+        self.assertEqual(len(set(codes)), 10)
+        self.assertEqual((await self.second(codes[0].upper())).status, 200)
+        self.assertEqual((await self.second(codes[0])).status, 401)
+        self.assertEqual((await browser.ask("GET", "/second-factor")).json["recoveryCodes"], 9)
+
+    async def test_mail_programs_need_app_passwords_from_then_on(self) -> None:
+        claim = Claim("alice", PASSWORDS["alice"])
+        await self.sign_in.check(claim, "127.0.0.1", "PLAIN", "imap")
+        browser, _, _ = await self.turn_on()
+        with self.assertRaises(BadCredentials):
+            await self.sign_in.check(claim, "127.0.0.1", "PLAIN", "imap")
+        pair = base64.b64encode(f"alice:{PASSWORDS['alice']}".encode()).decode()
+        self.assertEqual(
+            (await self.ask("GET", "/jmap/session", headers={"Authorization": f"Basic {pair}"})).status, 401
+        )
+        body = {"password": PASSWORDS["alice"], "appPasswordsOnly": False}
+        self.assertEqual((await browser.ask("PATCH", "/second-factor", body)).status, 200)
+        await self.sign_in.check(claim, "127.0.0.1", "PLAIN", "imap")
+
+    async def test_turning_it_off_needs_the_password(self) -> None:
+        browser, _, _ = await self.turn_on()
+        self.assertEqual(
+            (await browser.ask("POST", "/second-factor/totp/remove", {"password": "wrong"})).status, 422
+        )
+        body = {"password": PASSWORDS["alice"]}
+        self.assertEqual((await browser.ask("POST", "/second-factor/totp/remove", body)).status, 204)
+        self.assertEqual((await Browser(self).sign_in("alice")).json["session"]["secondFactor"], False)
+
+    async def test_a_challenge_that_was_changed_or_is_old_is_401(self) -> None:
+        _, secret, _ = await self.turn_on()
+        first = await Browser(self).sign_in("alice")
+        challenge = first.json["nextStep"]["challenge"]
+        for given in (challenge[:-2] + "AA", "x", "." * 9, challenge + "x"):
+            body = {"challenge": given, "code": self.code(secret)}
+            self.assertEqual((await self.ask("POST", "/session/second-factor", body)).status, 401, given)
+        self.clock.shift += 301
+        body = {"challenge": challenge, "code": self.code(secret)}
+        self.assertEqual((await self.ask("POST", "/session/second-factor", body)).status, 401)
+
+
+def text(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+class Device:
+    """A soft authenticator: one ES256 key (WebAuthn §6), user verified."""
+
+    def __init__(self, origin: str, host: str) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.id = b"credential-id-16"
+        self.origin, self.host = origin, host
+        self.count = 0
+        self.handle = b""
+
+    def client(self, kind: str, options: Any) -> bytes:
+        return json.dumps(
+            {"type": kind, "challenge": options["challenge"], "origin": self.origin, "crossOrigin": False}
+        ).encode()
+
+    def data(self, flags: int, more: bytes = b"") -> bytes:
+        self.count += 1
+        return (
+            hashlib.sha256(self.host.encode()).digest()
+            + bytes([flags])
+            + self.count.to_bytes(4, "big")
+            + more
+        )
+
+    def create(self, options: Any) -> Any:
+        self.handle = base64.urlsafe_b64decode(options["user"]["id"] + "==")
+        numbers = self.key.public_key().public_numbers()
+        cose = (
+            b"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20" + numbers.x.to_bytes(32, "big")
+            + b"\x22\x58\x20" + numbers.y.to_bytes(32, "big")
+        )  # fmt: skip
+        data = self.data(0x45, bytes(16) + len(self.id).to_bytes(2, "big") + self.id + cose)
+        head = b"\x58" + bytes([len(data)]) if len(data) < 256 else b"\x59" + len(data).to_bytes(2, "big")
+        attestation = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData" + head + data
+        return {
+            "id": text(self.id), "rawId": text(self.id), "type": "public-key",
+            "response": {"clientDataJSON": text(self.client("webauthn.create", options)),
+                         "attestationObject": text(attestation)},
+        }  # fmt: skip
+
+    def get(self, options: Any, flags: int = 0x05) -> Any:
+        client, data = self.client("webauthn.get", options), self.data(flags)
+        signed = self.key.sign(data + hashlib.sha256(client).digest(), ec.ECDSA(hashes.SHA256()))
+        return {
+            "id": text(self.id), "rawId": text(self.id), "type": "public-key",
+            "response": {"clientDataJSON": text(client), "authenticatorData": text(data),
+                         "signature": text(signed), "userHandle": text(self.handle)},
+        }  # fmt: skip
+
+
+class PasskeyTests(ApiTestCase):
+    async def register(self) -> tuple[Browser, Device]:
+        browser = await self.signed_in("alice")
+        asked = (await browser.ask("POST", "/passkeys/options", {"password": PASSWORDS["alice"]})).json
+        device = Device(self.url, "127.0.0.1")
+        body = {
+            "challenge": asked["challenge"], "credential": device.create(asked["options"]), "name": "laptop",
+        }  # fmt: skip
+        answer = await browser.ask("POST", "/passkeys", body)
+        self.assertEqual(answer.status, 201, answer.body)
+        self.assertEqual(len(answer.json["recoveryCodes"]), 10)
+        return browser, device
+
+    async def test_a_passkey_alone_signs_in(self) -> None:
+        _, device = await self.register()
+        asked = (await self.ask("POST", "/session/passkey/options")).json
+        body = {"challenge": asked["challenge"], "credential": device.get(asked["options"])}
+        answer = await self.ask("POST", "/session/passkey", body)
+        self.assertEqual(answer.status, 200, answer.body)
+        self.assertEqual(answer.json["session"]["address"], "alice@example.com")
+        self.assertEqual((await self.ask("POST", "/session/passkey", body)).status, 401)  # used
+
+    async def test_alone_it_must_have_verified_its_user(self) -> None:
+        _, device = await self.register()
+        asked = (await self.ask("POST", "/session/passkey/options")).json
+        body = {"challenge": asked["challenge"], "credential": device.get(asked["options"], flags=0x01)}
+        self.assertEqual((await self.ask("POST", "/session/passkey", body)).status, 401)
+
+    async def test_a_passkey_is_the_second_step(self) -> None:
+        _, device = await self.register()
+        step = (await Browser(self).sign_in("alice")).json["nextStep"]
+        self.assertEqual(step["methods"], ["passkey", "recovery"])
+        body = {
+            "challenge": step["challenge"], "passkeyChallenge": step["passkey"]["challenge"],
+            "credential": device.get(step["passkey"]["options"], flags=0x01),
+        }  # fmt: skip
+        answer = await self.ask("POST", "/session/second-factor", body)
+        self.assertEqual(answer.status, 200, answer.body)
+
+    async def test_anothers_passkey_another_origin_and_a_copied_device_are_refused(self) -> None:
+        _, device = await self.register()
+        for change in ("key", "origin", "count", "handle"):
+            asked = (await self.ask("POST", "/session/passkey/options")).json
+            other = Device(self.url, "127.0.0.1")
+            other.key, other.count, other.handle = device.key, device.count, device.handle
+            if change == "key":
+                other.key = ec.generate_private_key(ec.SECP256R1())
+            elif change == "origin":
+                other.origin = "https://evil.example"
+            elif change == "count":
+                other.count = 0
+            else:
+                other.handle = b"A2"
+            body = {"challenge": asked["challenge"], "credential": other.get(asked["options"])}
+            self.assertEqual((await self.ask("POST", "/session/passkey", body)).status, 401, change)
+
+    async def test_nonsense_for_a_credential_is_401(self) -> None:
+        for credential in ({}, {"id": 5}, {"id": "x", "response": {}}, {"id": "\xff", "response": []},
+                           {"id": "AAAA", "rawId": "AAAA", "type": "public-key",
+                            "response": {"userHandle": "QTE", "clientDataJSON": "e30",
+                                         "authenticatorData": "AA", "signature": "AA"}}):  # fmt: skip
+            asked = (await self.ask("POST", "/session/passkey/options")).json
+            body = {"challenge": asked["challenge"], "credential": credential}
+            answer = await self.ask("POST", "/session/passkey", body)
+            self.assertEqual(answer.status, 401, (credential, answer.body))
