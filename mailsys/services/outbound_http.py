@@ -179,7 +179,9 @@ class OutboundHttp:
         producer = None if body is None else _Octets(body)
         response = await agent.request(method.encode("ascii"), url.encode("ascii"), given, producer)
         if not isinstance(response.length, str) and response.length > limit:
-            response.deliverBody(_Reader(0, Deferred()))
+            unread: Deferred[bytes] = Deferred()
+            unread.addErrback(lambda _: None)  # cut off by us: TooLarge tells of it below
+            response.deliverBody(_Reader(0, unread))
             raise TooLarge(f"{response.length} octets")
         read: Deferred[bytes] = Deferred()
         response.deliverBody(_Reader(limit, read))

@@ -1,0 +1,179 @@
+"""Webhooks and the image proxy: what goes out, to whom it may not go, and what comes back."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from twisted.internet import reactor as installed
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from mailsys.core.message.analysis import analyse
+from mailsys.ports.mail import Acceptance, Delivery
+from mailsys.services.webhooks import signature
+from tests.web.api.rig import ApiTestCase
+
+reactor: Any = installed
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+
+
+class Elsewhere(Resource):
+    """Another server. `answers` by path: (status, headers, body)."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: dict[bytes, Any] = {}
+        self.asked: list[Any] = []
+        self.waiting: list[tuple[int, Deferred[None]]] = []
+
+    def render(self, request: Any) -> bytes:
+        self.asked.append(
+            (request.path, dict(request.requestHeaders.getAllRawHeaders()), request.content.read())
+        )
+        status, headers, body = self.answers.get(request.path, (404, {}, b""))
+        request.setResponseCode(status)
+        for name, value in headers.items():
+            request.setHeader(name, value)
+        for count, each in self.waiting[:]:
+            if len(self.asked) >= count:
+                self.waiting.remove((count, each))
+                reactor.callLater(0, each.callback, None)
+        return body
+
+    def heard(self, count: int) -> Deferred[None]:
+        waiting: Deferred[None] = Deferred()
+        if len(self.asked) >= count:
+            waiting.callback(None)
+        else:
+            self.waiting.append((count, waiting))
+        return waiting
+
+
+class OutwardTestCase(ApiTestCase):
+    async def open(self) -> None:
+        await super().open()
+        self.elsewhere = Elsewhere()
+        self.other = reactor.listenTCP(0, Site(self.elsewhere), interface="127.0.0.1")
+        self.there = f"http://127.0.0.1:{self.other.getHost().port}"
+        self.browser = await self.signed_in("alice")
+
+    async def close(self) -> None:
+        await super().close()
+        await maybeDeferred(self.other.stopListening)
+
+    async def arrive(self, subject: str = "News") -> int:
+        message = f"Subject: {subject}\r\n\r\nHello\r\n".encode()
+        (delivered,) = await self.mail.accept(
+            Acceptance(
+                self.blobs.stage(message), analyse(message), 1.7e9, (Delivery(self.alice.id),),
+                header=message[: message.find(b"\r\n\r\n") + 4],
+            )
+        )  # fmt: skip
+        return delivered.email
+
+
+class WebhookTests(OutwardTestCase):
+    async def make(self, path: str = "/hook", status: int = 200) -> Any:
+        self.elsewhere.answers[path.encode()] = (status, {}, b"")
+        answer = await self.browser.ask("POST", "/webhooks", {"url": self.there + path})
+        self.assertEqual(answer.status, 201, answer.body)
+        return answer.json
+
+    async def test_new_mail_is_told_signed(self) -> None:
+        made = await self.make()
+        email = await self.arrive()
+        await self.elsewhere.heard(1)
+        _, headers, body = self.elsewhere.asked[0]
+        told = json.loads(body)
+        self.assertEqual(told["created"], [f"M{email}"])
+        self.assertEqual(told["emails"][0]["subject"], "News")
+        given = {name.lower(): values[0].decode() for name, values in headers.items()}
+        expected = signature(made["secret"], given[b"webhook-id"], given[b"webhook-timestamp"], body)
+        self.assertEqual(given[b"webhook-signature"], expected)
+
+    async def test_what_failed_is_told_again_with_the_same_content_after_a_restart(self) -> None:
+        await self.make(status=500)
+        first = await self.arrive("One")
+        await self.elsewhere.heard(1)
+        await self.account_api.webhooks.stop()
+        second = await self.arrive("Two")
+        self.elsewhere.answers[b"/hook"] = (200, {}, b"")
+        again = self.account_api.webhooks
+        again._stopped = False
+        await again.start()
+        await self.elsewhere.heard(2)
+        told = json.loads(self.elsewhere.asked[1][2])
+        self.assertEqual(told["created"], [f"M{first}", f"M{second}"])
+
+    async def test_a_receiver_that_is_gone_is_told_no_more(self) -> None:
+        await self.make(status=410)
+        await self.arrive()
+        await self.elsewhere.heard(1)
+        await self.account_api.webhooks.stop()
+        (hook,) = (await self.browser.ask("GET", "/webhooks")).json["webhooks"]
+        self.assertEqual((hook["enabled"], hook["lastStatus"]), (False, "410"))
+
+    async def test_the_secret_is_shown_once(self) -> None:
+        made = await self.make()
+        listed = await self.browser.ask("GET", "/webhooks")
+        self.assertNotIn(made["secret"].encode(), listed.body)
+
+
+class ImageTests(OutwardTestCase):
+    async def image(self, path: str) -> Any:
+        return await self.browser.ask("GET", f"/image?url={quote(self.there + path, safe='')}")
+
+    async def test_an_image_is_passed_on_without_a_word_about_its_reader(self) -> None:
+        self.elsewhere.answers[b"/a.png"] = (200, {b"content-type": b"text/html"}, PNG)
+        answer = await self.image("/a.png")
+        self.assertEqual((answer.status, answer.body), (200, PNG))
+        self.assertEqual(answer.header("content-type"), "image/png")
+        headers = {name.lower() for name in self.elsewhere.asked[0][1]}
+        self.assertFalse(headers & {b"cookie", b"referer", b"x-forwarded-for", b"authorization"})
+
+    async def test_what_is_no_image_is_refused_whatever_it_says(self) -> None:
+        for path, body in ((b"/x.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>"), (b"/y", b"<html>")):
+            self.elsewhere.answers[path] = (200, {b"content-type": b"image/png"}, body)
+            self.assertEqual((await self.image(path.decode())).status, 415, path)
+
+    async def test_an_image_is_fetched_once(self) -> None:
+        self.elsewhere.answers[b"/a.png"] = (200, {}, PNG)
+        await self.image("/a.png")
+        await self.image("/a.png")
+        self.assertEqual(len(self.elsewhere.asked), 1)
+
+    async def test_too_large_too_many_redirects_and_failures_are_told(self) -> None:
+        self.elsewhere.answers[b"/big"] = (200, {}, PNG + bytes(5 * 1024 * 1024))
+        self.elsewhere.answers[b"/loop"] = (302, {b"location": b"/loop"}, b"")
+        self.assertEqual((await self.image("/big")).status, 413)
+        self.assertEqual((await self.image("/loop")).status, 502)
+        self.assertEqual((await self.image("/nothing")).status, 502)
+
+    async def test_a_signed_link_needs_no_session_and_cannot_be_changed(self) -> None:
+        self.elsewhere.answers[b"/a.png"] = (200, {}, PNG)
+        answer = await self.browser.ask("POST", "/image-links", {"urls": [self.there + "/a.png"]})
+        (link,) = answer.json["links"]
+        self.assertEqual((await self.ask("GET", link)).body, PNG)
+        self.assertEqual((await self.ask("GET", link.replace("a.png", "b.png"))).status, 403)
+        self.assertEqual((await self.ask("GET", link.partition("&")[0])).status, 401)
+        self.clock.shift += 2 * 86400
+        self.assertEqual((await self.ask("GET", link)).status, 403)
+
+
+class InsideTests(ApiTestCase):
+    web_settings = {"push_to_private": False}  # noqa: RUF012
+
+    async def test_addresses_inside_are_refused(self) -> None:
+        browser = await self.signed_in("alice")
+        for url in ("http://127.0.0.1/a.png", "http://localhost/a.png", "http://[::1]/a.png",
+                    "http://169.254.169.254/latest", "http://10.0.0.1/", "http://192.168.1.1/",
+                    "http://[::ffff:127.0.0.1]/", "http://0.0.0.0/", "http://2130706433/",
+                    "http://[fe80::1]/", "file:///etc/passwd", "ftp://example.com/a.png", "gopher://x/",
+                    "http://user@example.com/", "http://example.com:25/"):  # fmt: skip
+            answer = await browser.ask("GET", f"/image?url={quote(url, safe='')}")
+            self.assertEqual(answer.status, 403, (url, answer.body))
+            answer = await browser.ask("POST", "/webhooks", {"url": url})
+            self.assertEqual(answer.status, 422, url)
