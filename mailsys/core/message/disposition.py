@@ -8,7 +8,7 @@ from typing import Final
 
 from mailsys.core.message import compose
 from mailsys.core.message.body import decoded, decoded_text
-from mailsys.core.message.header import Fields, every, fields, first
+from mailsys.core.message.header import Fields, every, fields, first, scan, unfold
 from mailsys.core.message.mime import Content, Part, header_end, parse
 
 ACTION_MODES: Final = ("manual-action", "automatic-action")
@@ -58,7 +58,8 @@ def read(content: Content) -> Notification | None:
     status = next((one for one in root.children if one.subtype == b"disposition-notification"), None)
     if status is None:
         return None
-    found = _status(content, status)
+    block = _status(content, status)
+    found = fields(block)[:_MOST_FIELDS]
     disposition = _disposition((first(found, b"disposition") or b"").decode("utf-8", "replace"))
     final = _text(found, b"final-recipient")
     if disposition is None or final is None:
@@ -73,23 +74,31 @@ def read(content: Content) -> Notification | None:
         _text(found, b"original-recipient"),
         _text(found, b"original-message-id"),
         tuple(value.decode("utf-8", "replace") for value in every(found, b"error")),
-        {
-            name.decode("ascii", "replace"): value.decode("utf-8", "replace")
-            for name, value in found
-            if name not in _KNOWN
-        },
+        _extensions(block),
         any((one.type, one.subtype) == (b"message", b"rfc822") for one in root.children),
     )
 
 
-def _status(content: Content, part: Part) -> Fields:
+def _status(content: Content, part: Part) -> bytes:
+    """The fields of the second part."""
     gathered = b""
     for piece in decoded(content, part):
         gathered += piece
         if len(gathered) > _LONGEST_STATUS:
             break
     gathered = gathered.lstrip(b"\r\n")
-    return fields(gathered[: header_end(gathered, 0, min(len(gathered), _LONGEST_STATUS))])[:_MOST_FIELDS]
+    return gathered[: header_end(gathered, 0, min(len(gathered), _LONGEST_STATUS))]
+
+
+def _extensions(block: bytes) -> dict[str, str]:
+    """Fields that RFC 8098 does not name, as they are spelled."""
+    return {
+        block[one.start : one.start + len(one.name)].decode("ascii", "replace"): unfold(
+            block[one.value : one.end]
+        ).decode("utf-8", "replace")
+        for one in scan(block)[:_MOST_FIELDS]
+        if one.name and one.name not in _KNOWN
+    }
 
 
 def _text(found: Fields, name: bytes) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mailsys.ports.accounts import Account
+from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
 from mailsys.services.directory import Directory
 from mailsys.services.jmap.api import CORE, SEND, WRITE, JmapApi
@@ -14,7 +15,13 @@ from mailsys.services.jmap.content import Contents
 from mailsys.services.jmap.identity import Identities
 from mailsys.services.jmap.mdn_parse import MdnParse
 from mailsys.services.jmap.mdn_send import MdnSend
-from mailsys.services.jmap.quota import quota_changes, quota_get, quota_query, quota_query_changes
+from mailsys.services.jmap.quota import (
+    quota_changes,
+    quota_get,
+    quota_query,
+    quota_query_changes,
+    state_of_quota,
+)
 from mailsys.services.submit import Submission
 
 QUOTA: Final = "urn:ietf:params:jmap:quota"
@@ -43,7 +50,12 @@ def register_more(
             "supportedDigestAlgorithms": list(DIGESTS),
         }
 
+    async def quota_state(account: AccountId) -> str:
+        found = await directory.account(account)
+        return "0-0" if found is None else state_of_quota(found)
+
     api.announce(QUOTA, account=lambda _: {})
+    api.announce_derived("Quota", quota_state)
     api.register("Quota/get", QUOTA, quota_get)
     api.register("Quota/changes", QUOTA, quota_changes)
     api.register("Quota/query", QUOTA, quota_query)
