@@ -21,7 +21,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 class Elsewhere(Resource):
     """Another server. `answers` by path: (status, headers, body)."""
 
-    isLeaf = True
+    isLeaf = True  # noqa: N815
 
     def __init__(self) -> None:
         super().__init__()
