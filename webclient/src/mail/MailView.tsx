@@ -1,5 +1,5 @@
 // The list and the conversation beside it (or one of them, on a phone).
-import { MailOpen } from 'lucide-react';
+import { MailOpen, PenLine } from 'lucide-react';
 import { lazy, Suspense, useCallback, useState } from 'react';
 import { useIntl } from 'react-intl';
 
@@ -7,7 +7,7 @@ import type { ListQuery } from '@/api/list';
 import { useSettings } from '@/api/settings';
 import type { Id } from '@/api/types';
 import { openComposer } from '@/mail/compose/store';
-import { cx, EmptyState, Loading, type MenuEntry } from '@/parts';
+import { cx, EmptyState, IconButton, Loading, type MenuEntry } from '@/parts';
 import { useRoom } from '@/shell/layout';
 import { Resizer } from '@/shell/Resizer';
 import { useTitle } from '@/shell/pages';
@@ -154,6 +154,14 @@ export function MailView({
           </section>
         )}
       </main>
+      {room !== 'desk' && showList && (room === 'tablet' || open === null) && (
+        <IconButton
+          label={intl.formatMessage({ id: 'compose' })}
+          icon={<PenLine size={22} />}
+          className="fixed inset-e-5 bottom-5 z-20 size-14! rounded-2xl bg-accent! text-on-accent! shadow-raised print:hidden"
+          onClick={() => openComposer({ kind: 'new' })}
+        />
+      )}
       {picking && (
         <MoveDialog
           title={intl.formatMessage({ id: picking.kind === 'move' ? 'key.move' : 'key.label' })}

@@ -121,7 +121,7 @@ function Drawn({
           )}
         />
       )}
-      <div role="gridcell" className="shrink-0">
+      <div role="gridcell" className="relative z-10 shrink-0">
         <label className="relative flex size-8 cursor-default items-center justify-center touch:size-11">
           <input
             type="checkbox"
@@ -244,7 +244,7 @@ function Drawn({
       </div>
       <div
         role="gridcell"
-        className="absolute inset-y-0 inset-e-2 hidden items-center bg-inherit ps-2 group-hover:flex touch:hidden!"
+        className="absolute inset-y-0 inset-e-2 z-10 hidden items-center bg-inherit ps-2 group-hover:flex touch:hidden!"
       >
         {role !== 'archive' && !outgoing && !waste && (
           <IconButton

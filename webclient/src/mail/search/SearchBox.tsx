@@ -80,6 +80,7 @@ export function SearchBox() {
     }
   };
   return (
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- only where the focus is
     <form
       role="search"
       className="relative flex w-full max-w-2xl items-center"

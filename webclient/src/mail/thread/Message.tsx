@@ -119,6 +119,10 @@ export const Message = memo(function Message({
           },
         ]
       : []),
+    {
+      label: t(starred ? 'act.unstar' : 'key.star'),
+      run: () => void act({ kind: starred ? 'unstar' : 'star' }, { emails: [email.id] }, scope),
+    },
     { label: t('message.details'), run: () => setDetails(!details) },
     { label: t('message.source'), run: () => setSource(true) },
     { label: t('message.source.download'), run: () => follow(rawUrl, 'message.eml') },
@@ -193,12 +197,14 @@ export const Message = memo(function Message({
               small
               label={t('message.details')}
               pressed={details}
+              className="max-sm:hidden"
               icon={<ChevronDown size={16} />}
               onClick={() => setDetails(!details)}
             />
             <IconButton
               small
               label={t(starred ? 'act.unstar' : 'key.star')}
+              className="max-sm:hidden"
               icon={<Star size={16} className={cx(starred && 'fill-star text-star')} />}
               onClick={() =>
                 void act({ kind: starred ? 'unstar' : 'star' }, { emails: [email.id] }, scope)

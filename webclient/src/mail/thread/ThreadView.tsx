@@ -27,6 +27,8 @@ import { has, inScope, isUnread, roleIn, type Scope } from '@/mail/scope';
 import { useActions } from '@/mail/use-actions';
 import { cx, ErrorState, errorText, IconButton, Loading, Menu, toast } from '@/parts';
 
+import { useRoom } from '@/shell/layout';
+
 import { Message } from './Message';
 
 interface ThreadProps {
@@ -233,6 +235,21 @@ function Toolbar({
   const role = roleIn(scope);
   const starred = anyStarred(emails);
   const unread = anyUnread(emails);
+  const spam =
+    role === 'junk' ? (
+      <IconButton
+        label={t('act.not-spam')}
+        icon={<ShieldCheck size={18} />}
+        onClick={() => onAct({ kind: 'not-spam' })}
+      />
+    ) : (
+      <IconButton
+        label={t('key.spam')}
+        icon={<ShieldAlert size={18} />}
+        onClick={() => onAct({ kind: 'spam' })}
+      />
+    );
+  const room = useRoom();
   const hints = {
     archive: useHint('archive'),
     delete: useHint('delete'),
@@ -275,19 +292,7 @@ function Toolbar({
           onClick={() => onAct({ kind: 'trash' })}
         />
       )}
-      {role === 'junk' ? (
-        <IconButton
-          label={t('act.not-spam')}
-          icon={<ShieldCheck size={18} />}
-          onClick={() => onAct({ kind: 'not-spam' })}
-        />
-      ) : (
-        <IconButton
-          label={t('key.spam')}
-          icon={<ShieldAlert size={18} />}
-          onClick={() => onAct({ kind: 'spam' })}
-        />
-      )}
+      {room !== 'phone' && spam}
       <IconButton
         label={t('key.move')}
         hint={hints.move}
@@ -316,6 +321,11 @@ function Toolbar({
             label: t('message.print'),
             icon: <Printer size={16} />,
             run: () => setTimeout(() => window.print(), 100),
+          },
+          {
+            label: t(role === 'junk' ? 'act.not-spam' : 'key.spam'),
+            icon: <ShieldAlert size={16} />,
+            run: () => onAct({ kind: role === 'junk' ? 'not-spam' : 'spam' }),
           },
           { label: t('key.mute'), run: () => onAct({ kind: 'mute' }) },
         ]}
