@@ -374,6 +374,7 @@ def _administration(
         _ports(settings),
         look,
         changed,
+        sign_out=store.sessions.remove_all,
     )
 
 

@@ -39,6 +39,7 @@ class Administration:
     make_keys: fresh DKIM keys of a domain, likewise.
     look: further complaints for `check` (certificates and the like).
     changed: awaited after commands, so that addresses hold at once.
+    sign_out: ends an account's web sessions, once its password was set.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Administration:
         look: Callable[[], list[str]] = list,
         changed: Callable[[], Awaitable[object]] | None = None,
         seconds: Callable[[], float] = time.time,
+        sign_out: Callable[[AccountId], Awaitable[object]] | None = None,
     ) -> None:
         self._accounts = accounts
         self._mail = mail
@@ -64,6 +66,7 @@ class Administration:
         self._look = look
         self._changed = changed
         self._seconds = seconds
+        self._sign_out = sign_out
         self._ways: Final[dict[type[c.Command], Callable[[Any], Awaitable[object]]]] = {
             c.ListAccounts: self._list_accounts,
             c.ShowAccount: self._show_account,
@@ -143,6 +146,8 @@ class Administration:
     async def _set_password(self, command: c.SetPassword) -> object:
         account = await self._account(command.address)
         await self._accounts.set_credentials(account.id, await self._hash_password(command.password))
+        if self._sign_out is not None:
+            await self._sign_out(account.id)
         log.info("password set", address=account.address)
         return {"address": account.address}
 
