@@ -16,6 +16,7 @@ class NextHop(threading.Thread):
         super().__init__(daemon=True)
         self._listening = socket.create_server((HERE, 0))
         self.port: int = self._listening.getsockname()[1]
+        self._lock = threading.Lock()
         self.offers = offers
         self.answers: dict[bytes, bytes] = {}
         self.heard = b""
@@ -24,17 +25,22 @@ class NextHop(threading.Thread):
     def run(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                self._serve(self._listening.accept()[0])
+                peer, _ = self._listening.accept()
+                threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
 
     def stop(self) -> None:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
 
+    def _hear(self, octets: bytes) -> None:
+        with self._lock:
+            self.heard += octets
+
     def _serve(self, peer: socket.socket) -> None:
         with peer, peer.makefile("rb") as file, contextlib.suppress(OSError):
             peer.sendall(self.answers.get(b"GREETING", b"220 next.example ESMTP\r\n"))
             while line := file.readline():
-                self.heard += line
+                self._hear(line)
                 verb = line[:4].upper()
                 answer = self.answers.get(verb, b"250 2.0.0 ok\r\n")
                 if verb == b"EHLO" and verb not in self.answers:
@@ -49,7 +55,7 @@ class NextHop(threading.Thread):
                         if not octet:
                             break
                         content += octet
-                    self.heard += content
+                    self._hear(content)
                     self.taken.append(content)
                 elif verb == b"BDAT":
                     self.taken.append(file.read(int(line.split()[1])))

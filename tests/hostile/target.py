@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 from unittest import SkipTest
@@ -39,6 +40,22 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+@lru_cache(maxsize=1)
+def _set_up() -> Path:
+    """A folder as `mailsys setup` makes it. Its keys take seconds, so each server gets a copy."""
+    folder = Path(tempfile.mkdtemp(prefix="mailsys-hostile-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    done = mailsys(
+        "setup",
+        *("--config", str(folder / "mailsys.toml"), "--domain", "example.org"),
+        *("--hostname", "mail.example.org", "--account", USER.decode(), "--password-file", "-"),
+        text=PASSWORD.decode() + "\n",
+    )
+    if done.returncode:
+        raise AssertionError(done.stderr)
+    return folder
+
+
 class Server:
     """`twistd mailsys` for example.org, with settings that differ from the defaults by `settings`."""
 
@@ -47,14 +64,7 @@ class Server:
             raise SkipTest("peak memory is told by Linux's /proc")
         self.folder = Path(tempfile.mkdtemp(prefix="mailsys-hostile-"))
         config = self.folder / "mailsys.toml"
-        done = mailsys(
-            "setup",
-            *("--config", str(config), "--domain", "example.org", "--hostname", "mail.example.org"),
-            *("--account", USER.decode(), "--password-file", "-"),
-            text=PASSWORD.decode() + "\n",
-        )
-        if done.returncode:
-            raise AssertionError(done.stderr)
+        shutil.copytree(_set_up(), self.folder, dirs_exist_ok=True)
         self.ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         values = {name: f'["{HERE}:{port}"]' for name, port in self.ports.items()}
         values |= {"https": "[]", "login_without_tls_on_loopback": "true"} | settings
