@@ -27,6 +27,7 @@ from mailsys.stores.sqlite.store import SqliteStore, open_store
 from tests.contracts import (
     accounts,
     blobs,
+    mail_edits,
     mail_mailboxes,
     mail_model,
     mail_query,
@@ -103,6 +104,34 @@ class Queries(InFile, mail_query.QueryContract):
 
 
 class QueryDeltas(InFile, mail_query.QueryDeltaContract):
+    pass
+
+
+class States(InFile, mail_edits.StatesContract):
+    pass
+
+
+class Counts(InFile, mail_edits.CountsContract):
+    pass
+
+
+class Updates(InFile, mail_edits.UpdateContract):
+    pass
+
+
+class ThreadChanges(InFile, mail_edits.ThreadChangesContract):
+    pass
+
+
+class MailboxChanges(InFile, mail_edits.MailboxChangesContract):
+    pass
+
+
+class Uploads(InFile, mail_edits.UploadContract):
+    pass
+
+
+class Objects(InFile, mail_edits.ObjectContract):
     pass
 
 

@@ -11,6 +11,7 @@ from mailsys.stores.sqlite.store import SqliteStore, open_store
 from tests.contracts import (
     accounts,
     blobs,
+    mail_edits,
     mail_mailboxes,
     mail_model,
     mail_query,
@@ -18,6 +19,7 @@ from tests.contracts import (
     mail_search,
     mail_taking,
     queue,
+    sessions,
 )
 from tests.contracts.stage import Stage
 
@@ -80,6 +82,38 @@ class Queries(InMemory, mail_query.QueryContract):
 
 
 class QueryDeltas(InMemory, mail_query.QueryDeltaContract):
+    pass
+
+
+class States(InMemory, mail_edits.StatesContract):
+    pass
+
+
+class Counts(InMemory, mail_edits.CountsContract):
+    pass
+
+
+class Updates(InMemory, mail_edits.UpdateContract):
+    pass
+
+
+class ThreadChanges(InMemory, mail_edits.ThreadChangesContract):
+    pass
+
+
+class MailboxChanges(InMemory, mail_edits.MailboxChangesContract):
+    pass
+
+
+class Uploads(InMemory, mail_edits.UploadContract):
+    pass
+
+
+class Objects(InMemory, mail_edits.ObjectContract):
+    pass
+
+
+class Sessions(InMemory, sessions.SessionContract):
     pass
 
 

@@ -350,12 +350,13 @@ class Batch:
         if account.stamped != self._serial:
             account.stamped = self._serial
             account.modseq += 1
-            self._dirty_accounts.add(account.id)
             self.writes += 1
             change = self._changes.get(account.id)
             if change is None:
                 change = self._changes[account.id] = _Change()
             change.modseq = account.modseq
+        # Each time: a state that moves with it may be set after an earlier flush of the same job.
+        self._dirty_accounts.add(account.id)
         return account.modseq
 
     def touch_account(self, account: AccountState) -> None:

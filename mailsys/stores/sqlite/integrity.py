@@ -75,18 +75,26 @@ _LISTS: Final = {
         JOIN keywords k ON k.id = e.keywords WHERE (e.flags & 15) <>
         (' ' || words || ' ' LIKE '% $seen %') + 2 * (' ' || words || ' ' LIKE '% $flagged %')
         + 4 * (' ' || words || ' ' LIKE '% $draft %') + 8 * (' ' || words || ' ' LIKE '% $deleted %')""",
-    "thread counts its emails wrongly": f"""SELECT ifnull(c.list, x.list) list, c.thread, x.thread, c.emails,
-        n, c.unread, u FROM conversation c FULL OUTER JOIN
-        (SELECT list, thread, count(*) n, sum(unread) u FROM {_ENTRIES} GROUP BY list, thread) x
-        ON x.list = c.list AND x.thread = c.thread
-        WHERE ifnull(c.list, x.list) IN (SELECT list FROM (SELECT id list FROM mailbox UNION ALL
-            SELECT -id FROM account) WHERE {_LIVE})
-        AND (c.emails IS NOT n OR c.unread IS NOT u)""",
-    "thread stands at another than its newest email": f"""SELECT c.list, c.thread, c.email FROM conversation c
-        LEFT JOIN (SELECT list, thread, received_at, email, row_number() OVER
-            (PARTITION BY list, thread ORDER BY received_at DESC, email DESC) place FROM {_ENTRIES}) x
-        ON x.list = c.list AND x.thread = c.thread AND x.place = 1
-        WHERE c.{_LIVE} AND (x.email IS NOT c.email OR x.received_at IS NOT c.received_at)""",
+    "thread counts its emails wrongly": f"""SELECT list, thread, sum(n), sum(u) FROM (
+        SELECT list, thread, emails n, unread u FROM conversation WHERE {_LIVE}
+        UNION ALL SELECT list, thread, -1, -unread FROM {_ENTRIES} WHERE {_LIVE})
+        GROUP BY list, thread HAVING sum(n) <> 0 OR sum(u) <> 0""",
+    "thread stands at another than its newest email of a mailbox": """SELECT c.list, c.thread, c.email
+        FROM mailbox m JOIN conversation c ON c.list = m.id
+        WHERE m.account NOT IN (SELECT account FROM removal) AND (
+            NOT EXISTS (SELECT 1 FROM placement p INDEXED BY placement_email
+                WHERE p.email = c.email AND p.mailbox = m.id AND p.received_at = c.received_at)
+            OR EXISTS (SELECT 1 FROM email e INDEXED BY email_thread
+                JOIN placement p INDEXED BY placement_email ON p.email = e.id AND p.mailbox = m.id
+                WHERE e.account = m.account AND e.thread = c.thread
+                    AND (e.received_at, e.id) > (c.received_at, c.email)))""",
+    "thread stands at another than its newest email": """SELECT c.list, c.thread, c.email
+        FROM account a JOIN conversation c ON c.list = -a.id
+        WHERE NOT EXISTS (SELECT 1 FROM email e
+                WHERE e.account = a.id AND e.id = c.email AND e.received_at = c.received_at)
+            OR EXISTS (SELECT 1 FROM email e INDEXED BY email_thread
+                WHERE e.account = a.id AND e.thread = c.thread
+                    AND (e.received_at, e.id) > (c.received_at, c.email))""",
     "mailbox counts its threads wrongly": """SELECT k.mailbox, k.unread, u, k.threads, t, k.unread_threads, ut
         FROM mailbox_count k LEFT JOIN (SELECT list, sum(unread) u, count(*) t, sum(unread > 0) ut
             FROM conversation GROUP BY list) x ON x.list = k.mailbox
