@@ -2,7 +2,10 @@
 // (its own chunk) while anything is open.
 import { create } from 'zustand';
 
+import { whenSessionEnds } from '@/api/session';
 import type { Email, EmailAddress, Id } from '@/api/types';
+
+import type { Draft } from './draft';
 
 /** What somebody wants to write. */
 export type ComposeIntent =
@@ -16,25 +19,54 @@ export type ComposeIntent =
     }
   | { kind: 'reply' | 'reply-all' | 'forward' | 'forward-as-attachment'; email: Email }
   /** Goes on with a draft of the server's. */
-  | { kind: 'draft'; emailId: Id };
+  | { kind: 'draft'; emailId: Id }
+  /** Goes on with what was taken back, or could not be saved. */
+  | { kind: 'restore'; draft: Draft };
 
 export interface OpenComposer {
   key: number;
   intent: ComposeIntent;
+  size: 'docked' | 'full' | 'folded';
+  /** The email in Drafts that it stands for: opened again, it is shown and not doubled. */
+  emailId: Id | null;
 }
 
 interface ComposeState {
   open: readonly OpenComposer[];
+  /** The one that was used last: in front. */
+  front: number;
 }
 
-export const useComposers = create<ComposeState>()(() => ({ open: [] }));
+export const useComposers = create<ComposeState>()(() => ({ open: [], front: 0 }));
+
+whenSessionEnds(() => useComposers.setState({ open: [] }));
 
 let last = 0;
 
 export function openComposer(intent: ComposeIntent): void {
+  const emailId =
+    intent.kind === 'draft' ? intent.emailId : intent.kind === 'restore' ? intent.draft.emailId : null;
+  const there = useComposers.getState().open.find((each) => emailId && each.emailId === emailId);
+  if (there) {
+    changeComposer(there.key, { size: there.size === 'folded' ? 'docked' : there.size });
+    useComposers.setState({ front: there.key });
+    return;
+  }
   last += 1;
   const key = last;
-  useComposers.setState(({ open }) => ({ open: [...open, { key, intent }] }));
+  useComposers.setState(({ open }) => ({
+    open: [...open, { key, intent, size: 'docked', emailId }],
+    front: key,
+  }));
+}
+
+/** Goes on with a draft of the server's. */
+export const openDraft = (emailId: Id): void => openComposer({ kind: 'draft', emailId });
+
+export function changeComposer(key: number, change: Partial<OpenComposer>): void {
+  useComposers.setState(({ open }) => ({
+    open: open.map((each) => (each.key === key ? { ...each, ...change } : each)),
+  }));
 }
 
 export function closeComposer(key: number): void {

@@ -1,0 +1,88 @@
+// Between the editor's markup, plain text and what is sent.
+import { clean } from '@/body/purify';
+
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+export const escaped = (text: string): string =>
+  text.replace(/[&<>"]/g, (char) => ENTITIES[char] ?? char);
+
+export function textToHtml(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => `<p>${escaped(line)}</p>`)
+    .join('');
+}
+
+const BLOCKS = new Set(['P', 'DIV', 'LI', 'UL', 'OL', 'BLOCKQUOTE', 'PRE', 'TR', 'TABLE', 'H1', 'H2', 'H3', 'H4', 'HR']); // prettier-ignore
+
+/** The words of markup, quotes with "> ", lists with "- ". */
+export function htmlToText(html: string): string {
+  const root = new DOMParser().parseFromString(html, 'text/html').body;
+  return linesOf(root).join('\n').replace(/\n{3,}/g, '\n\n').trim();
+}
+
+function linesOf(node: Node): string[] {
+  let lines = [''];
+  const write = (text: string) => {
+    lines[lines.length - 1] += text;
+  };
+  for (const child of node.childNodes) {
+    if (child instanceof Text) write(child.data.replace(/[\r\n]+/g, ' '));
+    if (!(child instanceof Element) || /^(STYLE|SCRIPT|TITLE)$/.test(child.tagName)) continue;
+    if (child.tagName === 'BR') lines.push('');
+    else if (child.tagName === 'IMG') write(child.getAttribute('alt') ?? '');
+    else if (child.tagName === 'PRE') lines.push(...child.textContent.split('\n'), '');
+    else if (BLOCKS.has(child.tagName)) {
+      let inner = linesOf(child);
+      while (inner.at(-1) === '' && inner.length > 1) inner.pop();
+      if (inner[0] === '' && inner.length > 1) inner.shift();
+      if (child.tagName === 'BLOCKQUOTE') inner = inner.map((line) => (line ? `> ${line}` : '>'));
+      if (child.tagName === 'LI') inner = inner.map((line, at) => (at === 0 ? `- ${line}` : `  ${line}`));
+      if (lines.at(-1) === '') lines.pop();
+      lines.push(...inner, '');
+    } else {
+      const inner = linesOf(child);
+      write(inner[0] ?? '');
+      lines = [...lines, ...inner.slice(1)];
+    }
+  }
+  return lines;
+}
+
+/** Cleaned markup of a stranger; pictures from elsewhere keep their address (the page loads none). */
+export function safeHtml(html: string, cid: ReadonlyMap<string, string>): string {
+  const first = clean(html, { cid, images: new Map() });
+  const images = new Map(first.remote.map((url) => [url, url]));
+  return clean(html, { cid, images }).body.innerHTML;
+}
+
+const QUOTE = 'mailsys_quote';
+
+export function withQuote(html: string, quote: string): string {
+  return `${html}<div class="${QUOTE}">${quote}</div>`;
+}
+
+/** Splits what `withQuote` joined. */
+export function splitQuote(html: string): { html: string; quote: string | null } {
+  const root = new DOMParser().parseFromString(html, 'text/html').body;
+  const last = root.lastElementChild;
+  if (!last?.classList.contains(QUOTE)) return { html, quote: null };
+  last.remove();
+  return { html: root.innerHTML, quote: last.innerHTML };
+}
+
+/** Puts `cid:` for our own addresses of parts. */
+export function withCids(html: string, cidOf: ReadonlyMap<string, string>): string {
+  const root = new DOMParser().parseFromString(html, 'text/html').body;
+  for (const image of root.querySelectorAll('img')) {
+    const cid = cidOf.get(image.getAttribute('src') ?? '');
+    if (cid !== undefined) image.setAttribute('src', `cid:${cid}`);
+  }
+  return root.innerHTML;
+}
+
+export const quotedText = (text: string): string =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => (line.startsWith('>') ? `>${line}` : line === '' ? '>' : `> ${line}`))
+    .join('\n');
