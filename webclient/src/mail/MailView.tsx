@@ -16,12 +16,14 @@ import { Sidebar } from './folders/Sidebar';
 import { ConversationList } from './list/ConversationList';
 import { ListHeader } from './list/ListHeader';
 import { moveCursor, useListState } from './list-state';
-import { MoveDialog } from './MoveDialog';
 import { filterOf, roleIn, type Scope } from './scope';
 import { useMailView } from './use-mail-view';
 
 import { useMailboxes } from '@/api/mailboxes';
 
+const MoveDialog = lazy(() =>
+  import('./MoveDialog').then((module) => ({ default: module.MoveDialog })),
+);
 const ThreadView = lazy(() =>
   import('./thread/ThreadView').then((module) => ({ default: module.ThreadView })),
 );
@@ -163,16 +165,18 @@ export function MailView({
         />
       )}
       {picking && (
-        <MoveDialog
-          title={intl.formatMessage({ id: picking.kind === 'move' ? 'key.move' : 'key.label' })}
-          onClose={() => setPicking(null)}
-          onChoose={(to) =>
-            view.onAct(
-              picking.kind === 'move' ? { kind: 'move', to } : { kind: 'label', to, on: true },
-              picking.targets,
-            )
-          }
-        />
+        <Suspense fallback={null}>
+          <MoveDialog
+            title={intl.formatMessage({ id: picking.kind === 'move' ? 'key.move' : 'key.label' })}
+            onClose={() => setPicking(null)}
+            onChoose={(to) =>
+              view.onAct(
+                picking.kind === 'move' ? { kind: 'move', to } : { kind: 'label', to, on: true },
+                picking.targets,
+              )
+            }
+          />
+        </Suspense>
       )}
     </>
   );
