@@ -1,6 +1,7 @@
 # `make run` and `make test` do all the set-up from a fresh clone. `make` alone says what there is.
 PYTHON ?= python3
 VENV := .venv
+CLIENT := mailsys/web/static/index.html
 BIN := $(VENV)/bin
 ARGS ?=
 
@@ -14,7 +15,14 @@ help:
 	@echo "make wheel  build the wheel into dist/"
 	@echo "make clean  remove what was built"
 
-setup: $(VENV)/.ready
+setup: $(VENV)/.ready $(CLIENT)
+
+# The web client. Without Node the system runs all the same, only without it.
+$(CLIENT): webclient/package-lock.json $(shell find webclient/src webclient/public webclient/index.html webclient/vite.config.ts -type f 2>/dev/null)
+	@if command -v npm >/dev/null; then \
+		cd webclient && { [ node_modules -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; } && npm run --silent build >/dev/null; \
+	else \
+		echo "npm is missing (Node 20 or newer): going on without the web client"; fi
 
 # Debian keeps venv apart in python3-venv.
 $(VENV)/.ready: pyproject.toml

@@ -1,4 +1,4 @@
-// Writes x.br and x.gz beside each text file of dist/, which the server sends as they are.
+// Writes x.br and x.gz beside each text file of the built client, which the server sends as they are.
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
@@ -11,7 +11,7 @@ function* files(folder) {
   }
 }
 
-for (const path of files('dist')) {
+for (const path of files('../mailsys/web/static')) {
   if (!/\.(js|css|html|svg|json|webmanifest)$/.test(path)) continue;
   const body = readFileSync(path);
   if (body.length < 512) continue;

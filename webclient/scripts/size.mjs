@@ -11,8 +11,8 @@ const BUDGETS = [
 ];
 const CSS_BUDGET = 20;
 
-const manifest = JSON.parse(readFileSync('dist/.vite/manifest.json', 'utf8'));
-const gz = (file) => gzipSync(readFileSync(`dist/${file}`), { level: 9 }).length / 1000;
+const manifest = JSON.parse(readFileSync('../mailsys/web/static/.vite/manifest.json', 'utf8'));
+const gz = (file) => gzipSync(readFileSync(`../mailsys/web/static/${file}`), { level: 9 }).length / 1000;
 
 function closure(keys, seen = new Set()) {
   for (const key of keys) {
