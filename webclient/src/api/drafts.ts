@@ -80,6 +80,8 @@ export async function wholeEmail(id: Id): Promise<Email> {
   return { ...summary, ...body };
 }
 
-export async function addKeyword(id: Id, keyword: string): Promise<void> {
-  await jmap<SetResponse<Made>>('Email/set', { update: { [id]: { [`keywords/${keyword}`]: true } } });
+export async function setKeyword(id: Id, keyword: string, on: boolean): Promise<void> {
+  await jmap<SetResponse<Made>>('Email/set', {
+    update: { [id]: { [`keywords/${keyword}`]: on ? true : null } },
+  });
 }

@@ -1,9 +1,10 @@
 // Sending (RFC 8621 §7): with a hold on the server, in which it can be taken back.
 import { queryClient } from './cache';
+import { refreshLists } from './email';
 import { jmap, throwSetError } from './jmap';
 import { roleId } from './mailboxes';
 import { MethodError } from './problems';
-import { refreshLists } from './email';
+import { accountId, useSession } from './session';
 import type { GetResponse, Id, Identity, QueryResponse, SetResponse } from './types';
 
 const IDENTITIES = ['identities'];
@@ -68,15 +69,16 @@ function filed(role: 'sent' | 'drafts'): Record<string, unknown> {
 
 /** Takes it back; the email is a draft again. Throws MethodError cannotUnsend when it has left. */
 export async function takeBack(submissionId: Id, emailId: Id): Promise<void> {
+  // In this order: only what is certain not to leave becomes a draft again.
   const answer = await jmap<SetResponse<{ id: Id }>>('EmailSubmission/set', {
     update: { [submissionId]: { undoStatus: 'canceled' } },
   });
   throwSetError(answer.notUpdated);
-  const moved = await jmap<SetResponse<{ id: Id }>>('Email/set', {
-    update: { [emailId]: filed('drafts') },
-  });
-  throwSetError(moved.notUpdated);
-  refreshLists();
+  try {
+    await jmap<SetResponse<{ id: Id }>>('Email/set', { update: { [emailId]: filed('drafts') } });
+  } finally {
+    refreshLists();
+  }
 }
 
 export interface Scheduled {
@@ -100,4 +102,12 @@ export async function scheduled(): Promise<Scheduled[]> {
   return answer.list
     .filter(({ sendAt }) => Date.parse(sendAt) > soon)
     .sort((a, b) => Date.parse(a.sendAt) - Date.parse(b.sendAt));
+}
+
+/** The longest time that the server keeps a message before it sends it, in seconds. */
+export function longestHold(): number {
+  const account = useSession.getState().jmap?.accounts[accountId()];
+  const most =
+    account?.accountCapabilities?.['urn:ietf:params:jmap:submission']?.['maxDelayedSend'];
+  return typeof most === 'number' ? most : 30 * 86_400;
 }

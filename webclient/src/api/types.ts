@@ -159,7 +159,15 @@ export type EmailFilter =
 /** The JMAP session resource (RFC 8620 §2). */
 export interface JmapSession {
   capabilities: Record<string, Record<string, unknown>>;
-  accounts: Record<Id, { name: string; isPersonal: boolean; isReadOnly: boolean }>;
+  accounts: Record<
+    Id,
+    {
+      name: string;
+      isPersonal: boolean;
+      isReadOnly: boolean;
+      accountCapabilities?: Record<string, Record<string, unknown>>;
+    }
+  >;
   primaryAccounts: Record<string, Id>;
   username: string;
   apiUrl: string;

@@ -5,7 +5,7 @@ import { useIntl } from 'react-intl';
 import { mailboxes, mailboxPath } from '@/api/mailboxes';
 import { useSession } from '@/api/session';
 import { listenForKeys, useCommand } from '@/keys/commands';
-import { openComposer, useComposers } from '@/mail/compose/store';
+import { openComposer, reopenUnsaved, useComposers } from '@/mail/compose/store';
 import { runToastAction } from '@/parts';
 import { useTheme } from '@/theme/theme';
 
@@ -27,6 +27,7 @@ export function Shell() {
   useTheme();
   useGlobalCommands();
   useLeaveWhenSignedOut();
+  useEffect(() => void reopenUnsaved(), []);
   const composing = useComposers((state) => state.open.length > 0);
   const layer = useLayout((state) => state.layer);
   const navigate = useNavigate();
@@ -68,6 +69,7 @@ function useGlobalCommands(): void {
     void navigate({ to: '/mail/$mailbox', params: { mailbox } });
   useEffect(() => listenForKeys(window), []);
   useCommand('compose', () => openComposer({ kind: 'new' }));
+  useCommand('scheduled', () => openComposer({ kind: 'scheduled' }));
   useCommand('help', () => useLayout.setState({ layer: 'help' }));
   useCommand('palette', () => useLayout.setState({ layer: 'palette' }));
   useCommand('go-mailbox', () => useLayout.setState({ layer: 'palette' }));

@@ -7,13 +7,16 @@ import type { Attached } from './draft';
 
 export function AttachedFiles({
   list,
+  all,
   remove,
 }: {
   list: Attached[];
+  /** Those that stand in the text as well. */
+  all: boolean;
   remove: (key: string) => void;
 }) {
   const intl = useIntl();
-  const shown = list.filter((each) => each.cid === null || each.error !== null);
+  const shown = list.filter((each) => all || each.cid === null || each.error !== null);
   if (shown.length === 0) return null;
   return (
     <ul

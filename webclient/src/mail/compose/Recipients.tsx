@@ -95,7 +95,10 @@ export function Recipients({ label, list, pending, onChange, focus, after }: Rec
             key={each.email.toLowerCase()}
             address={each}
             remove={() => {
-              onChange(list.filter((other) => other !== each), pending);
+              onChange(
+                list.filter((other) => other !== each),
+                pending,
+              );
               input.current?.focus();
             }}
           />
@@ -132,7 +135,7 @@ export function Recipients({ label, list, pending, onChange, focus, after }: Rec
         </li>
       </ul>
       {after}
-      <ul
+      <div
         id={`${id}-list`}
         role="listbox"
         aria-label={intl.formatMessage({ id: 'compose.suggestions' })}
@@ -142,7 +145,7 @@ export function Recipients({ label, list, pending, onChange, focus, after }: Rec
         )}
       >
         {shown.map((each, index) => (
-          <li
+          <div
             key={each.email}
             id={`${id}-${index}`}
             role="option"
@@ -155,9 +158,9 @@ export function Recipients({ label, list, pending, onChange, focus, after }: Rec
           >
             {each.name && <bdi className="me-2 font-medium">{each.name}</bdi>}
             <bdi className="text-muted">{each.email}</bdi>
-          </li>
+          </div>
         ))}
-      </ul>
+      </div>
     </div>
   );
 }

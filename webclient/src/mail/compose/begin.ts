@@ -10,6 +10,7 @@ import type { BodyPart, Email, EmailAddress, Identity } from '@/api/types';
 import { type Attached, blankDraft, type Draft } from './draft';
 import { escaped, htmlToText, quotedText, safeHtml, splitQuote, textToHtml } from './html';
 import { joined, same } from './recipients';
+import { swapHtml, swapText } from './signature';
 import { forwardSubject, referencesOf, replyRecipients, replySubject } from './reply';
 import type { ComposeIntent } from './store';
 
@@ -20,6 +21,7 @@ export interface Begun {
 
 export async function begin(intent: ComposeIntent, intl: IntlShape): Promise<Begun> {
   const identities = await ensureIdentities();
+  if (intent.kind === 'scheduled') throw new Error('Not a draft');
   if (intent.kind === 'restore') return { draft: intent.draft, identities };
   const blank: Draft = { ...blankDraft(), format: settings().composeFormat };
   if (intent.kind === 'draft') {
@@ -52,16 +54,22 @@ export async function begin(intent: ComposeIntent, intl: IntlShape): Promise<Beg
     draft.inReplyTo = email.messageId ?? [];
     draft.references = referencesOf(email);
     draft.quote = quoteOf(email, intl, false);
-    draft.attached = email.attachments.filter((part) => part.cid !== null && used(draft, part)).map(kept);
+    draft.attached = email.attachments
+      .filter((part) => part.cid !== null && used(draft, part))
+      .map(kept);
   } else {
     draft.origin = { id: email.id, keyword: '$forwarded' };
     draft.subject = forwardSubject(email.subject);
     draft.references = referencesOf(email);
     if (intent.kind === 'forward') {
       draft.quote = quoteOf(email, intl, true);
-      draft.attached = email.attachments.map(kept).map((each) =>
-        each.cid !== null && !draft.quote?.html.includes(address(each)) ? { ...each, cid: null } : each,
-      );
+      draft.attached = email.attachments
+        .map(kept)
+        .map((each) =>
+          each.cid !== null && !draft.quote?.html.includes(address(each))
+            ? { ...each, cid: null }
+            : each,
+        );
     } else {
       const name = `${(email.subject ?? '').replace(/[/\\:*?"<>|\r\n]+/g, ' ').trim() || 'message'}.eml`;
       draft.attached = [
@@ -80,26 +88,25 @@ function chosen(identities: Identity[], to: EmailAddress[]): Identity | undefine
   );
 }
 
-/** With the identity's signature in place of the one before. */
+/** With the identity's signature in place of the one before; one that was edited is left alone. */
 export function signed(draft: Draft, identity: Identity | undefined): Draft {
   if (!identity) return draft;
-  const text = identity.textSignature || htmlToText(identity.htmlSignature);
-  const html = identity.htmlSignature
-    ? safeHtml(identity.htmlSignature, new Map())
-    : escaped(text).replaceAll('\n', '<br>');
-  const before = draft.signature;
-  const block = text ? `\n\n-- \n${text}` : '';
-  const ours = html ? `<p></p><p>-- <br>${html}</p>` : '';
-  const [oldText = '', oldHtml = ''] = before.split('\u0000');
-  const swap = (own: string, old: string, fresh: string) =>
-    old && own.includes(old) ? own.replace(old, () => fresh) : old ? own : own + fresh;
+  const fresh = signatureOf(identity);
   return {
     ...draft,
     identityId: identity.id,
-    text: swap(draft.text, oldText, block),
-    html: swap(draft.html, oldHtml, ours && `${draft.html ? '' : '<p></p>'}${ours}`),
-    signature: block ? `${block}\u0000${ours}` : '',
+    text: swapText(draft.text, draft.signature, fresh.text),
+    html: swapHtml(draft.html, draft.signature, fresh.html),
+    signature: fresh.text,
   };
+}
+
+function signatureOf(identity: Identity): { text: string; html: string } {
+  const html = identity.htmlSignature ? safeHtml(identity.htmlSignature, new Map()) : '';
+  const text = identity.textSignature.trim() || htmlToText(html);
+  if (text === '') return { text: '', html: '' };
+  const lines = html || `<p>${escaped(text).replaceAll('\n', '<br>')}</p>`;
+  return { text: `-- \n${text}`, html: `<p>-- </p>${lines}` };
 }
 
 let last = 0;
@@ -189,11 +196,13 @@ function quoteOf(email: Email, intl: IntlShape, forwarded: boolean): Draft['quot
 function resumed(email: Email, identities: Identity[]): Draft {
   const { html: all, text, rich } = bodyOf(email);
   const { html, quote } = splitQuote(all);
-  const attached = email.attachments.map(kept).map((each) =>
-    each.cid !== null && !all.replaceAll('&amp;', '&').includes(address(each))
-      ? { ...each, cid: null }
-      : each,
-  );
+  const attached = email.attachments
+    .map(kept)
+    .map((each) =>
+      each.cid !== null && !all.replaceAll('&amp;', '&').includes(address(each))
+        ? { ...each, cid: null }
+        : each,
+    );
   const identity = chosen(identities, email.from ?? []);
   return {
     ...blankDraft(),
@@ -208,6 +217,7 @@ function resumed(email: Email, identities: Identity[]): Draft {
     text,
     quote: rich && quote !== null ? { html: quote, text: htmlToText(quote) } : null,
     attached,
+    signature: identity ? signatureOf(identity).text : '',
     inReplyTo: email.inReplyTo ?? [],
     references: email.references ?? [],
   };

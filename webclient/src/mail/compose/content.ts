@@ -5,6 +5,7 @@ import type { EmailAddress, Identity } from '@/api/types';
 import { address } from './begin';
 import { type Draft, type Field, FIELDS } from './draft';
 import { htmlToText, withCids, withQuote } from './html';
+import { bare } from './signature';
 import { isAddress, joined, parseRecipients } from './recipients';
 
 /** A field with what stands in it unconfirmed. */
@@ -13,7 +14,10 @@ export function people(draft: Draft, field: Field): EmailAddress[] {
 }
 
 export const everybody = (draft: Draft): EmailAddress[] =>
-  joined([], FIELDS.flatMap((field) => people(draft, field)));
+  joined(
+    [],
+    FIELDS.flatMap((field) => people(draft, field)),
+  );
 
 export function contentOf(draft: Draft, identity: Identity): DraftContent {
   const rich = draft.format === 'rich';
@@ -23,11 +27,10 @@ export function contentOf(draft: Draft, identity: Identity): DraftContent {
   const cids = new Map(
     ready.flatMap((each) => (each.cid === null ? [] : [[address(each), each.cid] as const])),
   );
-  const own = rich ? htmlToText(draft.html) : draft.text;
+  const own = (rich ? htmlToText(draft.html) : draft.text).replace(/^--$/gm, '-- ');
   const html = rich
     ? withCids(draft.quote ? withQuote(draft.html, draft.quote.html) : draft.html, cids)
     : null;
-  // What cannot be an address stays in the draft as a name without one, so that nothing typed is lost.
   const field = (name: Field) =>
     people(draft, name).map((each) => ({ name: each.name, email: each.email }));
   return {
@@ -52,13 +55,12 @@ export const invalid = (list: readonly EmailAddress[]): string[] =>
 
 /** Whether there is anything worth keeping. */
 export function isEmpty(draft: Draft): boolean {
-  const [signatureText = ''] = draft.signature.split('\u0000');
   const own = draft.format === 'rich' ? htmlToText(draft.html) : draft.text;
   return (
     everybody(draft).length === 0 &&
     draft.subject.trim() === '' &&
     draft.attached.length === 0 &&
     !draft.html.includes('<img') &&
-    own.replace(signatureText.trim(), '').trim() === ''
+    bare(own).replace(bare(draft.signature), '').trim() === ''
   );
 }

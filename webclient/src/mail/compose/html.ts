@@ -1,6 +1,8 @@
 // Between the editor's markup, plain text and what is sent.
 import { clean } from '@/body/purify';
 
+import type { Draft } from './draft';
+
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 export const escaped = (text: string): string =>
   text.replace(/[&<>"]/g, (char) => ENTITIES[char] ?? char);
@@ -17,13 +19,16 @@ const BLOCKS = new Set(['P', 'DIV', 'LI', 'UL', 'OL', 'BLOCKQUOTE', 'PRE', 'TR',
 /** The words of markup, quotes with "> ", lists with "- ". */
 export function htmlToText(html: string): string {
   const root = new DOMParser().parseFromString(html, 'text/html').body;
-  return linesOf(root).join('\n').replace(/\n{3,}/g, '\n\n').trim();
+  return linesOf(root)
+    .join('\n')
+    .replace(/\n{3,}/g, '\n\n')
+    .trim();
 }
 
 function linesOf(node: Node): string[] {
   let lines = [''];
   const write = (text: string) => {
-    lines[lines.length - 1] += text;
+    lines[lines.length - 1] = (lines.at(-1) ?? '') + text;
   };
   for (const child of node.childNodes) {
     if (child instanceof Text) write(child.data.replace(/[\r\n]+/g, ' '));
@@ -36,7 +41,8 @@ function linesOf(node: Node): string[] {
       while (inner.at(-1) === '' && inner.length > 1) inner.pop();
       if (inner[0] === '' && inner.length > 1) inner.shift();
       if (child.tagName === 'BLOCKQUOTE') inner = inner.map((line) => (line ? `> ${line}` : '>'));
-      if (child.tagName === 'LI') inner = inner.map((line, at) => (at === 0 ? `- ${line}` : `  ${line}`));
+      if (child.tagName === 'LI')
+        inner = inner.map((line, at) => (at === 0 ? `- ${line}` : `  ${line}`));
       if (lines.at(-1) === '') lines.pop();
       lines.push(...inner, '');
     } else {
@@ -59,6 +65,16 @@ const QUOTE = 'mailsys_quote';
 
 export function withQuote(html: string, quote: string): string {
   return `${html}<div class="${QUOTE}">${quote}</div>`;
+}
+
+/** The change that puts the quote into the text, to be edited. */
+export function withQuoteOpen(draft: Draft): Partial<Draft> {
+  if (!draft.quote) return {};
+  return {
+    html: `${draft.html}${draft.quote.html}`,
+    text: `${draft.text}\n\n${draft.quote.text}`,
+    quote: null,
+  };
 }
 
 /** Splits what `withQuote` joined. */

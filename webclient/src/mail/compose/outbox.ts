@@ -9,8 +9,24 @@ import type { Draft } from './draft';
 interface Kept {
   key: string;
   account: string;
+  /** The page that has it open still. */
+  page: string;
   draft: Draft;
 }
+
+const LOCK = 'mailsys-writing-';
+
+/** Random; also where there is no secure context. */
+export function token(): string {
+  return [...crypto.getRandomValues(new Uint8Array(12))]
+    .map((each) => each.toString(16).padStart(2, '0'))
+    .join('');
+}
+
+const page = token();
+// Held as long as this page lives, so that another page leaves alone what is being written here.
+const locks = (navigator as { locks?: LockManager }).locks;
+void locks?.request(LOCK + page, () => new Promise(() => undefined));
 
 const database = () =>
   openDB('mailsys-outbox', 1, {
@@ -20,7 +36,7 @@ const database = () =>
   });
 
 export async function keep(key: string, draft: Draft): Promise<void> {
-  const kept: Kept = { key, account: accountId(), draft };
+  const kept: Kept = { key, account: accountId(), page, draft };
   await (await database()).put('drafts', kept);
 }
 
@@ -28,11 +44,12 @@ export async function forget(key: string): Promise<void> {
   await (await database()).delete('drafts', key);
 }
 
-/** Takes out what an earlier page left. */
+/** Takes out what pages left that are gone. */
 export async function left(): Promise<Draft[]> {
   const db = await database();
+  const held = new Set((await locks?.query())?.held?.map((each) => each.name));
   const all = (await db.getAll('drafts')) as Kept[];
-  const mine = all.filter((each) => each.account === accountId());
+  const mine = all.filter((each) => each.account === accountId() && !held.has(LOCK + each.page));
   for (const each of mine) await db.delete('drafts', each.key);
   return mine.map((each) => each.draft);
 }

@@ -41,7 +41,10 @@ function pieces(text: string): string[] {
 function one(text: string): EmailAddress {
   const named = /^(.*?)\s*<\s*([^<>]*?)\s*>$/s.exec(text);
   if (named) {
-    const name = (named[1] ?? '').replace(/^"(.*)"$/s, '$1').replace(/\\(.)/g, '$1').trim();
+    const name = (named[1] ?? '')
+      .replace(/^"(.*)"$/s, '$1')
+      .replace(/\\(.)/g, '$1')
+      .trim();
     return { name: name || null, email: named[2] ?? '' };
   }
   return { name: null, email: text.replace(/^mailto:/i, '') };

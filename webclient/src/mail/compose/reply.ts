@@ -36,10 +36,14 @@ export const forwardSubject = (subject: string | null): string =>
 const MOST_REFERENCES = 60;
 
 /** References of an answer (RFC 5322 §3.6.4); the first and the newest stay when there are too many. */
-export function referencesOf(email: Pick<Email, 'messageId' | 'references' | 'inReplyTo'>): string[] {
+export function referencesOf(
+  email: Pick<Email, 'messageId' | 'references' | 'inReplyTo'>,
+): string[] {
   const parents = email.references ?? (email.inReplyTo?.length === 1 ? email.inReplyTo : []);
   const all = [...new Set([...parents, ...(email.messageId ?? [])])];
-  return all.length <= MOST_REFERENCES ? all : [...all.slice(0, 1), ...all.slice(1 - MOST_REFERENCES)];
+  return all.length <= MOST_REFERENCES
+    ? all
+    : [...all.slice(0, 1), ...all.slice(1 - MOST_REFERENCES)];
 }
 
 const WORDS =

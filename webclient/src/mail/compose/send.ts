@@ -1,19 +1,18 @@
 // From the button to the queue, and back again.
 import type { IntlShape } from 'react-intl';
 
-import { addKeyword, wholeEmail } from '@/api/drafts';
+import { setKeyword } from '@/api/drafts';
 import { settings } from '@/api/settings';
 import { submit, takeBack } from '@/api/submissions';
 import type { Id, Identity } from '@/api/types';
 import { confirm, errorText, toast } from '@/parts';
 
-import { everybody, invalid } from './content';
+import { everybody, invalid, people } from './content';
 import { type Draft, FIELDS } from './draft';
 import { htmlToText } from './html';
 import { joined } from './recipients';
 import { speaksOfFiles } from './reply';
 import { openComposer } from './store';
-import { people } from './content';
 
 /** Seconds the server waits longer than the toast shows: a late press still works. */
 const SLACK = 5;
@@ -56,7 +55,8 @@ export async function send(
     recipients: joined(everybody(draft), identity.bcc ?? []).map(({ email }) => email),
     hold,
   });
-  if (draft.origin) void addKeyword(draft.origin.id, draft.origin.keyword).catch(() => undefined);
+  if (draft.origin)
+    void setKeyword(draft.origin.id, draft.origin.keyword, true).catch(() => undefined);
   const text = until
     ? intl.formatMessage({ id: 'send.scheduled' }, { at: intl.formatDate(until, { dateStyle: 'medium', timeStyle: 'short' }) }) // prettier-ignore
     : intl.formatMessage({ id: 'send.sent' });
@@ -71,7 +71,11 @@ export async function send(
       label: intl.formatMessage({ id: 'send.undo' }),
       run: () => {
         takeBack(submission, emailId).then(
-          () => openComposer({ kind: 'restore', draft: { ...confirmed, emailId } }),
+          () => {
+            openComposer({ kind: 'restore', draft: { ...confirmed, emailId } });
+            const { origin } = draft;
+            if (origin) void setKeyword(origin.id, origin.keyword, false).catch(() => undefined);
+          },
           (error: unknown) => toast(errorText(intl, error), { kind: 'error' }),
         );
       },
@@ -82,11 +86,4 @@ export async function send(
 function confirmedDraft(draft: Draft): Draft {
   const fields = Object.fromEntries(FIELDS.map((field) => [field, people(draft, field)]));
   return { ...draft, ...fields, pending: { to: '', cc: '', bcc: '' } };
-}
-
-/** For the list of what is scheduled: back into a composer. */
-export async function reschedule(submission: Id, emailId: Id): Promise<void> {
-  await takeBack(submission, emailId);
-  await wholeEmail(emailId);
-  openComposer({ kind: 'draft', emailId });
 }

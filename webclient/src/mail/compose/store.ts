@@ -21,7 +21,9 @@ export type ComposeIntent =
   /** Goes on with a draft of the server's. */
   | { kind: 'draft'; emailId: Id }
   /** Goes on with what was taken back, or could not be saved. */
-  | { kind: 'restore'; draft: Draft };
+  | { kind: 'restore'; draft: Draft }
+  /** Looks at what waits for its time. */
+  | { kind: 'scheduled' };
 
 export interface OpenComposer {
   key: number;
@@ -45,7 +47,11 @@ let last = 0;
 
 export function openComposer(intent: ComposeIntent): void {
   const emailId =
-    intent.kind === 'draft' ? intent.emailId : intent.kind === 'restore' ? intent.draft.emailId : null;
+    intent.kind === 'draft'
+      ? intent.emailId
+      : intent.kind === 'restore'
+        ? intent.draft.emailId
+        : null;
   const there = useComposers.getState().open.find((each) => emailId && each.emailId === emailId);
   if (there) {
     changeComposer(there.key, { size: there.size === 'folded' ? 'docked' : there.size });
@@ -60,7 +66,6 @@ export function openComposer(intent: ComposeIntent): void {
   }));
 }
 
-/** Goes on with a draft of the server's. */
 export const openDraft = (emailId: Id): void => openComposer({ kind: 'draft', emailId });
 
 export function changeComposer(key: number, change: Partial<OpenComposer>): void {
@@ -71,4 +76,14 @@ export function changeComposer(key: number, change: Partial<OpenComposer>): void
 
 export function closeComposer(key: number): void {
   useComposers.setState(({ open }) => ({ open: open.filter((each) => each.key !== key) }));
+}
+
+/** What an earlier page could not give to the server is open again. */
+export async function reopenUnsaved(): Promise<void> {
+  try {
+    const { left } = await import('./outbox');
+    for (const draft of await left()) openComposer({ kind: 'restore', draft });
+  } catch {
+    // A browser that keeps nothing (private windows) has nothing to reopen.
+  }
 }

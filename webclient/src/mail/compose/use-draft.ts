@@ -7,11 +7,13 @@ import type { Id, Identity } from '@/api/types';
 
 import { contentOf, isEmpty } from './content';
 import type { Draft } from './draft';
-import { forget, keep } from './outbox';
+import { forget, keep, token } from './outbox';
 import { changeComposer } from './store';
 
 const IDLE = 2000;
 const AGAIN = 15_000;
+
+const noop = () => undefined;
 
 export type Saving = 'none' | 'unsaved' | 'saving' | 'saved' | 'offline' | 'failed';
 
@@ -22,8 +24,11 @@ export interface DraftHandle {
   change: (change: Partial<Draft> | ((draft: Draft) => Partial<Draft>)) => void;
   /** Saves what is not saved; resolves to the email's id, null for an empty one. Throws. */
   save: () => Promise<Id | null>;
-  /** Nothing is saved any more. */
+  /** Nothing is saved any more, until `resume`. */
   stop: () => void;
+  resume: () => void;
+  /** When the save under way, if any, has ended one way or the other. */
+  settled: () => Promise<void>;
   current: () => Draft;
 }
 
@@ -37,7 +42,7 @@ export function useDraft(key: number, first: Draft, identities: Identity[]): Dra
   const timer = useRef(0);
   const stopped = useRef(false);
   const turn = useRef<Promise<unknown>>(Promise.resolve());
-  const [outboxKey] = useState(() => crypto.randomUUID());
+  const [outboxKey] = useState(token);
 
   const write = useCallback(async (): Promise<Id | null> => {
     const at = version.current;
@@ -125,7 +130,12 @@ export function useDraft(key: number, first: Draft, identities: Identity[]): Dra
     window.clearTimeout(timer.current);
     void forget(outboxKey).catch(() => undefined);
   }, [outboxKey]);
-  return { draft, saving, error, change, save, stop, current: () => now.current };
+  const resume = useCallback(() => {
+    stopped.current = false;
+  }, []);
+  const settled = useCallback(() => turn.current.then(noop, noop), []);
+  const current = useCallback(() => now.current, []);
+  return { draft, saving, error, change, save, stop, resume, settled, current };
 }
 
 /** Away with it; resolves to what brings it back. */

@@ -8,6 +8,7 @@ import { errorText, toast } from '@/parts';
 
 import { address, file } from './begin';
 import type { Attached } from './draft';
+import { token } from './outbox';
 import type { DraftHandle } from './use-draft';
 
 export interface Files {
@@ -75,9 +76,7 @@ export function useFiles({ change, current }: Pick<DraftHandle, 'change' | 'curr
     attach: useCallback((files) => files.forEach((each) => void send(each, null)), [send]),
     embed: useCallback(
       async (files) => {
-        const all = await Promise.all(
-          files.map((each) => send(each, `${crypto.randomUUID()}@mailsys`)),
-        );
+        const all = await Promise.all(files.map((each) => send(each, `${token()}@mailsys`)));
         return all.filter((each) => each !== null);
       },
       [send],

@@ -153,14 +153,20 @@ function Tools({ editor }: { editor: Instance }) {
     >
       {tool('bold', <Bold size={15} />, active.bold, () => run().toggleBold().run())}
       {tool('italic', <Italic size={15} />, active.italic, () => run().toggleItalic().run())}
-      {tool('underline', <Underline size={15} />, active.underline, () => run().toggleUnderline().run())}
+      {tool('underline', <Underline size={15} />, active.underline, () =>
+        run().toggleUnderline().run(),
+      )}
       {tool('strike', <Strikethrough size={15} />, active.strike, () => run().toggleStrike().run())}
       {tool('bullets', <List size={15} />, active.bullet, () => run().toggleBulletList().run())}
-      {tool('numbers', <ListOrdered size={15} />, active.ordered, () => run().toggleOrderedList().run())}
+      {tool('numbers', <ListOrdered size={15} />, active.ordered, () =>
+        run().toggleOrderedList().run(),
+      )}
       {tool('quote', <Quote size={15} />, active.quote, () => run().toggleBlockquote().run())}
       {tool('code', <Code size={15} />, active.code, () => run().toggleCode().run())}
       {tool('link', <Link2 size={15} />, active.link, () => void link())}
-      {tool('clear', <RemoveFormatting size={15} />, null, () => run().unsetAllMarks().clearNodes().run())}
+      {tool('clear', <RemoveFormatting size={15} />, null, () =>
+        run().unsetAllMarks().clearNodes().run(),
+      )}
     </div>
   );
 }
