@@ -1,15 +1,18 @@
 // What is done with the message: send, now or later; files; format; away with it.
 import { CalendarClock, ChevronDown, Paperclip, Trash2, Type } from 'lucide-react';
-import { useRef, useState } from 'react';
+import { lazy, Suspense, useRef, useState } from 'react';
 import { useIntl } from 'react-intl';
 
 import { useHint } from '@/keys/commands';
 import { Button, IconButton, Menu } from '@/parts';
 
-import { ScheduleDialog } from './ScheduleDialog';
 import { openComposer } from './store';
 import type { Saving } from './use-draft';
 import { presets } from './when';
+
+const ScheduleDialog = lazy(() =>
+  import('./ScheduleDialog').then((module) => ({ default: module.ScheduleDialog })),
+);
 
 interface BarProps {
   format: 'rich' | 'plain';
@@ -104,13 +107,15 @@ export function ComposerBar({
         onClick={onDiscard}
       />
       {picking && (
-        <ScheduleDialog
-          onClose={() => setPicking(false)}
-          onPick={(at) => {
-            setPicking(false);
-            onSend(at);
-          }}
-        />
+        <Suspense fallback={null}>
+          <ScheduleDialog
+            onClose={() => setPicking(false)}
+            onPick={(at) => {
+              setPicking(false);
+              onSend(at);
+            }}
+          />
+        </Suspense>
       )}
     </footer>
   );

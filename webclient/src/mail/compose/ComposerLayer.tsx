@@ -1,5 +1,5 @@
 // All open composers: side by side on a desk, one at a time elsewhere.
-import { useEffect, useState, useSyncExternalStore } from 'react';
+import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from 'react';
 import { useIntl } from 'react-intl';
 
 import { Button, errorText, Loading } from '@/parts';
@@ -8,8 +8,11 @@ import { useRoom } from '@/shell/layout';
 import { begin, type Begun } from './begin';
 import { Composer } from './Composer';
 import { ComposerFrame } from './ComposerFrame';
-import { ScheduledList } from './ScheduledList';
 import { closeComposer, type OpenComposer, useComposers } from './store';
+
+const ScheduledList = lazy(() =>
+  import('./ScheduledList').then((module) => ({ default: module.ScheduledList })),
+);
 
 const WIDTH = 590;
 
@@ -47,7 +50,9 @@ export function ComposerLayer() {
         .filter((each) => each.intent.kind === 'scheduled')
         .slice(0, 1)
         .map((each) => (
-          <ScheduledList key={each.key} onClose={() => closeComposer(each.key)} />
+          <Suspense key={each.key} fallback={null}>
+            <ScheduledList onClose={() => closeComposer(each.key)} />
+          </Suspense>
         ))}
     </>
   );

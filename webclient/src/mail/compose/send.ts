@@ -23,7 +23,7 @@ export async function hindrance(draft: Draft, intl: IntlShape): Promise<string |
   const all = everybody(draft);
   if (all.length === 0) return t('send.nobody');
   const [wrong] = invalid(all);
-  if (wrong !== undefined) return t('send.invalid', { what: wrong });
+  if (wrong !== undefined) return t('send.bad-address', { what: wrong });
   if (draft.attached.some((each) => each.error !== null)) return t('send.failed-file');
   if (draft.attached.some((each) => each.blobId === null)) return t('send.uploading');
   const own = draft.format === 'rich' ? htmlToText(draft.html) : draft.text;

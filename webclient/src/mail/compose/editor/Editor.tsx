@@ -1,18 +1,30 @@
 // The rich text: TipTap, whose schema lets only what it knows into the message.
+import Blockquote from '@tiptap/extension-blockquote';
+import Bold from '@tiptap/extension-bold';
+import Code from '@tiptap/extension-code';
+import Document from '@tiptap/extension-document';
+import HardBreak from '@tiptap/extension-hard-break';
 import Image from '@tiptap/extension-image';
+import Italic from '@tiptap/extension-italic';
+import Link from '@tiptap/extension-link';
+import { BulletList, ListItem, ListKeymap, OrderedList } from '@tiptap/extension-list';
+import Paragraph from '@tiptap/extension-paragraph';
+import Strike from '@tiptap/extension-strike';
+import Text from '@tiptap/extension-text';
+import Underline from '@tiptap/extension-underline';
+import { Dropcursor, UndoRedo } from '@tiptap/extensions';
 import { type Editor as Instance, EditorContent, useEditor, useEditorState } from '@tiptap/react';
-import StarterKit from '@tiptap/starter-kit';
 import {
-  Bold,
-  Code,
-  Italic,
+  Bold as BoldIcon,
+  Code as CodeIcon,
+  Italic as ItalicIcon,
   Link2,
   List,
   ListOrdered,
   Quote,
   RemoveFormatting,
   Strikethrough,
-  Underline,
+  Underline as UnderlineIcon,
 } from 'lucide-react';
 import { type ReactNode, useEffect, useRef } from 'react';
 import { useIntl } from 'react-intl';
@@ -29,11 +41,25 @@ interface EditorProps {
   onFiles: (files: File[]) => void;
 }
 
+// One by one: the starter kit brings headings, code blocks and more that mail does without.
 const EXTENSIONS = [
-  StarterKit.configure({
-    heading: false,
-    link: { openOnClick: false, autolink: true, protocols: ['mailto', 'tel'] },
-  }),
+  Document,
+  Paragraph,
+  Text,
+  HardBreak,
+  Bold,
+  Italic,
+  Underline,
+  Strike,
+  Code,
+  Blockquote,
+  BulletList,
+  OrderedList,
+  ListItem,
+  ListKeymap,
+  UndoRedo,
+  Dropcursor,
+  Link.configure({ openOnClick: false, autolink: true, protocols: ['mailto', 'tel'] }),
   Image.configure({ allowBase64: false, inline: true }),
 ];
 
@@ -151,9 +177,9 @@ function Tools({ editor }: { editor: Instance }) {
       aria-label={intl.formatMessage({ id: 'format' })}
       className="sticky top-0 z-10 flex shrink-0 gap-0.5 overflow-x-auto border-b border-line bg-surface px-2 py-1"
     >
-      {tool('bold', <Bold size={15} />, active.bold, () => run().toggleBold().run())}
-      {tool('italic', <Italic size={15} />, active.italic, () => run().toggleItalic().run())}
-      {tool('underline', <Underline size={15} />, active.underline, () =>
+      {tool('bold', <BoldIcon size={15} />, active.bold, () => run().toggleBold().run())}
+      {tool('italic', <ItalicIcon size={15} />, active.italic, () => run().toggleItalic().run())}
+      {tool('underline', <UnderlineIcon size={15} />, active.underline, () =>
         run().toggleUnderline().run(),
       )}
       {tool('strike', <Strikethrough size={15} />, active.strike, () => run().toggleStrike().run())}
@@ -162,7 +188,7 @@ function Tools({ editor }: { editor: Instance }) {
         run().toggleOrderedList().run(),
       )}
       {tool('quote', <Quote size={15} />, active.quote, () => run().toggleBlockquote().run())}
-      {tool('code', <Code size={15} />, active.code, () => run().toggleCode().run())}
+      {tool('code', <CodeIcon size={15} />, active.code, () => run().toggleCode().run())}
       {tool('link', <Link2 size={15} />, active.link, () => void link())}
       {tool('clear', <RemoveFormatting size={15} />, null, () =>
         run().unsetAllMarks().clearNodes().run(),
