@@ -4,8 +4,14 @@ import { describe, expect, it } from 'vitest';
 
 import { COMMANDS } from '@/keys/table';
 
-import de from './de';
-import en from './en';
+import startDe from './de';
+import startEn from './en';
+
+// All files: those of the start, and those that come with an area.
+const all = (files: Record<string, Record<string, string>>) =>
+  Object.assign({}, ...Object.values(files)) as Record<string, string>;
+const en = all(import.meta.glob('./en/*.json', { eager: true, import: 'default' }));
+const de = all(import.meta.glob('./de/*.json', { eager: true, import: 'default' }));
 
 type Element = ReturnType<typeof parse>[number];
 
@@ -46,6 +52,20 @@ describe('texts', () => {
         [],
       );
     }
+  });
+
+  it('are told apart by their ids, whichever files are loaded together', () => {
+    const ids = (language: string) =>
+      Object.entries(
+        import.meta.glob<Record<string, string>>('./*/*.json', { eager: true, import: 'default' }),
+      ).flatMap(([path, file]) => (path.startsWith(`./${language}/`) ? Object.keys(file) : []));
+    expect(ids('en').length).toBe(Object.keys(en).length);
+    expect(ids('de').length).toBe(Object.keys(de).length);
+  });
+
+  it('of the start are among them', () => {
+    expect(Object.keys(en)).toEqual(expect.arrayContaining(Object.keys(startEn)));
+    expect(Object.keys(de)).toEqual(expect.arrayContaining(Object.keys(startDe)));
   });
 
   it('name every command', () => {
