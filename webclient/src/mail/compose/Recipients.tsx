@@ -86,7 +86,7 @@ export function Recipients({ label, list, pending, onChange, focus, after }: Rec
   };
   return (
     <div className="relative flex items-start gap-2 border-b border-line px-3 py-1">
-      <label htmlFor={id} className="shrink-0 py-1 text-sm text-muted touch:py-2.5">
+      <label htmlFor={id} className="shrink-0 py-1 text-sm leading-5 text-muted touch:py-2.5">
         {label}
       </label>
       <ul aria-label={label} className="flex min-w-0 flex-1 flex-wrap items-center gap-1">

@@ -3,6 +3,13 @@ import { clean } from '@/body/purify';
 
 import type { Draft } from './draft';
 
+/** Inert: nothing is loaded or run, and the page's policy does not complain of styles. */
+export function parsed(html: string): HTMLElement {
+  const root = document.implementation.createHTMLDocument('').body;
+  root.innerHTML = html;
+  return root;
+}
+
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 export const escaped = (text: string): string =>
   text.replace(/[&<>"]/g, (char) => ENTITIES[char] ?? char);
@@ -18,7 +25,7 @@ const BLOCKS = new Set(['P', 'DIV', 'LI', 'UL', 'OL', 'BLOCKQUOTE', 'PRE', 'TR',
 
 /** The words of markup, quotes with "> ", lists with "- ". */
 export function htmlToText(html: string): string {
-  const root = new DOMParser().parseFromString(html, 'text/html').body;
+  const root = parsed(html);
   return linesOf(root)
     .join('\n')
     .replace(/\n{3,}/g, '\n\n')
@@ -79,7 +86,7 @@ export function withQuoteOpen(draft: Draft): Partial<Draft> {
 
 /** Splits what `withQuote` joined. */
 export function splitQuote(html: string): { html: string; quote: string | null } {
-  const root = new DOMParser().parseFromString(html, 'text/html').body;
+  const root = parsed(html);
   const last = root.lastElementChild;
   if (!last?.classList.contains(QUOTE)) return { html, quote: null };
   last.remove();
@@ -88,7 +95,7 @@ export function splitQuote(html: string): { html: string; quote: string | null }
 
 /** Puts `cid:` for our own addresses of parts. */
 export function withCids(html: string, cidOf: ReadonlyMap<string, string>): string {
-  const root = new DOMParser().parseFromString(html, 'text/html').body;
+  const root = parsed(html);
   for (const image of root.querySelectorAll('img')) {
     const cid = cidOf.get(image.getAttribute('src') ?? '');
     if (cid !== undefined) image.setAttribute('src', `cid:${cid}`);

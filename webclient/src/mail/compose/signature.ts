@@ -1,5 +1,5 @@
 // Another identity, another signature: finding the old one in what may have been edited since.
-import { htmlToText } from './html';
+import { htmlToText, parsed } from './html';
 
 /** The words alone: editors change spaces and line ends. */
 export const bare = (text: string): string => text.replace(/\s+/g, ' ').trim();
@@ -14,7 +14,7 @@ export function swapText(text: string, old: string, fresh: string): string {
 export function swapHtml(html: string, old: string, fresh: string): string {
   const room = html === '' && fresh !== '' ? '<p></p><p></p>' : '';
   if (old === '') return html + room + fresh;
-  const root = new DOMParser().parseFromString(html, 'text/html').body;
+  const root = parsed(html);
   const blocks = [...root.children];
   const markup = (list: Element[]) => list.map((each) => each.outerHTML).join('');
   for (let at = blocks.length - 1; at >= 0; at -= 1) {

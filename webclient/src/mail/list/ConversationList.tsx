@@ -234,7 +234,9 @@ export function ConversationList(props: ListProps) {
                   moveCursor(row?.threadId ?? null, item.index);
               }}
               onClick={(event) => {
-                if (!row || event.defaultPrevented || event.ctrlKey || event.metaKey) return;
+                const link = event.target instanceof Element && event.target.closest('a');
+                if (!row || event.ctrlKey || event.metaKey) return;
+                if (event.defaultPrevented && !link) return;
                 event.preventDefault(); // the link is followed by us, with the index
                 if (event.shiftKey) handlers.onSelect(item.index, event);
                 else onOpen(row.threadId, item.index);

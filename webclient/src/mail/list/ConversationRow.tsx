@@ -298,6 +298,10 @@ function RowLink({
     draggable: false,
     className: 'block outline-none after:absolute after:inset-0',
     'data-current': current,
+    // The row follows a plain click: a draft is opened for writing. Prevented, the link itself does nothing.
+    onClick: (event: React.MouseEvent) => {
+      if (!event.ctrlKey && !event.metaKey) event.preventDefault();
+    },
   };
   if (scope.kind === 'search') {
     return (

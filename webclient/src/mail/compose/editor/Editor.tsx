@@ -46,7 +46,12 @@ const EXTENSIONS = [
   Document,
   Paragraph,
   Text,
-  HardBreak,
+  // mod+Enter sends.
+  HardBreak.extend({
+    addKeyboardShortcuts() {
+      return { 'Shift-Enter': () => this.editor.commands.setHardBreak() };
+    },
+  }),
   Bold,
   Italic,
   Underline,
@@ -60,11 +65,22 @@ const EXTENSIONS = [
   UndoRedo,
   Dropcursor,
   Link.configure({ openOnClick: false, autolink: true, protocols: ['mailto', 'tel'] }),
-  Image.configure({ allowBase64: false, inline: true }),
+  Image.extend({
+    // Pictures from elsewhere, in what is quoted, are sent on and not loaded.
+    addNodeView() {
+      return ({ node }) => {
+        const dom = document.createElement('img');
+        const { src, alt } = node.attrs as { src: string | null; alt: string | null };
+        dom.alt = alt ?? src ?? '';
+        if (src?.startsWith('/jmap/')) dom.src = src;
+        return { dom };
+      };
+    },
+  }).configure({ allowBase64: false, inline: true }),
 ];
 
 const STYLE =
-  'min-h-40 flex-1 px-4 py-3 text-base outline-none [&_a]:text-accent-ink [&_a]:underline [&_blockquote]:my-1 [&_blockquote]:border-s-2 [&_blockquote]:border-line-strong [&_blockquote]:ps-3 [&_code]:rounded [&_code]:bg-sunken [&_code]:px-1 [&_img]:inline [&_img]:h-auto [&_img]:max-w-full [&_ol]:list-decimal [&_ol]:ps-6 [&_pre]:rounded-lg [&_pre]:bg-sunken [&_pre]:p-3 [&_ul]:list-disc [&_ul]:ps-6 whitespace-pre-wrap break-words';
+  'min-h-28 flex-1 px-4 py-3 text-base outline-none [&_a]:text-accent-ink [&_a]:underline [&_blockquote]:my-1 [&_blockquote]:border-s-2 [&_blockquote]:border-line-strong [&_blockquote]:ps-3 [&_code]:rounded [&_code]:bg-sunken [&_code]:px-1 [&_img]:inline [&_img]:h-auto [&_img]:max-w-full [&_ol]:list-decimal [&_ol]:ps-6 [&_pre]:rounded-lg [&_pre]:bg-sunken [&_pre]:p-3 [&_ul]:list-disc [&_ul]:ps-6 whitespace-pre-wrap break-words';
 
 export function Editor(props: EditorProps) {
   const { label, html, focus, onChange, onImages, onFiles } = props;
@@ -105,13 +121,15 @@ export function Editor(props: EditorProps) {
     },
   });
   useEffect(() => {
+    // TipTap throws away an editor whose effects come late, and makes another: then we are called again.
+    if (editor.isDestroyed) return;
     own.current = editor;
     if (focus) editor.commands.focus('start');
     // eslint-disable-next-line react-hooks/exhaustive-deps -- once
   }, [editor]);
   useEffect(() => {
     // Changed from outside: another signature, the quote opened.
-    if (html === last.current) return;
+    if (html === last.current || editor.isDestroyed) return;
     last.current = html;
     editor.commands.setContent(html, { emitUpdate: false });
   }, [editor, html]);
