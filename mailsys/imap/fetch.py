@@ -63,6 +63,8 @@ async def fetch(session: Session, tag: bytes, command: Fetch) -> Answer:
             wanted = command.numbers.resolve(selected.image.uid_next - 1)
             await tell_vanished(session, selected, command.changed_since, wanted)
         positions = _changed(selected, positions, command.changed_since)
+    for line in selected.new_flags():
+        session.say(line)
     undecodable = False
     if all(map(is_header, command.sections)):
         answered = await _ready(session, selected, positions, command)

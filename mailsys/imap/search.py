@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,13 +10,23 @@ from typing import Any, Final
 
 from mailsys.core.imap import response
 from mailsys.core.imap.commands import And, Not, Numbers, Or, Search, SearchKey, Text
-from mailsys.core.imap.search import Rows, SearchPlan, evaluate, highest_modseq, make_plan, undecided
+from mailsys.core.imap.search import (
+    Rows,
+    SearchPlan,
+    evaluate,
+    highest_modseq,
+    make_plan,
+    sent_bounds,
+    undecided,
+)
+from mailsys.core.message.dates import own_day
 from mailsys.imap.selected import Selected
 from mailsys.imap.session import Answer, Session
 from mailsys.ports.mail import Column, TextField
 
 IN_THREAD: Final = 20_000  # messages from which on a search is not the reactor's work
 _AT_ONCE: Final = 1000  # emails of one IMailStore.fetch
+_ENVELOPE_DATE: Final = re.compile(rb'\((?:"((?:[^"\\]|\\.)*)"|\{[0-9]+\}\r\n(.{1,200}))', re.DOTALL)
 
 
 async def search(session: Session, tag: bytes, command: Search) -> Answer:
@@ -108,7 +119,24 @@ async def _columns(
         found = await session.mail.fetch(selected.image.account, piece, wanted)
         for at, name in enumerate(plan.columns):
             values[name].update({email: row[at] for email, row in found.items()})
+    if sent := values.get(Column.SENT_AT.value):
+        await _own_days(session, selected, sent_bounds(plan.key), sent)
     return values
+
+
+async def _own_days(session: Session, selected: Selected, days: set[int], sent: dict[int, Any]) -> None:
+    """Where a zone may make a difference, put the moment in the Date field's own day (RFC 9051 §6.4.4).
+    The stored moment is in UTC: the field itself is in the envelope."""
+    near = {day + shift for day in days for shift in (-1, 0)}
+    unsure = [email for email, at in sent.items() if at is not None and at // 86400 in near]
+    for start in range(0, len(unsure), _AT_ONCE):
+        piece = unsure[start : start + _AT_ONCE]
+        found = await session.mail.fetch(selected.image.account, piece, (Column.ENVELOPE,))
+        for email, (envelope,) in found.items():
+            date = _ENVELOPE_DATE.match(envelope) if isinstance(envelope, bytes) else None
+            day = None if date is None else own_day(date.group(1) or date.group(2))
+            if day is not None:
+                sent[email] = day * 86400.0
 
 
 def _saved(uids: array[int], returns: frozenset[bytes]) -> array[int]:

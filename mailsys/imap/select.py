@@ -8,19 +8,15 @@ from mailsys.core.imap import response
 from mailsys.core.imap.commands import QResync, Select, Simple
 from mailsys.core.imap.lexer import BadCommand
 from mailsys.core.imap.object_ids import mailbox_id
-from mailsys.core.imap.response import flag_list, untagged
+from mailsys.core.imap.response import untagged
 from mailsys.core.imap.sequence import contains
-from mailsys.core.message.keywords import imap_flags, names
 from mailsys.imap.columns import Format
 from mailsys.imap.fetch import tell_vanished
 from mailsys.imap.listing import attributes
 from mailsys.imap.selected import Selected
 from mailsys.imap.session import Answer, Session
-from mailsys.services.images import Image
 
-_SYSTEM = (b"\\Answered", b"\\Flagged", b"\\Deleted", b"\\Seen", b"\\Draft")
 _CHANGED = Format((b"UID", b"FLAGS", b"MODSEQ"))
-_SHOWN_KEYWORDS = 200  # in FLAGS: what a mailbox collected may be more than a client wants to parse
 _ROWS = 500
 
 
@@ -38,16 +34,15 @@ async def select(session: Session, tag: bytes, command: Select) -> Answer:
         session.condstore = True
     selected = Selected(image, command.read_only, recent=not session.rev2)
     session.select(selected)
-    flags = [*_SYSTEM, *_keywords(image)]
-    permanent = () if command.read_only else (*flags, b"\\*")
-    lines = [b"* FLAGS " + flag_list(flags) + b"\r\n", response.exists(selected.view.count)]
+    flags, permanent = selected.flags()
+    lines = [flags, response.exists(selected.view.count)]
     if not session.rev2:
         lines.append(response.recent(selected.view.recent_count()))
         unseen = image.first_unseen()
         if unseen is not None:
             lines.append(untagged(b"OK", "First unseen", b"UNSEEN %d" % (unseen + 1)))
     lines += [
-        untagged(b"OK", "Flags that stay", b"PERMANENTFLAGS " + flag_list(permanent)),
+        permanent,
         untagged(b"OK", "UIDs are valid", b"UIDVALIDITY %d" % image.uid_validity),
         untagged(b"OK", "Next UID at least", b"UIDNEXT %d" % image.uid_next),
         untagged(b"OK", "Highest modseq", b"HIGHESTMODSEQ %d" % max(image.highest_modseq, 1)),
@@ -78,15 +73,6 @@ async def _resynchronise(session: Session, selected: Selected, known: QResync) -
         chunk = selected.chunk(positions[start : start + _ROWS])
         session.say(b"".join(_CHANGED.lines(chunk)))
         await session.flow()
-
-
-def _keywords(image: Image) -> list[bytes]:
-    """The keywords in use, besides the system flags."""
-    found: set[str] = set()
-    for one in set(image.keywords):
-        found |= names(one)
-    shown = sorted(imap_flags(one) for one in found)
-    return [one for one in shown if not one.startswith(b"\\")][:_SHOWN_KEYWORDS]
 
 
 async def unselect(session: Session, tag: bytes, command: Simple) -> Answer:

@@ -16,14 +16,16 @@ from mailsys.core.imap import response
 from mailsys.core.imap.search import Rows
 from mailsys.core.imap.sequence import SequenceSet
 from mailsys.core.imap.view import View
+from mailsys.core.message.keywords import imap_flags
 from mailsys.imap.columns import Chunk, Format, pick_rows
 from mailsys.ports.mail import KeywordChange, KeywordsChanged
 from mailsys.services.images import Image
 
 _FLAGS = Format((b"UID", b"FLAGS"))
 _FLAGS_MODSEQ = Format((b"UID", b"FLAGS", b"MODSEQ"))
+_SYSTEM = (b"\\Answered", b"\\Flagged", b"\\Deleted", b"\\Seen", b"\\Draft")
 
-
+SHOWN_KEYWORDS: Final = 200  # in FLAGS: what a mailbox collected may be more than a client wants to parse
 NEWS: Final = 1000  # flags told at a time
 
 
@@ -34,7 +36,7 @@ class NoSuchMessage(Exception):
 class Selected:
     """`told` is the image's modseq up to which the client knows of all changes of flags."""
 
-    __slots__ = ("_noted", "_untold", "image", "read_only", "told", "view")
+    __slots__ = ("_noted", "_untold", "_words", "image", "read_only", "told", "view")
 
     def __init__(self, image: Image, read_only: bool, recent: bool) -> None:
         """`recent`: the session shows \\Recent (not after ENABLE IMAP4rev2)."""
@@ -44,8 +46,29 @@ class Selected:
         self._noted = image.uids
         self._untold: list[int] = []  # uids whose flags changed up to `told`, for the next `news`
         self.told = image.modseq
+        self._words = 0  # keywords that FLAGS has named
         if recent:
             self._claim_recent()
+
+    # -- keywords --------------------------------------------------------------------------------
+
+    def flags(self) -> list[bytes]:
+        """FLAGS and PERMANENTFLAGS as of now (RFC 9051 §7.3.5)."""
+        words = self.image.words
+        self._words = len(words)
+        found = [*_SYSTEM, *sorted(map(imap_flags, words))[:SHOWN_KEYWORDS]]
+        lasting = () if self.read_only else (*found, b"\\*")
+        code = b"PERMANENTFLAGS " + response.flag_list(lasting)
+        return [
+            b"* FLAGS " + response.flag_list(found) + b"\r\n",
+            response.untagged(b"OK", "Flags that stay", code),
+        ]
+
+    def new_flags(self) -> list[bytes]:
+        """`flags`, when there are keywords that the client was not told of: before it sees them."""
+        if len(self.image.words) <= self._words or self._words > SHOWN_KEYWORDS:
+            return []
+        return self.flags()
 
     # -- numbers ---------------------------------------------------------------------------------
 
@@ -158,7 +181,7 @@ class Selected:
         if recent and len(image.uids) and image.uids[-1] > view.last_uid:
             self._claim_recent()
         changes = view.flush(expunge=expunge)
-        responses: list[bytes] = []
+        responses = self.new_flags()
         if changes.vanished:
             if vanished:  # RFC 7162 §3.2.10
                 responses.append(response.vanished(changes.vanished))

@@ -45,6 +45,8 @@ async def store(session: Session, tag: bytes, command: Store) -> Answer:
             continue
         done = await selected.set_keywords(rows, change, command.unchanged_since)
         conflicts.update(done.conflicts)
+        for line in selected.new_flags():
+            session.say(line)
         if shown is not None:
             await _show(session, part, shown, frozenset(done.changed) if command.silent else None)
     if conflicts:

@@ -15,14 +15,15 @@ import time
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
-from mailsys.core.message.keywords import names, with_added, with_removed
+from mailsys.core.message.keywords import SYSTEM, names, with_added, with_removed
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.log import Log
 from mailsys.ports.ids import AccountId, MailboxId
@@ -34,7 +35,11 @@ SLICE = 2000  # rows of a delta that are worked in before other work gets its tu
 SPACING = 0.005  # seconds between delta reads that nobody waits for
 RETRY = 1.0  # seconds until a failed read is tried again for sessions in IDLE
 TURN = 0.004  # seconds of telling sessions before other work gets its turn
+WORDS = 5_000  # keywords of a mailbox that are announced to its sessions
 LOG_UIDS = 20_000  # changed uids remembered for sessions that lag behind; beyond it they compare rows
+
+
+_SYSTEM = frozenset(SYSTEM.values())
 
 
 class Watcher(Protocol):
@@ -75,6 +80,7 @@ class Image:
         "uid_validity",
         "uids",
         "unsaved_recent",
+        "words",
     )
 
     def __init__(self, account: AccountId, snapshot: Snapshot, mail: IMailStore, clock: IReactorTime) -> None:
@@ -103,6 +109,8 @@ class Image:
         self.keywords = snapshot.keywords
         self.recent_uid = snapshot.recent_uid
         self.unsaved_recent = False
+        self.words: set[str] = set()  # keywords that messages have or lately had, system flags aside
+        self._learn(set(snapshot.keywords))
         # (modseq, uids whose keywords changed), ascending; complete for everything above `_floor`
         self._log: deque[tuple[int, Sequence[int]]] = deque()
         self._log_size = 0
@@ -180,7 +188,8 @@ class Image:
     async def save_recent(self) -> None:
         if self.unsaved_recent:
             self.unsaved_recent = False
-            await self._mail.claim_recent(self.account, self.mailbox, self.recent_uid)
+            with suppress(NoSuchMailbox):  # deleted meanwhile: nobody will ask
+                await self._mail.claim_recent(self.account, self.mailbox, self.recent_uid)
 
     # -- changing it -----------------------------------------------------------------------------
 
@@ -224,6 +233,7 @@ class Image:
                 keywords[at] = after
                 modseqs[at] = stamp
                 touched.append(uids[at])
+        self._learn(known.values())
         self.modseq = stamp
         self.highest_modseq = max(self.highest_modseq, stamp)
         self._remember(stamp, touched)
@@ -338,7 +348,13 @@ class Image:
                     touched.append(row.uid)
                     if row.modseq > self.highest_modseq:
                         self.highest_modseq = row.modseq
+        self._learn(intern)
         return touched
+
+    def _learn(self, keywords: Iterable[str]) -> None:
+        for one in keywords:
+            if one and len(self.words) < WORDS:
+                self.words |= names(one) - _SYSTEM
 
     def _remove(self, gone: Sequence[int]) -> None:
         self.uids = _without(self.uids, gone)

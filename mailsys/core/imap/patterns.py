@@ -43,12 +43,15 @@ class Pattern:
         self._final = 1 << len(joined)
 
     def matches(self, name: str) -> bool:
-        """Whether it matches a whole (canonical) name; INBOX in any case (RFC 9051 §5.1)."""
-        if self.text == "*":
+        """Whether it matches a whole (canonical) name; INBOX, also as the first level, in any case
+        (RFC 9051 §5.1)."""
+        if self.text == "*" or self._run(name):
             return True
-        if self._run(name):
-            return True
-        return name == "INBOX" and self.text.upper() != self.text and _compiled(self.text.upper())._run(name)
+        if name != "INBOX" and not name.startswith("INBOX" + SEPARATOR):
+            return False
+        at = len(self.text) if name == "INBOX" else 5  # letters up to here may stand for those of INBOX
+        raised = self.text[:at].upper() + self.text[at:]
+        return raised != self.text and _compiled(raised)._run(name)
 
     def _run(self, name: str) -> bool:
         letters = self._letters

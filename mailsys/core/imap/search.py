@@ -107,8 +107,10 @@ def _simplify(key: SearchKey) -> SearchKey:
             return inner.key if isinstance(inner, Not) else Not(inner)
         case Numbers(SequenceSet(ranges, False)) if (1, 0) in ranges or (0, 1) in ranges:
             return All()
-        case Text(name, "") if name != "header":
+        case Text("body" | "text", ""):
             return All()  # every text contains the empty one
+        case Text(name, "") if name != "header":
+            return Text("header", "", name)  # as HEADER does: messages that have the field
         case Size(smaller=0):
             return _NOTHING
         case ObjectId(kind, text):
@@ -234,6 +236,20 @@ class _Masks:
         return octets
 
 
+def sent_bounds(key: SearchKey) -> set[int]:
+    """The days (since 1970-01-01) at whose beginning SENTBEFORE, SENTON or SENTSINCE of a key change."""
+    match key:
+        case And(keys):
+            return set().union(*map(sent_bounds, keys))
+        case Or(left, right):
+            return sent_bounds(left) | sent_bounds(right)
+        case Not(inner):
+            return sent_bounds(inner)
+        case Date(True, first, last):
+            return {day for day in (first, last) if day is not None}
+    return set()
+
+
 def undecided(plan: SearchPlan, rows: Rows, texts: Mapping[Text, Iterable[int]] | None = None) -> array[int]:
     """Emails ('q') whose stored columns decide whether they match: those to fetch `plan.columns` of.
 
@@ -254,7 +270,8 @@ def evaluate(
 
     `texts`: per Text of the plan the ids of emails that contain it. `columns`: per column name the
     value by email id, for at least the undecided emails; a missing email's does not match. Dates
-    are compared by their UTC day (RFC 9051 §6.4.4 disregards time and zone).
+    are compared by their UTC day; `sent_at` is that of the Date field's own day where that may make
+    a difference (`sent_bounds`), for RFC 9051 §6.4.4 disregards its time and zone.
     """
     masks = _Masks(rows, texts or {}, columns or {name: {} for name in plan.columns})
     sure, _ = masks.bounds(plan.key)

@@ -72,7 +72,7 @@ def analyse(content: Content, size: int | None = None) -> MessageFacts:
         _search(found.get(b"to")),
         _search(found.get(b"cc")),
         _search(found.get(b"bcc")),
-        _header_text(root.fields),
+        _header_text(root.fields) + _part_headers(root),
         text,
     )
 
@@ -116,6 +116,22 @@ def _header_text(found: Fields) -> str:
     return "".join([f"{_folded(name)}: {_folded(value)}\n" for name, value in found[:_MAX_DECODED]])
 
 
+def _part_headers(root: Part) -> str:
+    """MIME fields of the parts and headers of enclosed messages, each line behind a space: TEXT finds
+    them (RFC 9051 §6.4.4), HEADER, which looks at the message's own, does not."""
+    found: Fields = []
+    waiting = [root]
+    while waiting and len(found) < _MAX_DECODED:
+        part = waiting.pop()
+        inner = [part.message] if part.message is not None else part.children
+        for one in inner:
+            found += one.fields
+        waiting.extend(reversed(inner))
+    if not found:
+        return ""
+    return " " + _header_text(found[:_MAX_DECODED]).replace("\n", "\n ")[:-1]
+
+
 # -- text and attachments ----------------------------------------------------------------------------------
 
 
@@ -146,6 +162,14 @@ _NOT_ATTACHED: Final = {  # machinery of signatures, reports and encryption, not
 }
 
 
+_REPORTS: Final = {  # fields that are searched as text: whom a bounce is about
+    b"message/delivery-status",
+    b"message/global-delivery-status",
+    b"message/disposition-notification",
+    b"message/global-disposition-notification",
+}
+
+
 def _is_attachment(part: Part, related: bool) -> bool:
     if part.disposition is not None and part.disposition.value == b"attachment":
         return True
@@ -172,13 +196,16 @@ def _read(content: Content, root: Part) -> tuple[str, str, bool]:
     for number, (part, enclosed, related) in enumerate(_leaves(root)):
         attached = _is_attachment(part, related)
         attachment = attachment or (attached and not enclosed)
-        if part.type != b"text" or room <= 0 or number >= _MAX_LEAVES:
+        readable = part.type == b"text" or part.type + b"/" + part.subtype in _REPORTS
+        if not readable or room <= 0 or number >= _MAX_LEAVES:
             continue
         text, html = decoded_text(content, part, room)
         if html:
             text = from_html(text)
         room -= len(text)
         texts.append(fold(text))
+        if part.type != b"text":
+            continue
         if not plain_seen and not attached and not enclosed and (not preview or not html):
             shown = _preview(text)
             preview = shown or preview

@@ -30,19 +30,38 @@ _COMMENT: Final = re.compile(rb"\([^()]*\)")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
-def _unix(year: int, month: int, day: int, hour: int, minute: int, second: int, zone: int) -> float | None:
+def _read(
+    year: int, month: int, day: int, hour: int, minute: int, second: int, zone: int
+) -> tuple[float, int] | None:
     if hour > 24 or minute > 59 or second > 61 or not -1440 < zone < 1440:
         return None
     try:
         days = date(year, month, day).toordinal() - _EPOCH
     except ValueError:
         return None
-    return float(days * 86400 + hour * 3600 + (minute - zone) * 60 + second)
+    return float(days * 86400 + hour * 3600 + (minute - zone) * 60 + second), days
+
+
+def _unix(year: int, month: int, day: int, hour: int, minute: int, second: int, zone: int) -> float | None:
+    found = _read(year, month, day, hour, minute, second, zone)
+    return None if found is None else found[0]
 
 
 def parse(value: bytes) -> float | None:
     """A Date field's value as Unix time; None when it is no date. Tolerates what is seen in mail:
     missing seconds or zone, two-digit years, named zones, comments, asctime order."""
+    found = _parse(value)
+    return None if found is None else found[0]
+
+
+def own_day(value: bytes) -> int | None:
+    """The day that a Date field's value names, whatever its time and zone, in days since 1970-01-01:
+    what SENTON and its kin compare (RFC 9051 §6.4.4). None when it is no date."""
+    found = _parse(value)
+    return None if found is None else found[1]
+
+
+def _parse(value: bytes) -> tuple[float, int] | None:
     value = value[:200]
     if b"(" in value:
         value = _COMMENT.sub(b" ", value)
@@ -65,17 +84,17 @@ def parse(value: bytes) -> float | None:
             zone = -zone
     elif zone_name is not None:
         zone = _ZONES.get(zone_name.lower(), 0)
-    return _unix(full, number, int(day), int(hour), int(minute), int(second or 0), zone)
+    return _read(full, number, int(day), int(hour), int(minute), int(second or 0), zone)
 
 
-def _asctime(value: bytes) -> float | None:
+def _asctime(value: bytes) -> tuple[float, int] | None:
     m = _ASCTIME.match(value)
     if m is None or (number := _NUMBER.get(m.group(1).lower())) is None:
         return None
     zone = _ZONES.get((m.group(6) or b"").lower(), 0)
     if m.group(8):
         zone = (int(m.group(9)) * 60 + int(m.group(10))) * (-1 if m.group(8) == b"-" else 1)
-    return _unix(
+    return _read(
         int(m.group(7)), number, int(m.group(2)), int(m.group(3)), int(m.group(4)), int(m.group(5)), zone
     )
 

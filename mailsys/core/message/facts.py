@@ -32,5 +32,6 @@ class MessageFacts:
     to_text: str
     cc_text: str
     bcc_text: str
-    header_text: str  # one line per field: "name: value\n", all folded and decoded
+    header_text: str  # one line per field: "name: value\n", all folded and decoded; then
+    # those of the parts and of enclosed messages, each line behind a space
     body_text: str  # text of all text parts (html reduced to text), at most 1 MiB of it

@@ -150,6 +150,22 @@ class Changing(ImapTestCase):
         self.assertEqual((await client.ask(b"DELETE short"))[-1], b"OK Mailbox deleted")
         self.assertTrue((await client.ask(b"FETCH 1 FLAGS"))[-1].startswith(b"BAD"))
 
+    async def test_deleting_it_while_messages_are_recent_is_no_failure(self):
+        client = await self.connect()
+        await client.ask(b"CREATE short")
+        await self.deliver(path="short")
+        await client.ask(b"SELECT short")
+        self.assertEqual((await client.ask(b"DELETE short"))[-1], b"OK Mailbox deleted")
+
+    async def test_the_inbox_is_listed_in_any_case_with_its_children(self):
+        client = await self.connect()
+        await client.ask(b"CREATE inbox/Notes")
+        below = b'* LIST (\\HasNoChildren) "/" INBOX/Notes'
+        for pattern in (b"inbox/*", b"InBox/%", b"*box/Notes", b"iNb%/N%"):
+            self.assertIn(below, await client.ask(b'LIST "" "%b"' % pattern), pattern)
+        self.assertEqual(len(await client.ask(b'LIST "" "inbox*"')), 3)
+        self.assertEqual(len(await client.ask(b'LIST "" "inbox/notes"')), 1)
+
     async def test_another_session_in_a_deleted_mailbox_is_sent_away(self):
         client, other = await self.connect(), await self.connect()
         await client.ask(b"CREATE short")

@@ -60,6 +60,60 @@ class Searching(ImapTestCase):
                 await client.ask(b"SEARCH " + key), [b"* SEARCH" + found, b"OK SEARCH completed"], key
             )
 
+    async def test_sent_dates_are_those_of_the_field_itself_whatever_its_time_and_zone(self):
+        for date in (
+            b"Mon, 24 Nov 2025 23:30:00 -0500",
+            b"Mon, 24 Nov 2025 01:00:00 +0900 (JST)",
+            b"Mon, 24 Nov 2025 12:00:00 +0000",
+        ):
+            await self.deliver(SIMPLE.replace(b"Mon, 24 Nov 2025 16:00:00 +0000", date))
+        await self.deliver(b"Subject: no date\r\n\r\nx\r\n")
+        client = await self.connect(select=b"INBOX")
+        for key, found in (
+            (b"SENTON 24-Nov-2025", b" 1 2 3"),
+            (b"SENTON 23-Nov-2025", b""),
+            (b"SENTON 25-Nov-2025", b""),
+            (b"SENTSINCE 24-Nov-2025", b" 1 2 3"),
+            (b"SENTSINCE 25-Nov-2025", b""),
+            (b"SENTBEFORE 24-Nov-2025", b""),
+            (b"SENTBEFORE 25-Nov-2025", b" 1 2 3"),
+            (b"NOT SENTBEFORE 25-Nov-2025", b" 4"),
+        ):
+            self.assertEqual((await client.ask(b"SEARCH " + key))[0], b"* SEARCH" + found, key)
+
+    async def test_text_looks_into_mime_fields_and_enclosed_headers_and_header_does_not(self):
+        await self.deliver(
+            b"Subject: outer\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+            b"Content-Type: a/pdf\r\nContent-Disposition: attachment; filename=plan.pdf\r\n\r\nx\r\n"
+            b"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\nX-In: side\r\n\r\ny\r\n--b--\r\n"
+        )
+        await self.deliver()
+        client = await self.connect(select=b"INBOX")
+        for key, found in (
+            (b"TEXT plan.pdf", b" 1"),
+            (b"TEXT inner", b" 1"),
+            (b'TEXT "x-in: side"', b" 1"),
+            (b"SUBJECT inner", b""),
+            (b"HEADER X-In side", b""),
+            (b"HEADER Content-Disposition plan", b""),
+            (b"BODY plan.pdf", b""),
+        ):
+            self.assertEqual((await client.ask(b"SEARCH " + key))[0], b"* SEARCH" + found, key)
+
+    async def test_whom_a_bounce_is_about_is_part_of_its_body(self):
+        await self.deliver(
+            b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\r\nSorry\r\n--b\r\n"
+            b"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\n"
+            b"Final-Recipient: rfc822; lost@remote.example\r\n--b--\r\n"
+        )
+        client = await self.connect(select=b"INBOX")
+        self.assertEqual((await client.ask(b"SEARCH BODY lost@remote.example"))[0], b"* SEARCH 1")
+
+    async def test_the_empty_text_asks_for_the_field(self):
+        client = await self._client()
+        for key, found in ((b"CC", b" 3"), (b"BCC", b""), (b"SUBJECT", b" 1 2 3"), (b"BODY", b" 1 2 3")):
+            self.assertEqual((await client.ask(b'SEARCH %b ""' % key))[0], b"* SEARCH" + found, key)
+
     async def test_esearch_returns_what_was_asked(self):
         client = await self._client()
         client.send(b"a UID SEARCH RETURN (MIN MAX COUNT ALL) UNSEEN\r\n")

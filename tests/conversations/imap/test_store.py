@@ -21,8 +21,25 @@ class Storing(ImapTestCase):
             (b"STORE 2 FLAGS ()", b"\\Recent"),
         ):
             self.assertEqual(
-                await client.ask(command), [b"* 2 FETCH (FLAGS (%b))" % flags, b"OK STORE completed"]
+                (await client.ask(command))[-2:],
+                [b"* 2 FETCH (FLAGS (%b))" % flags, b"OK STORE completed"],
             )
+
+    async def test_flags_that_are_new_to_the_mailbox_are_announced_before_they_are_shown(self):
+        client, other = await self._two()
+        named = b"(\\Answered \\Flagged \\Deleted \\Seen \\Draft plum)"
+        announced = [
+            b"* FLAGS " + named,
+            b"* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft plum \\*)] Flags that stay",
+        ]
+        self.assertEqual(
+            await client.ask(b"STORE 1 +FLAGS (plum)"),
+            [*announced, b"* 1 FETCH (FLAGS (plum \\Recent))", b"OK STORE completed"],
+        )
+        self.assertEqual(
+            await other.ask(b"NOOP"), [*announced, b"* 1 FETCH (UID 1 FLAGS (plum))", b"OK NOOP completed"]
+        )
+        self.assertEqual(len(await client.ask(b"STORE 2 +FLAGS (Plum)")), 2)
 
     async def test_silence_is_kept_toward_the_one_who_asks_and_others_are_told(self):
         client, other = await self._two()
