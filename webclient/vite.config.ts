@@ -21,8 +21,9 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      '/api': server,
-      '/jmap': { target: server, ws: true },
+      // The Host stays: the server refuses requests whose Origin is another.
+      '/api': { target: server, changeOrigin: false },
+      '/jmap': { target: server, changeOrigin: false, ws: true },
     },
   },
   test: {
