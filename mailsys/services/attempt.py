@@ -28,7 +28,7 @@ from mailsys.services.directory import Directory
 from mailsys.services.hops import Hops
 from mailsys.services.pace import Pace
 from mailsys.services.reading import MessageReader
-from mailsys.services.route import LOCAL, Host, RouteError, Router
+from mailsys.services.route import LOCAL, Host, RouteError, Router, wire_address
 from mailsys.services.sign import Signer
 from mailsys.services.transmit import Content, DialError, IHop
 from mailsys.services.vacation import Responder
@@ -217,8 +217,10 @@ class Attempt:
         item = queued.item
         recipients = [item.recipients[index] for index in indexes]
         return Envelope(
-            sender=item.sender,
-            recipients=tuple([EnvelopeRecipient(r.address, r.notify, r.original) for r in recipients]),
+            sender=wire_address(item.sender),
+            recipients=tuple(
+                [EnvelopeRecipient(wire_address(r.address), r.notify, r.original) for r in recipients]
+            ),
             size=size,
             eight_bit=item.eight_bit,
             binary=item.binary,

@@ -24,7 +24,7 @@ from mailsys.ports.blobs import IBlobStore, StagedBlob
 from mailsys.ports.ids import AccountId, BlobId
 from mailsys.ports.mail import Acceptance, Delivery
 from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEntry
-from mailsys.services.route import destination_of
+from mailsys.services.route import destination_of, needs_utf8
 
 _log = Log("report")
 
@@ -117,7 +117,7 @@ class Reporter:
                 created=now,
                 trace=item.trace,
                 eight_bit=report.eight_bit,
-                utf8=report.utf8 or not address.isascii(),
+                utf8=report.utf8 or needs_utf8(address),
                 require_tls=item.require_tls,  # RFC 8689 §5
             )
             for address in onward

@@ -17,7 +17,7 @@ from mailsys.ports.ids import AccountId, TraceId
 from mailsys.ports.mail import Delivery
 from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEntry
 from mailsys.services.directory import Directory, Route
-from mailsys.services.route import LOCAL, destination_of
+from mailsys.services.route import LOCAL, destination_of, needs_utf8
 
 log = Log("deliver")
 
@@ -132,7 +132,7 @@ def queue_items(made: Plan, like: NewQueueItem) -> tuple[NewQueueItem, ...]:
             like,
             destination=destination,
             recipients=tuple(recipients.values()),
-            utf8=like.utf8 or not all(r.address.isascii() for r in recipients.values()),
+            utf8=like.utf8 or needs_utf8(*[r.address for r in recipients.values()]),
         )
         for destination, recipients in made.outgoing.items()
     )

@@ -35,6 +35,7 @@ from mailsys.services.confirm import confirm
 from mailsys.services.deliver import Addressed, check_room, deliveries, entries, plan, queue_items
 from mailsys.services.directory import Route
 from mailsys.services.receive import heard_from
+from mailsys.services.route import needs_utf8
 from mailsys.services.submission_body import SubmissionBody
 from mailsys.services.submitted_header import SubmittedHeader, check_and_complete
 from mailsys.services.transactions import Client, ITransaction
@@ -239,7 +240,7 @@ class Outgoing:
             account=self._account.id,
             eight_bit=not seven_bit,  # whatever BODY= said: what is 7-bit may go anywhere
             binary=parameters.body == "BINARYMIME",
-            utf8=not self.sender.isascii() or not ascii_header,
+            utf8=not ascii_header or needs_utf8(self.sender),
             require_tls=parameters.require_tls,
             ret=parameters.ret,
             envid=parameters.envid,

@@ -37,6 +37,7 @@ from mailsys.services.confirm import confirm
 from mailsys.services.deliver import Addressed, check_room, deliveries, entries, plan, queue_items
 from mailsys.services.directory import Directory, Route
 from mailsys.services.reading import MessageReader, Reading
+from mailsys.services.route import needs_utf8
 from mailsys.services.transactions import Client, ITransaction, ITransactions
 from mailsys.services.vacation import Responder
 from mailsys.settings import Limits
@@ -293,7 +294,7 @@ class _Incoming:
             trace=self._trace,
             eight_bit=not reading.seven_bit,  # whatever BODY= said: what is 7-bit may go anywhere
             binary=parameters.body == "BINARYMIME",
-            utf8=not self._sender.isascii() or not reading.header.isascii(),
+            utf8=not reading.header.isascii() or needs_utf8(self._sender),
             require_tls=parameters.require_tls,
             ret=parameters.ret,
             envid=parameters.envid,

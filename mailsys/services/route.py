@@ -231,6 +231,22 @@ def to_a_labels(domain: str) -> str:
         return domain.lower()
 
 
+def wire_address(address: str) -> str:
+    """An address as it goes to other servers: the domain in A-labels where that makes all of it ASCII, so
+    that it needs no SMTPUTF8 (RFC 6531 §3.2, RFC 5890 §2.3.2.1); else as it is."""
+    if address.isascii():
+        return address
+    local, at, domain = address.rpartition("@")
+    if not local.isascii():
+        return address
+    return f"{local}{at}{to_a_labels(domain)}"
+
+
+def needs_utf8(*addresses: str) -> bool:
+    """Whether SMTPUTF8 is needed to name one of them."""
+    return not all(wire_address(one).isascii() for one in addresses)
+
+
 def destination_of(address: str, is_local_domain: Callable[[str], bool]) -> str:
     """The queue's destination for an address."""
     domain = address.rpartition("@")[2]

@@ -449,6 +449,14 @@ class SendingTests(TestCase):
         self.assertEqual(status(report)[1]["Status"], "5.6.7")
         self.assertEqual(self.peer.messages, [])
 
+    async def test_an_international_domain_goes_out_in_a_labels_to_any_server(self):
+        post = await self.post()
+        await post.queue("b@bücher.y.example")
+        post.start()
+        await post.quiet()
+        self.assertEqual(self.peer.messages[0].recipients, ["RCPT TO:<b@xn--bcher-kva.y.example>"])
+        self.assertNotIn("SMTPUTF8", self.peer.messages[0].mail)
+
     async def test_requiretls_goes_only_by_verified_tls(self):
         context, certificate = self_signed("mx.y.example")
         post = await self.post(trust=certificate)

@@ -178,6 +178,11 @@ class WayTests(HouseTestCase):
         self.assertEqual(destination, "xn--bcher-welt-9db.example")
         self.assertTrue(queued.item.utf8)
 
+    async def test_a_domain_alone_needs_no_smtputf8(self):
+        await self.house.submit(self.house.bob, "zoe@bücher-welt.example")
+        [(destination, queued)] = (await self.house.queued()).items()
+        self.assertEqual((destination, queued.item.utf8), ("xn--bcher-welt-9db.example", False))
+
     async def test_a_forward_of_ours_is_resolved(self):
         await self.house.forward("team@example.com", "alice@example.com", "zoe@far.example")
         await self.house.submit(self.house.bob, "team@example.com")

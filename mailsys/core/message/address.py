@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
@@ -341,10 +342,14 @@ def _phrase(name: str) -> str:
 
 
 def render(entry: Mailbox | Group) -> str:
-    """As it stands in a header field, names encoded where they must be; never holds CR or LF."""
+    """As it stands in a header field, names encoded where they must be; never holds CR or LF. A domain
+    goes in A-labels where that makes the address ASCII: then anybody can be sent it (RFC 6532 §1)."""
     if isinstance(entry, Group):
         return f"{_phrase(entry.name)}: {', '.join(render(m) for m in entry.members)};"
     address = clean(entry.address, 2000)
+    if not address.isascii() and entry.local.isascii():
+        with suppress(ValueError):
+            address = f"{address.rpartition('@')[0]}@{canonical_domain(entry.domain)}"
     if not entry.name:
         return address if entry.domain else _phrase(address)
     return f"{_phrase(entry.name)} <{address}>"
