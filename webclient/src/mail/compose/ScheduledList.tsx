@@ -63,7 +63,8 @@ function Line({ each, onClose }: { each: Scheduled; onClose: () => void }) {
             { id: 'scheduled.to' },
             { who: (email?.to ?? []).map(({ name, email: at }) => name ?? at).join(', ') },
           )}
-          {' · '}
+        </p>
+        <p className="text-sm text-muted">
           <time dateTime={each.sendAt}>
             {intl.formatDate(each.sendAt, { dateStyle: 'medium', timeStyle: 'short' })}
           </time>

@@ -203,7 +203,10 @@ function resumed(email: Email, identities: Identity[]): Draft {
         ? { ...each, cid: null }
         : each,
     );
-  const identity = chosen(identities, email.from ?? []);
+  const [from] = email.from ?? [];
+  const identity =
+    identities.find((each) => each.email === from?.email && each.name === (from.name ?? '')) ??
+    chosen(identities, email.from ?? []);
   return {
     ...blankDraft(),
     emailId: email.id,

@@ -4,7 +4,7 @@ import type { EmailAddress, Identity } from '@/api/types';
 
 import { address } from './begin';
 import { type Draft, type Field, FIELDS } from './draft';
-import { htmlToText, withCids, withQuote } from './html';
+import { htmlToText, outgoing, withQuote } from './html';
 import { bare } from './signature';
 import { isAddress, joined, parseRecipients } from './recipients';
 
@@ -29,7 +29,7 @@ export function contentOf(draft: Draft, identity: Identity): DraftContent {
   );
   const own = (rich ? htmlToText(draft.html) : draft.text).replace(/^--$/gm, '-- ');
   const html = rich
-    ? withCids(draft.quote ? withQuote(draft.html, draft.quote.html) : draft.html, cids)
+    ? outgoing(draft.quote ? withQuote(draft.html, draft.quote.html) : draft.html, cids)
     : null;
   const field = (name: Field) =>
     people(draft, name).map((each) => ({ name: each.name, email: each.email }));

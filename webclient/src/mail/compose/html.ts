@@ -93,12 +93,17 @@ export function splitQuote(html: string): { html: string; quote: string | null }
   return { html: root.innerHTML, quote: last.innerHTML };
 }
 
-/** Puts `cid:` for our own addresses of parts. */
-export function withCids(html: string, cidOf: ReadonlyMap<string, string>): string {
+/** What the editor holds as it is sent: `cid:` for our own addresses of parts, lines as close as seen. */
+export function outgoing(html: string, cidOf: ReadonlyMap<string, string>): string {
   const root = parsed(html);
   for (const image of root.querySelectorAll('img')) {
     const cid = cidOf.get(image.getAttribute('src') ?? '');
     if (cid !== undefined) image.setAttribute('src', `cid:${cid}`);
+  }
+  for (const line of root.querySelectorAll('p:not([style])')) {
+    if (line.closest(`.${QUOTE}`)) continue;
+    line.setAttribute('style', 'margin: 0');
+    if (!line.hasChildNodes()) line.append(root.ownerDocument.createElement('br'));
   }
   return root.innerHTML;
 }

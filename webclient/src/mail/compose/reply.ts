@@ -47,7 +47,7 @@ export function referencesOf(
 }
 
 const WORDS =
-  /\b(attach(ed|ment|ments|ing)?|enclosed|anbei|anhang|anhänge|angehängt|beigefügt|im anhang|anlage)\b/i;
+  /(?<!\p{L})(attach(ed|ment|ments|ing)?|enclosed|anbei|anhang|anhänge|angehängt|beigefügt|anlage)(?!\p{L})/iu;
 
 /** Whether the own words (without quote and signature) speak of a file. */
 export function speaksOfFiles(subject: string, text: string): boolean {
