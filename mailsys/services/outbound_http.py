@@ -101,6 +101,12 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a URL's host is this very machine."""
+    literal = _literal(host)
+    return host == "localhost" or (literal is not None and ipaddress.ip_address(literal).is_loopback)
+
+
 def _literal(host: str) -> str | None:
     try:
         return str(ipaddress.ip_address(host))

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 log = Log("web")
 
 SMALL: Final = 64 * 1024  # octets that are taken from anybody
-_DRAINED: Final = 1024 * 1024  # octets of a refused body that are read and dropped
-_DRAIN_FOR: Final = 2.0  # seconds after which a refused connection is closed whatever comes
+_DRAINED: Final = 128 * 1024 * 1024  # octets of a refused body that are read and dropped
+_DRAIN_FOR: Final = 5.0  # seconds after which a refused connection is closed whatever comes
 _CONTROLS: Final = bytes(ord("_") if c < 32 or c == 127 else c for c in range(256))
 
 

@@ -36,6 +36,13 @@ class BodyTests(WebTestCase):
         answer = await talk(self.number, head("POST", "/x", Content_Length="70000"), b"x" * 70000)
         self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
 
+    async def test_who_sends_a_refused_body_to_its_end_gets_to_read_why(self) -> None:
+        """Many HTTP clients write all before they read anything."""
+        path = f"/jmap/upload/{self.A}/"
+        asked = head("POST", path, Authorization=basic("alice"), Content_Length="8000000")
+        answer = await talk(self.number, asked, b"x" * 8_000_000)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
+
     async def test_a_refused_body_that_came_anyway_does_not_become_a_request(self) -> None:
         inner = head("GET", "/health/live")
         answer = await talk(

@@ -108,6 +108,12 @@ class SubscriptionTests(WebTestCase):
         await self.deliver()
         self.assertEqual(self.service.got.pending, [])
 
+    async def test_the_address_must_be_https(self) -> None:
+        """RFC 8620 §7.2. Even here, where tests listen on this machine without."""
+        properties = {"deviceClientId": "d", "url": "http://push.example.com/"}
+        answer = await self.set(create={"a": properties})
+        self.assertEqual(answer["notCreated"]["a"]["properties"], ["url"])
+
     async def test_a_wrong_code_is_refused(self) -> None:
         answer = await self.set(create={"a": {"deviceClientId": "d", "url": self.target}})
         id_ = answer["created"]["a"]["id"]

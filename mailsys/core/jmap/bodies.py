@@ -12,10 +12,9 @@ from mailsys.core.jmap.ids import part_blob_id
 from mailsys.core.message.body import ENCODINGS, charset, decoded, decoded_size
 from mailsys.core.message.charsets import codec
 from mailsys.core.message.charsets import decode as decode_charset
-from mailsys.core.message.encoded import decode_parameter
 from mailsys.core.message.header import MAX_VALUE
 from mailsys.core.message.mime import Content, Part
-from mailsys.core.message.text import nfc
+from mailsys.core.message.shown import part_name, sort_parts
 
 MAX_VALUE_OCTETS: Final = 5 * 1024 * 1024  # of one body value; what is longer is truncated
 
@@ -45,7 +44,7 @@ class Bodies:
         self.text: list[Part] = []
         self.html: list[Part] = []
         self.attachments: list[Part] = []
-        _sort_parts([root], b"mixed", False, self.html, self.text, self.attachments)
+        sort_parts([root], b"mixed", False, self.html, self.text, self.attachments)
 
     def _count(self, part: Part, prefix: str) -> None:
         if not part.children:
@@ -181,80 +180,9 @@ def truncate(text: str, limit: int, html: bool = False) -> tuple[str, bool]:
     return shortened, True
 
 
-def part_name(part: Part) -> str | None:
-    """The file name: of the disposition, else of the type (RFC 8621 §4.1.4)."""
-    name = None
-    if part.disposition is not None:
-        name = decode_parameter(part.disposition.params, b"filename")
-    if name is None:
-        name = decode_parameter(part.params, b"name")
-    return None if name is None else nfc(name.replace("\0", ""))
-
-
 def _cid(value: bytes | None) -> str | None:
     if value is None:
         return None
     found = _BRACKETED.search(value[:MAX_VALUE])
     text = (found.group(1) if found is not None else value[:MAX_VALUE]).strip()
     return text.decode("utf-8", "replace") or None
-
-
-# -- which part is what ------------------------------------------------------------------------------------
-
-_MEDIA: Final = (b"image", b"audio", b"video")
-
-
-def _sort_parts(
-    parts: Sequence[Part],
-    kind: bytes,
-    in_alternative: bool,
-    html: list[Part] | None,
-    text: list[Part] | None,
-    attachments: list[Part],
-) -> None:
-    """RFC 8621 §4.1.4's algorithm, line by line."""
-    text_length = -1 if text is None else len(text)
-    html_length = -1 if html is None else len(html)
-    for number, part in enumerate(parts):
-        if part.children:
-            alternative = part.subtype == b"alternative"
-            _sort_parts(part.children, part.subtype, in_alternative or alternative, html, text, attachments)
-            continue
-        media = part.type in _MEDIA
-        plain = part.type == b"text" and part.subtype == b"plain"
-        is_html = part.type == b"text" and part.subtype == b"html"
-        attached = part.disposition is not None and part.disposition.value == b"attachment"
-        inline = (
-            not attached
-            and (plain or is_html or media)
-            and (number == 0 or (kind != b"related" and (media or part_name(part) is None)))
-        )
-        if not inline:
-            attachments.append(part)
-            continue
-        if kind == b"alternative":
-            if plain:
-                if text is not None:
-                    text.append(part)
-            elif is_html:
-                if html is not None:
-                    html.append(part)
-            else:
-                attachments.append(part)
-            continue
-        if in_alternative:
-            if plain:
-                html = None
-            if is_html:
-                text = None
-        if text is not None:
-            text.append(part)
-        if html is not None:
-            html.append(part)
-        if (text is None or html is None) and media:
-            attachments.append(part)
-    if kind == b"alternative" and text is not None and html is not None:
-        if text_length == len(text) and html_length != len(html):
-            text.extend(html[html_length:])
-        elif html_length == len(html) and text_length != len(text):
-            html.extend(text[text_length:])

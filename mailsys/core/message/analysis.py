@@ -16,6 +16,7 @@ from mailsys.core.message.encoded import decode_words
 from mailsys.core.message.facts import MessageFacts
 from mailsys.core.message.header import MAX_VALUE, Fields
 from mailsys.core.message.mime import WINDOW, Content, Part
+from mailsys.core.message.shown import has_attachment
 from mailsys.core.message.text import MAX_TEXT, clean, fold, fold_ascii, fold_lines, from_html
 
 PREVIEW: Final = 256  # characters
@@ -135,31 +136,29 @@ def _part_headers(root: Part) -> str:
 # -- text and attachments ----------------------------------------------------------------------------------
 
 
-def _leaves(part: Part) -> Iterator[tuple[Part, bool, bool]]:
-    """Leaves in order, whether each is inside another message, and whether it is shown with the text
-    (part of a multipart/related)."""
-    stack: list[tuple[Part, bool, bool]] = [(part, False, False)]
+def _leaves(part: Part) -> Iterator[tuple[Part, bool]]:
+    """Leaves in order, and whether each is inside another message."""
+    stack: list[tuple[Part, bool]] = [(part, False)]
     while stack:
-        at, enclosed, related = stack.pop()
+        at, enclosed = stack.pop()
         if at.children:
-            inner = related or at.subtype == b"related"
-            stack.extend((child, enclosed, inner) for child in reversed(at.children))
+            stack.extend((child, enclosed) for child in reversed(at.children))
         else:
-            yield at, enclosed, related
+            yield at, enclosed
             if at.message is not None:
-                stack.append((at.message, True, False))
+                stack.append((at.message, True))
 
 
-_NOT_ATTACHED: Final = {  # machinery of signatures, reports and encryption, not what a person attached
-    b"application/pgp-signature",
-    b"application/pkcs7-signature",
-    b"application/x-pkcs7-signature",
-    b"application/pgp-encrypted",
-    b"message/delivery-status",
-    b"message/disposition-notification",
-    b"text/rfc822-headers",
-    b"message/rfc822-headers",
-}
+def _is_attached(part: Part) -> bool:
+    """Of a text: whether it is a file, not what was written."""
+    if part.disposition is None:
+        return False
+    return part.disposition.value == b"attachment" or any(
+        name.startswith(b"filename") for name, _ in part.disposition.params
+    )
+
+
+_READ: Final = (b"plain", b"html")  # texts that are shown, not offered
 
 
 _REPORTS: Final = {  # fields that are searched as text: whom a bounce is about
@@ -170,32 +169,19 @@ _REPORTS: Final = {  # fields that are searched as text: whom a bounce is about
 }
 
 
-def _is_attachment(part: Part, related: bool) -> bool:
-    if part.disposition is not None and part.disposition.value == b"attachment":
-        return True
-    if part.type == b"text":
-        return part.disposition is not None and any(
-            n.startswith(b"filename") for n, _ in part.disposition.params
-        )
-    if part.type == b"multipart" or part.type + b"/" + part.subtype in _NOT_ATTACHED:
-        return False
-    return not (related and part.id is not None)
-
-
 def _read(content: Content, root: Part) -> tuple[str, str, bool]:
     """Search text, preview, and whether there is an attachment."""
     if root.type == b"text" and root.disposition is None:
         text, html = decoded_text(content, root, MAX_TEXT)
         if html:
             text = from_html(text)
-        return fold(text), _preview(text), False
+        return fold(text), _preview(text), root.subtype not in _READ and has_attachment(root)
     texts: list[str] = []
     room = MAX_TEXT
     preview = ""
-    plain_seen = attachment = False
-    for number, (part, enclosed, related) in enumerate(_leaves(root)):
-        attached = _is_attachment(part, related)
-        attachment = attachment or (attached and not enclosed)
+    plain_seen = False
+    for number, (part, enclosed) in enumerate(_leaves(root)):
+        attached = _is_attached(part)
         readable = part.type == b"text" or part.type + b"/" + part.subtype in _REPORTS
         if not readable or room <= 0 or number >= _MAX_LEAVES:
             continue
@@ -210,7 +196,7 @@ def _read(content: Content, root: Part) -> tuple[str, str, bool]:
             shown = _preview(text)
             preview = shown or preview
             plain_seen = bool(shown) and not html
-    return " ".join(texts)[:MAX_TEXT], preview, attachment
+    return " ".join(texts)[:MAX_TEXT], preview, has_attachment(root)
 
 
 def _preview(text: str) -> str:

@@ -18,7 +18,7 @@ from mailsys.ports.limits import ILimits
 from mailsys.ports.objects import IObjectStore, ObjectChange
 from mailsys.services.jmap.api import CORE, CallContext, JmapApi
 from mailsys.services.jmap.standard import SetOutcome, read_get_ids, read_properties, read_set, select
-from mailsys.services.outbound_http import ForbiddenTarget, target_of
+from mailsys.services.outbound_http import ForbiddenTarget, is_loopback, target_of
 from mailsys.services.push_delivery import PushDelivery, Subscription
 from mailsys.services.push_encryption import read_keys
 
@@ -156,9 +156,11 @@ class PushSubscriptions:
         if not isinstance(url, str):
             raise invalid_properties("url must be a string.", "url")
         try:
-            target_of(url, self._allow_private)
+            target = target_of(url, self._allow_private)
         except ForbiddenTarget as error:
             raise invalid_properties(str(error), "url") from error
+        if not target.secure and not is_loopback(target.host):  # RFC 8620 §7.2; tests listen in the clear
+            raise invalid_properties("The URL must be https.", "url")
         if given["verificationCode"] is not None:
             raise invalid_properties("verificationCode must be null at first.", "verificationCode")
         keys = _read_keys(given["keys"])

@@ -69,6 +69,32 @@ class FactTests(SynchronousTestCase):
         )
         self.assertFalse(analyse(content).has_attachment)
 
+    def test_an_attachment_is_what_would_be_offered_for_saving(self) -> None:
+        """RFC 8621 §4.1.4 hasAttachment; the second part of a multipart/mixed."""
+        for offered, fields in (
+            (False, "Content-Type: image/png\nContent-Disposition: inline\n"),
+            (False, "Content-Type: image/png\n"),  # shown below the text
+            (True, "Content-Type: image/png\nContent-Disposition: attachment\n"),
+            (True, "Content-Type: application/pdf\n"),
+            (True, "Content-Type: application/pdf\nContent-Disposition: inline; filename=a.pdf\n"),
+            (False, "Content-Type: text/plain\n"),
+            (False, "Content-Type: text/plain; name=a.txt\nContent-Disposition: inline\n"),
+            (True, "Content-Type: text/plain; name=a.txt\n"),
+            (True, "Content-Type: text/calendar\n"),
+            (True, "Content-Type: message/rfc822\n"),
+            (False, "Content-Type: message/delivery-status\n"),
+            (False, "Content-Type: multipart/mixed; boundary=c\n"),
+        ):
+            content = odd.crlf(
+                "Content-Type: multipart/mixed; boundary=b\n\n--b\n\ntext\n--b\n" + fields + "\nx\n--b--\n"
+            )
+            self.assertIs(analyse(content).has_attachment, offered, fields)
+
+    def test_a_message_that_is_nothing_but_a_file_has_an_attachment(self) -> None:
+        for offered, kind in ((True, "application/pdf"), (True, "text/calendar"), (False, "image/png")):
+            content = odd.crlf(f"Content-Type: {kind}\n\nx\n")
+            self.assertIs(analyse(content).has_attachment, offered, kind)
+
     def test_signatures_are_no_attachments(self) -> None:
         content = odd.crlf(
             "Content-Type: multipart/signed; boundary=b\n\n--b\n\ntext\n--b\n"
