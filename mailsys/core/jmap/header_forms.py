@@ -17,6 +17,7 @@ from mailsys.core.message.encoded import decode_words
 from mailsys.core.message.header import MAX_HEADER, MAX_VALUE, scan
 from mailsys.core.message.text import nfc
 
+MAX_LIST: Final = 128 * 1024  # octets of an address list that are read: 1000 addresses and more
 FORMS: Final = ("asRaw", "asText", "asAddresses", "asGroupedAddresses", "asMessageIds", "asDate", "asURLs")
 
 _ADDRESS_FORMS: Final = frozenset({"asAddresses", "asGroupedAddresses"})
@@ -209,7 +210,7 @@ def as_addresses(value: bytes) -> list[dict[str, str | None]]:
 
 def _addresses(value: bytes) -> list[dict[str, str | None]]:
     found: list[dict[str, str | None]] = []
-    for entry in parse_list(_unfolded(value).strip()):
+    for entry in parse_list(_unfolded(value).strip(), MAX_LIST):
         if isinstance(entry, Group):
             found.extend(_person(one) for one in entry.members)
         else:
@@ -223,7 +224,7 @@ _remembered: Final = lru_cache(maxsize=2048)(_addresses)
 def as_grouped_addresses(value: bytes) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     loose: list[dict[str, str | None]] | None = None  # addresses between groups are a group without name
-    for entry in parse_list(_unfolded(value).strip()):
+    for entry in parse_list(_unfolded(value).strip(), MAX_LIST):
         if isinstance(entry, Group):
             loose = None
             found.append({"name": entry.name or None, "addresses": [_person(one) for one in entry.members]})

@@ -274,11 +274,12 @@ def _unescaped(quoted: bytes) -> bytes:
     return _ESCAPE.sub(rb"\1", quoted) if b"\\" in quoted else quoted
 
 
-def parse_raw(value: bytes) -> list[RawMailbox]:
+def parse_raw(value: bytes, limit: int = MAX_VALUE) -> list[RawMailbox]:
     """An address list as IMAP's ENVELOPE wants it, encoded words left as they are.
 
-    Never raises, never recurses, linear; reads the first 16 KB. What is no address becomes a mailbox
-    with an empty domain, so that nothing a reader should see is lost.
+    Never raises, never recurses, linear; reads the first `limit` octets, up to the last comma among
+    them. What is no address becomes a mailbox with an empty domain, so that nothing a reader should
+    see is lost.
     """
     if len(value) < 256:
         m = _ONE.fullmatch(value)
@@ -289,7 +290,10 @@ def parse_raw(value: bytes) -> list[RawMailbox]:
         m = _BARE.fullmatch(value)
         if m is not None and value.startswith(b"<") == value.endswith(b">"):
             return [(None, None, m.group(1), m.group(2))]
-    return _ListReader().read(value[:MAX_VALUE])
+    if len(value) > limit:
+        comma = value.rfind(b",", limit // 2, limit)
+        value = value[: comma if comma > 0 else limit]
+    return _ListReader().read(value)
 
 
 def _text(data: bytes | None) -> str:
@@ -304,14 +308,14 @@ def mailbox(raw: RawMailbox) -> Mailbox:
     return Mailbox(_text(name), _text(local), _text(domain))
 
 
-def parse_list(value: bytes | str) -> list[Mailbox | Group]:
+def parse_list(value: bytes | str, limit: int = MAX_VALUE) -> list[Mailbox | Group]:
     """A raw header value as mailboxes and groups, names decoded. Bounds as `parse_raw`."""
     if isinstance(value, str):
         value = value.encode("utf-8", "replace")
     found: list[Mailbox | Group] = []
     group: str | None = None
     members: list[Mailbox] = []
-    for raw in parse_raw(value):
+    for raw in parse_raw(value, limit):
         if raw[3] is not None:
             (found if group is None else members).append(mailbox(raw))
         elif raw[2] is not None:

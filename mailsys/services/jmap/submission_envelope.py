@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mailsys.core.jmap.header_forms import HeaderBlock, as_addresses
+from mailsys.core.jmap.header_forms import MAX_LIST, HeaderBlock, as_addresses
 from mailsys.core.jmap.problems import SetError, invalid_properties
 from mailsys.core.message.address import canonical
 from mailsys.core.smtp import xtext
@@ -109,6 +109,8 @@ def made_envelope(header: bytes, identity: dict[str, Any], primary: str, max_rec
     found: dict[str, str] = {}
     for name in ("to", "cc", "bcc"):
         for value in block.every(name):
+            if len(value) > MAX_LIST:  # nobody is left out in silence
+                raise _too_many(max_recipients)
             for one in as_addresses(value):
                 if one["email"]:
                     found.setdefault(comparable(one["email"]), one["email"])
@@ -152,14 +154,16 @@ def _check(recipients: list[str], most: int) -> None:
     if not distinct:
         raise SetError("noRecipients", "There is nobody to send it to.")
     if len(distinct) > most:
-        raise SetError(
-            "tooManyRecipients", f"A message may have {most} recipients at most.", maxRecipients=most
-        )
+        raise _too_many(most)
     invalid = [one for one in dict.fromkeys(recipients) if not _is_recipient(one)]
     if invalid:
         raise SetError(
             "invalidRecipients", "Some of the recipients are no email addresses.", invalidRecipients=invalid
         )
+
+
+def _too_many(most: int) -> SetError:
+    return SetError("tooManyRecipients", f"A message may have {most} recipients at most.", maxRecipients=most)
 
 
 def _is_recipient(address: str) -> bool:

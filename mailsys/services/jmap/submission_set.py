@@ -52,6 +52,7 @@ MOST: Final = 5000  # objects of one account
 _TIDY: Final = 3600.0  # seconds between looks at what is old, per account
 _TIDIED: Final = 10_000
 _WINDOW: Final = 256 * 1024
+_LONG_HEADER: Final = 24 * 1024  # octets of one that may take milliseconds to read
 _GIVEN: Final = frozenset(("identityId", "emailId", "envelope"))
 
 
@@ -149,12 +150,17 @@ class SubmissionSet:
             raise invalid_properties("What these properties name does not exist.", *wrong)
         blob, size, thread, header, message_id = row
         limits = self._submission.limits
-        if value.get("envelope") is None:
-            primary = context.caller.account.address
-            envelope = made_envelope(header, identities[identity_id], primary, limits.recipients_submission)
-        else:
-            envelope = given_envelope(value["envelope"], limits.recipients_submission)
-        check_header(header)
+        primary, most = context.caller.account.address, limits.recipients_submission
+
+        def read() -> Envelope:
+            if value.get("envelope") is None:
+                made = made_envelope(header, identities[identity_id], primary, most)
+            else:
+                made = given_envelope(value["envelope"], most)
+            check_header(header)
+            return made
+
+        envelope = read() if len(header) <= _LONG_HEADER else await context.ports.offload(read)
         if size > limits.message_size:
             raise SetError("tooLarge", "The email is too large to be sent.", maxSize=limits.message_size)
         outgoing = await self._open(context, envelope, size)

@@ -67,6 +67,20 @@ class ReadingTests(SynchronousTestCase):
             ],
         )
 
+    def test_a_thousand_addresses_are_all_given(self):
+        people = [f'"Person {number}" <person.{number}@department.example.com>' for number in range(1000)]
+        block = ("To: " + ",\r\n ".join(people) + "\r\n\r\n").encode()
+        self.assertGreater(len(block), 40 * 1024)
+        found = self.get("To:asAddresses", block)
+        self.assertEqual(len(found), 1000)
+        self.assertEqual(found[-1], {"name": "Person 999", "email": "person.999@department.example.com"})
+
+    def test_a_list_past_all_bounds_ends_behind_a_whole_address(self):
+        block = b"To: " + b",".join(b"p%d@x.example" % number for number in range(20_000)) + b"\r\n\r\n"
+        found = self.get("To:asAddresses", block)
+        self.assertGreater(len(found), 5000)
+        self.assertEqual(found[-1], {"name": None, "email": f"p{len(found) - 1}@x.example"})
+
     def test_grouped_addresses_keep_groups_and_gather_the_others(self):
         self.assertEqual(
             self.get("To:asGroupedAddresses"),

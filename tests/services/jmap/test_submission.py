@@ -170,6 +170,16 @@ class SendingTests(PostTestCase):
         self.assertEqual((recipient.notify, recipient.original), ("NEVER", "rfc822;a+b@y.example"))
 
 
+class LargeTests(PostTestCase):
+    bounds: ClassVar = {"recipients_submission": 2000, "sends_per_hour": 5000}
+
+    async def test_all_of_a_thousand_recipients_are_sent_to(self):
+        people = ",".join(f"person.{number}@department.example.org" for number in range(1000))
+        made = await self.submit(await self.draft(people))
+        self.assertEqual(len(made["envelope"]["rcptTo"]), 1000)
+        self.assertEqual(sum(len(item.item.recipients) for item in await self.items()), 1000)
+
+
 class RefusalTests(PostTestCase):
     bounds: ClassVar = {"recipients_submission": 3, "sends_per_hour": 5}
 
