@@ -99,7 +99,7 @@ export function ComposerFrame({ composer, title, onClose, onFiles, children }: F
           !folded && !full && 'h-[min(40rem,calc(100dvh-4.5rem))] w-[min(35rem,calc(100vw-2rem))]',
         )}
       >
-        <header className="flex shrink-0 items-center gap-1 border-b border-line bg-sunken py-1 ps-4 pe-1.5">
+        <div className="flex shrink-0 items-center gap-1 border-b border-line bg-sunken py-1 ps-4 pe-1.5">
           <h2 className="min-w-0 flex-1 truncate text-base font-semibold">
             <bdi>{title}</bdi>
           </h2>
@@ -113,7 +113,7 @@ export function ComposerFrame({ composer, title, onClose, onFiles, children }: F
               ? icon('compose.docked', <Minimize2 size={15} />, () => resize('docked'))
               : icon('compose.full', <Maximize2 size={15} />, () => resize('full')))}
           {icon('compose.close', <X size={17} />, onClose)}
-        </header>
+        </div>
         <div className={cx('flex min-h-0 flex-1 flex-col', folded && 'hidden')}>{children}</div>
         {over && (
           <div className="pointer-events-none absolute inset-2 z-20 flex items-center justify-center rounded-xl border-2 border-dashed border-accent bg-surface/90 text-lg font-medium">

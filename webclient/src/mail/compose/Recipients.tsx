@@ -103,7 +103,7 @@ export function Recipients({ label, list, pending, onChange, focus, after }: Rec
             }}
           />
         ))}
-        <li className="min-w-24 flex-1">
+        <li className="min-w-16 flex-1">
           <input
             ref={input}
             id={id}
@@ -183,7 +183,7 @@ function Chip({ address, remove }: { address: EmailAddress; remove: () => void }
       <button
         type="button"
         aria-label={intl.formatMessage({ id: 'compose.remove' }, { what: address.email })}
-        className="flex size-6 items-center justify-center rounded-full hover:bg-hover touch:size-11"
+        className="flex size-6 items-center justify-center rounded-full hover:bg-hover touch:h-9 touch:w-11"
         onClick={remove}
       >
         <X size={13} />

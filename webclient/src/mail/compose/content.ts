@@ -4,7 +4,7 @@ import type { EmailAddress, Identity } from '@/api/types';
 
 import { address } from './begin';
 import { type Draft, type Field, FIELDS } from './draft';
-import { htmlToText, outgoing, withQuote } from './html';
+import { htmlToText, outgoing } from './html';
 import { bare } from './signature';
 import { isAddress, joined, parseRecipients } from './recipients';
 
@@ -28,9 +28,7 @@ export function contentOf(draft: Draft, identity: Identity): DraftContent {
     ready.flatMap((each) => (each.cid === null ? [] : [[address(each), each.cid] as const])),
   );
   const own = (rich ? htmlToText(draft.html) : draft.text).replace(/^--$/gm, '-- ');
-  const html = rich
-    ? outgoing(draft.quote ? withQuote(draft.html, draft.quote.html) : draft.html, cids)
-    : null;
+  const html = rich ? outgoing(draft.html, draft.quote?.html ?? null, cids) : null;
   const field = (name: Field) =>
     people(draft, name).map((each) => ({ name: each.name, email: each.email }));
   return {

@@ -45,8 +45,14 @@ describe('quoted markup', () => {
   });
 
   it('goes out with cid addresses, and lines as close as they were seen', () => {
-    const html = '<p><img src="/jmap/download/A1/B1/p.png?type=image%2Fpng&amp;x=1"></p>';
-    expect(outgoing(html, new Map([['/jmap/download/A1/B1/p.png?type=image%2Fpng&x=1', 'c@x']]))).toBe('<p style="margin: 0"><img src="cid:c@x"></p>'); // prettier-ignore
+    const address = '/jmap/download/A1/B1/p.png?type=image%2Fpng';
+    const image = `<img src="${address}">`;
+    const sent = outgoing(`<p>${image}</p><p></p>`, image, new Map([[address, 'c@x']]));
+    const cid = '<img src="cid:c@x">';
+    expect(sent.replaceAll(/ style="[^"]*"/g, '')).toBe(
+      `<p>${cid}</p><p><br></p><div class="mailsys_quote">${cid}</div>`,
+    );
+    expect(sent).toMatch(/<p style="margin: 0(px)?;">/);
   });
 });
 

@@ -3,7 +3,7 @@ import { clean } from '@/body/purify';
 
 import type { Draft } from './draft';
 
-/** Inert: nothing is loaded or run, and the page's policy does not complain of styles. */
+/** Inert: nothing is loaded or run. */
 export function parsed(html: string): HTMLElement {
   const root = document.implementation.createHTMLDocument('').body;
   root.innerHTML = html;
@@ -25,7 +25,7 @@ const BLOCKS = new Set(['P', 'DIV', 'LI', 'UL', 'OL', 'BLOCKQUOTE', 'PRE', 'TR',
 
 /** The words of markup, quotes with "> ", lists with "- ". */
 export function htmlToText(html: string): string {
-  const root = parsed(html);
+  const root = parsed(html.replace(/\sstyle\s*=\s*("[^"]*"|'[^']*')/gi, ''));
   return linesOf(root)
     .join('\n')
     .replace(/\n{3,}/g, '\n\n')
@@ -84,28 +84,36 @@ export function withQuoteOpen(draft: Draft): Partial<Draft> {
   };
 }
 
-/** Splits what `withQuote` joined. */
+/** Splits what `withQuote` joined. The editor's own markup holds no such element: the first one is it. */
 export function splitQuote(html: string): { html: string; quote: string | null } {
-  const root = parsed(html);
-  const last = root.lastElementChild;
-  if (!last?.classList.contains(QUOTE)) return { html, quote: null };
-  last.remove();
-  return { html: root.innerHTML, quote: last.innerHTML };
+  const start = `<div class="${QUOTE}">`;
+  const at = html.indexOf(start);
+  const rest = html.slice(at).trimEnd();
+  if (at < 0 || !rest.endsWith('</div>')) return { html, quote: null };
+  return { html: html.slice(0, at), quote: rest.slice(start.length, -'</div>'.length) };
 }
 
-/** What the editor holds as it is sent: `cid:` for our own addresses of parts, lines as close as seen. */
-export function outgoing(html: string, cidOf: ReadonlyMap<string, string>): string {
+/** Puts `cid:` for our own addresses of parts. */
+function withCids(html: string, cidOf: ReadonlyMap<string, string>): string {
+  let found = html;
+  for (const [address, cid] of cidOf)
+    found = found.replaceAll(`"${escaped(address)}"`, () => `"cid:${cid}"`);
+  return found;
+}
+
+/** What the editor holds, and the quote, as they are sent: lines as close as they were seen. */
+export function outgoing(
+  html: string,
+  quote: string | null,
+  cidOf: ReadonlyMap<string, string>,
+): string {
   const root = parsed(html);
-  for (const image of root.querySelectorAll('img')) {
-    const cid = cidOf.get(image.getAttribute('src') ?? '');
-    if (cid !== undefined) image.setAttribute('src', `cid:${cid}`);
-  }
-  for (const line of root.querySelectorAll('p:not([style])')) {
-    if (line.closest(`.${QUOTE}`)) continue;
-    line.setAttribute('style', 'margin: 0');
+  for (const line of root.querySelectorAll('p')) {
+    line.style.margin = '0'; // not as an attribute: the page's policy would complain
     if (!line.hasChildNodes()) line.append(root.ownerDocument.createElement('br'));
   }
-  return root.innerHTML;
+  const own = root.innerHTML;
+  return withCids(quote === null ? own : withQuote(own, quote), cidOf);
 }
 
 export const quotedText = (text: string): string =>

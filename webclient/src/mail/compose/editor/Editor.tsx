@@ -46,12 +46,7 @@ const EXTENSIONS = [
   Document,
   Paragraph,
   Text,
-  // mod+Enter sends.
-  HardBreak.extend({
-    addKeyboardShortcuts() {
-      return { 'Shift-Enter': () => this.editor.commands.setHardBreak() };
-    },
-  }),
+  HardBreak,
   Bold,
   Italic,
   Underline,
@@ -104,6 +99,11 @@ export function Editor(props: EditorProps) {
     shouldRerenderOnTransaction: false,
     editorProps: {
       attributes: { class: STYLE, role: 'textbox', 'aria-multiline': 'true', 'aria-label': label },
+      handleDOMEvents: {
+        // The editor would use these up; they belong to the table of keys and to the window.
+        keydown: (_view, event) =>
+          event.key === 'Escape' || (event.key === 'Enter' && (event.ctrlKey || event.metaKey)),
+      },
       handlePaste: (_view, event) => {
         // A word processor puts a picture of the text beside the text.
         if (event.clipboardData?.types.includes('text/html')) return false;
