@@ -74,7 +74,7 @@ export function Row({
     <li className="px-4 py-2.5">
       <div className="flex min-h-9 flex-wrap items-center gap-x-3 gap-y-2">
         {icon !== undefined && <span className="shrink-0 text-muted">{icon}</span>}
-        <div className="min-w-0 flex-1 basis-48">
+        <div className="min-w-0 flex-1 basis-36">
           <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
             <span className="min-w-0 font-medium wrap-anywhere" dir="auto">
               {title}

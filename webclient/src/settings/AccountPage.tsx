@@ -32,12 +32,12 @@ export function AccountPage() {
       <Section title={t('settings.account.you')}>
         <div className="flex flex-wrap items-center gap-4">
           <Avatar name={me.name} address={me.address} size={52} />
-          <div className="min-w-0 flex-1">
+          <div className="min-w-0 flex-1 basis-44">
             <p className="flex flex-wrap items-center gap-2 text-lg font-medium" dir="auto">
               {me.name || me.address}
               {me.admin && <Badge tone="accent">{t('admin')}</Badge>}
             </p>
-            <p className="text-muted wrap-anywhere">{me.address}</p>
+            {me.name && <p className="text-muted wrap-anywhere">{me.address}</p>}
           </div>
           <Button icon={<LogOut size={16} />} onClick={() => void signOut()}>
             {t('sign-out')}

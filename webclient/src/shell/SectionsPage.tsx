@@ -41,7 +41,7 @@ export function SectionsPage({
   return (
     <>
       {!phone && (
-        <div className="w-60 shrink-0 overflow-y-auto px-3 pb-4">
+        <div className="w-64 shrink-0 overflow-y-auto px-3 pt-1 pb-4">
           <SectionList to={to} title={title} sections={sections} current={found.id} />
         </div>
       )}
