@@ -72,9 +72,15 @@ export function Composer({ composer, begun }: { composer: OpenComposer; begun: B
   const dispatch = async (until: Date | null) => {
     if (busy) return;
     setProblem('');
+    const before = document.activeElement;
     const found = await hindrance(handle.current(), intl);
     if (found !== null) {
       setProblem(found);
+      // A question that was asked has had the focus: one goes on where one was.
+      window.setTimeout(() => {
+        if (before instanceof HTMLElement && document.activeElement === document.body)
+          before.focus();
+      }, 50);
       return;
     }
     setBusy(true);

@@ -59,7 +59,7 @@ const EXTENSIONS = [
   ListKeymap,
   UndoRedo,
   Dropcursor,
-  Link.configure({ openOnClick: false, autolink: true, protocols: ['mailto', 'tel'] }),
+  Link.configure({ openOnClick: false, autolink: true }),
   Image.extend({
     // Pictures from elsewhere, in what is quoted, are sent on and not loaded.
     addNodeView() {
