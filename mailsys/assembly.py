@@ -40,6 +40,7 @@ from mailsys.services.receive import Reception
 from mailsys.services.resolve import StubResolver, configured_servers
 from mailsys.services.route import Ourselves, Router
 from mailsys.services.send import Sending
+from mailsys.services.sessions import Sessions
 from mailsys.services.sign import Signer, generate_keys
 from mailsys.services.sign_in import SignIn
 from mailsys.services.submit import Submission
@@ -208,8 +209,11 @@ class System:
         private = settings.web.push_to_private
         self._outbound = OutboundHttp(reactor, resolver, private)
         delivery = PushDelivery(feed, self._outbound, reactor, time.time, chance)
-        self._pushes = PushSubscriptions(api.ports.objects, delivery, counters, time.time, chance, private)
+        self._pushes = PushSubscriptions(
+            api.ports.objects, delivery, counters, time.time, chance, private, parts.holds
+        )
         self._pushes.register(api)
+        parts.revocations.listen(self._pushes.revoked)
         self._web = WebApplication(
             api,
             feed,
@@ -221,7 +225,7 @@ class System:
             reactor,
         )
         self.administration = _administration(
-            settings, store, self._passwords, certificates.complaints, directory.refresh
+            settings, store, self._passwords, certificates.complaints, directory.refresh, parts.sessions
         )
         self._account_api = AccountApi(
             self._web,
@@ -360,6 +364,7 @@ def _administration(
     passwords: PasswordPool,
     look: Callable[[], list[str]],
     changed: Callable[[], Awaitable[object]] | None = None,
+    sessions: Sessions | None = None,
 ) -> Administration:
     async def make_keys(domain: str) -> list[DkimKey]:
         return await passwords.run(lambda: generate_keys(domain))
@@ -374,7 +379,8 @@ def _administration(
         _ports(settings),
         look,
         changed,
-        sign_out=store.sessions.remove_all,
+        sign_out=store.sessions.remove_all if sessions is None else sessions.password_changed,
+        shut_out=store.sessions.remove_all if sessions is None else sessions.shut_out,
     )
 
 

@@ -39,7 +39,8 @@ class Administration:
     make_keys: fresh DKIM keys of a domain, likewise.
     look: further complaints for `check` (certificates and the like).
     changed: awaited after commands, so that addresses hold at once.
-    sign_out: ends an account's web sessions, once its password was set.
+    sign_out: ends what was opened with an account's old password, once another was set.
+    shut_out: ends all that an account has open, once it was disabled or removed.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Administration:
         changed: Callable[[], Awaitable[object]] | None = None,
         seconds: Callable[[], float] = time.time,
         sign_out: Callable[[AccountId], Awaitable[object]] | None = None,
+        shut_out: Callable[[AccountId], Awaitable[object]] | None = None,
     ) -> None:
         self._accounts = accounts
         self._mail = mail
@@ -67,6 +69,7 @@ class Administration:
         self._changed = changed
         self._seconds = seconds
         self._sign_out = sign_out
+        self._shut_out = shut_out
         self._ways: Final[dict[type[c.Command], Callable[[Any], Awaitable[object]]]] = {
             c.ListAccounts: self._list_accounts,
             c.ShowAccount: self._show_account,
@@ -140,6 +143,8 @@ class Administration:
         }
         account = replace(account, **wanted)
         await self._accounts.update_account(account)
+        if not account.enabled and self._shut_out is not None:
+            await self._shut_out(account.id)
         log.info("account changed", address=account.address, what=", ".join(wanted))
         return _account(account)
 
@@ -156,6 +161,8 @@ class Administration:
         if account.address != _address(command.address):
             raise NotAllowed(f"{command.address} is an alias of {account.address}")
         await self._accounts.remove_account(account.id)
+        if self._shut_out is not None:
+            await self._shut_out(account.id)
         log.info("account removed", address=account.address)
         return {"address": account.address}
 

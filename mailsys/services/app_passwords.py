@@ -23,6 +23,7 @@ from mailsys.ports.accounts import Account, IAccountStore
 from mailsys.ports.ids import AccountId
 from mailsys.ports.objects import IObjectStore, ObjectChange, StoredObject
 from mailsys.services.fields import BadField
+from mailsys.services.revocation import APP, Revocations, Revoked, credential
 
 log = Log("app_passwords")
 
@@ -44,6 +45,11 @@ class AppPassword:
     expires: float | None  # None: never
     last_used: float | None = None
     last_address: str = ""
+
+    @property
+    def credential(self) -> str:
+        """Its name among credentials (`services.revocation`)."""
+        return credential(APP, self.id)
 
 
 class _Record(msgspec.Struct, frozen=True):
@@ -70,7 +76,9 @@ class AppPasswords:
         accounts: IAccountStore,
         clock: IReactorTime,
         random_bytes: Callable[[int], bytes],
+        revocations: Revocations | None = None,
     ) -> None:
+        self._revocations = revocations or Revocations()
         self._objects = objects
         self._accounts = accounts
         self._clock = clock
@@ -113,6 +121,7 @@ class AppPasswords:
         if not await self._objects.objects(account, KIND, [ident]):
             return False
         await self._objects.write([ObjectChange(account, kind, ident, remove=True) for kind in (KIND, USES)])
+        self._revocations.tell(Revoked(account, APP, ident))
         log.info("app password revoked", account=account, id=ident)
         return True
 
@@ -122,6 +131,7 @@ class AppPasswords:
             await self._objects.write(
                 [ObjectChange(account, kind, each.id, remove=True) for each in found for kind in (KIND, USES)]
             )
+            self._revocations.tell(Revoked(account, APP))
         return len(found)
 
     async def verify(self, secret: str, address: str = "") -> tuple[Account, AppPassword] | None:

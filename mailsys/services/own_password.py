@@ -110,13 +110,13 @@ class OwnPassword:
         if new == old:
             raise BadField("newPassword", "That is your password already.")
         await self.set(account, new)
-        return await self._sessions.end_all(account.id, but=here)
+        return await self._sessions.password_changed(account.id, but=here)
 
     async def reset(self, account: Account, new: str) -> int:
         """By an administrator: all sessions end."""
         check_new_password(new, account.address, account.name)
         await self.set(account, new)
-        return await self._sessions.end_all(account.id)
+        return await self._sessions.password_changed(account.id)
 
     async def set(self, account: Account, new: str) -> None:
         await self._accounts.set_credentials(account.id, await self._hash(new))

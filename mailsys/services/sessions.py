@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from base64 import urlsafe_b64encode
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,7 @@ from mailsys.log import Log
 from mailsys.ports.accounts import Account, IAccountStore
 from mailsys.ports.ids import AccountId
 from mailsys.ports.sessions import ISessionStore, SignInRecord, WebSession
+from mailsys.services.revocation import PASSWORD, SESSION, Revocations, Revoked, credential
 
 log = Log("sessions")
 
@@ -58,7 +59,14 @@ def session_id(session: WebSession) -> str:
     return session.key[:12].hex()
 
 
+def session_credential(session: WebSession) -> str:
+    """Its name among credentials (`services.revocation`)."""
+    return credential(SESSION, session_id(session))
+
+
 class Sessions:
+    """`revocations` are told of each session that ends, but of those that nobody used until they expired."""
+
     def __init__(
         self,
         store: ISessionStore,
@@ -66,7 +74,9 @@ class Sessions:
         clock: IReactorTime,
         random_bytes: Callable[[int], bytes],
         lifetimes: Lifetimes = Lifetimes(),
+        revocations: Revocations | None = None,
     ) -> None:
+        self.revocations = revocations or Revocations()
         self._store = store
         self._accounts = accounts
         self._clock = clock
@@ -94,7 +104,7 @@ class Sessions:
         )
         others: list[WebSession] = await self._store.of(account.id, now)
         if len(others) >= _AT_MOST:
-            await self._store.remove([each.key for each in others[_AT_MOST - 1 :]])
+            await self._end(others[_AT_MOST - 1 :])
         await self._store.put(session)
         log.info("session begun", account=account.id, peer=visitor.address, remember=remember)
         return token, session
@@ -110,12 +120,11 @@ class Sessions:
         if now >= session.expires or (
             session.seen + self._lifetimes.idle < now and not self.is_remembered(session)
         ):
-            await self._store.remove([session.key])
+            await self._end([session])
             return None
         account: Account | None = await self._accounts.account(session.account)
         if account is None or not account.enabled:
-            await self._store.remove_all(session.account)
-            log.info("sessions ended", account=session.account, cause="account is gone or disabled")
+            await self.shut_out(session.account)
             return None
         return session, account
 
@@ -130,19 +139,36 @@ class Sessions:
         return [each for each in found if self.is_remembered(each) or each.seen + idle >= now]
 
     async def end(self, session: WebSession) -> None:
-        await self._store.remove([session.key])
+        await self._end([session])
+
+    async def _end(self, sessions: Sequence[WebSession]) -> None:
+        await self._store.remove([each.key for each in sessions])
+        for each in sessions:
+            self.revocations.tell(Revoked(each.account, SESSION, session_id(each)))
 
     async def end_named(self, account: AccountId, name: str) -> bool:
         """End the session that its owner calls so; whether there was one."""
         found = [each for each in await self.of(account) if session_id(each) == name]
-        await self._store.remove([each.key for each in found])
+        await self._end(found)
         return bool(found)
 
     async def end_all(self, account: AccountId, but: WebSession | None = None) -> int:
         """Sign out everywhere (save here); how many sessions ended."""
         count: int = await self._store.remove_all(account, None if but is None else but.key)
+        here = "" if but is None else session_credential(but)
+        self.revocations.tell(Revoked(account, SESSION, but=here))
         log.info("sessions ended", account=account, count=count)
         return count
+
+    async def password_changed(self, account: AccountId, but: WebSession | None = None) -> int:
+        """What was opened with the old password ends, and all sessions (save here)."""
+        self.revocations.tell(Revoked(account, PASSWORD))
+        return await self.end_all(account, but)
+
+    async def shut_out(self, account: AccountId) -> int:
+        """The account was removed or disabled: nothing holds any more."""
+        self.revocations.tell(Revoked(account))
+        return await self.end_all(account)
 
     async def note(
         self, account: AccountId, visitor: Visitor, service: str, how: str, success: bool = True

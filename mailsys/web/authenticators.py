@@ -11,11 +11,12 @@ from twisted.internet.interfaces import IReactorTime
 
 from mailsys.core.refusal import BadCredentials, EncryptionRequired
 from mailsys.core.sasl.plain import Claim
-from mailsys.ports.accounts import IAccountStore
+from mailsys.ports.accounts import Account, IAccountStore
 from mailsys.ports.sessions import WebSession
 from mailsys.services.app_passwords import AppPassword, AppPasswords
 from mailsys.services.jmap.api import Caller
-from mailsys.services.sessions import Sessions, Visitor
+from mailsys.services.revocation import PASSWORD
+from mailsys.services.sessions import Sessions, Visitor, session_credential
 from mailsys.services.sign_in import SignIn
 from mailsys.services.throttle import Throttle
 from mailsys.web.callers import BasicAuthenticator, authorization
@@ -72,7 +73,13 @@ class CookieAuthenticator:
             raise BadCredentials("The session is over; sign in again.", cause="no such session")
         session, account = found
         self._check(request, session)
-        return SessionCaller(account, address=request.address, session=session)
+        return SessionCaller(
+            account,
+            address=request.address,
+            credential=session_credential(session),
+            until=session.expires,
+            session=session,
+        )
 
     @staticmethod
     def _check(request: WebRequest, session: WebSession) -> None:
@@ -115,7 +122,7 @@ class BearerAuthenticator:
         await self._sessions.note(
             account.id, Visitor(address), "api", f"app-password:{app_password.name}", True
         )
-        return Caller(account, caller_scopes(app_password), address)
+        return program_caller(account, app_password, address)
 
 
 class ProvingBasicAuthenticator(BasicAuthenticator):
@@ -135,8 +142,15 @@ class ProvingBasicAuthenticator(BasicAuthenticator):
     async def prove(self, login: str, password: str, address: str) -> tuple[Caller, bool]:
         proof = await self._prover.prove(Claim(login, password), address, "basic", "jmap")
         if proof.app_password is None:
-            return Caller(proof.account, address=address), True
-        return Caller(proof.account, caller_scopes(proof.app_password), address), False
+            return Caller(proof.account, address=address, credential=PASSWORD), True
+        return program_caller(proof.account, proof.app_password, address), False
+
+
+def program_caller(account: Account, app_password: AppPassword, address: str) -> Caller:
+    """Who came with an app password."""
+    return Caller(
+        account, caller_scopes(app_password), address, app_password.credential, app_password.expires
+    )
 
 
 def caller_scopes(app_password: AppPassword) -> frozenset[str]:

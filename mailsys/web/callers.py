@@ -20,6 +20,7 @@ from mailsys.ports.accounts import IAccountStore
 from mailsys.ports.ids import AccountId
 from mailsys.services.authentication import ISignIn
 from mailsys.services.jmap.api import Caller
+from mailsys.services.revocation import PASSWORD
 
 if TYPE_CHECKING:
     from mailsys.web.request import WebRequest
@@ -142,7 +143,8 @@ class BasicAuthenticator:
 
     async def prove(self, login: str, password: str, address: str) -> tuple[Caller, bool]:
         """Who that is, and whether it may be believed again without asking."""
-        return Caller(await self._sign_in.password(login, password, address), address=address), True
+        account = await self._sign_in.password(login, password, address)
+        return Caller(account, address=address, credential=PASSWORD), True
 
     def forget(self, account: AccountId) -> None:
         """An account's password or rights changed in a way that its version does not show."""

@@ -40,7 +40,7 @@ class EventStreamRoutes:
         ping = ping_of(request.argument(b"ping"))
         account = caller.account.id
         stream = EventStream(request, types, close_after == "state", ping, self._clock)
-        leave = self._streams.enter(account, stream.close)
+        leave = self._streams.enter(caller, stream.close)
         metrics.web_streams.inc()
         try:
             since = (request.getHeader(b"last-event-id") or b"").decode("ascii", "replace").strip()

@@ -95,7 +95,7 @@ class SocketRoutes:
             raise WebProblem(400, 'The subprotocol "jmap" is required.')
         socket = JmapSocket(self, caller, request.channel)
         socket.factory = self._factory
-        socket.leave = self._streams.enter(caller.account.id, socket.shut)
+        socket.leave = self._streams.enter(caller, socket.shut)
         return _Takeover(socket)
 
 

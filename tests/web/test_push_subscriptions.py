@@ -21,6 +21,7 @@ from mailsys.ports.resolver import Answer, ResolverError
 from mailsys.services.jmap.push_subscriptions import PushSubscriptions
 from mailsys.services.outbound_http import ForbiddenTarget, OutboundHttp, is_public, target_of
 from mailsys.services.push_delivery import PushDelivery
+from mailsys.services.revocation import Revoked
 from tests.web.rig import WebTestCase, reactor
 
 
@@ -65,10 +66,10 @@ class SubscriptionTests(WebTestCase):
         self.pushes = self.make()
         self.pushes.register(self.api)
 
-    def make(self) -> PushSubscriptions:
+    def make(self, holds: Any = None) -> PushSubscriptions:
         self.delivery = PushDelivery(self.feed, self.outbound, self.retries, time.time, os.urandom)
         return PushSubscriptions(
-            self.store.objects, self.delivery, self.counters, time.time, os.urandom, allow_private=True
+            self.store.objects, self.delivery, self.counters, time.time, os.urandom, True, holds
         )
 
     async def close(self) -> None:
@@ -113,6 +114,34 @@ class SubscriptionTests(WebTestCase):
         properties = {"deviceClientId": "d", "url": "http://push.example.com/"}
         answer = await self.set(create={"a": properties})
         self.assertEqual(answer["notCreated"]["a"]["properties"], ["url"])
+
+    async def test_it_goes_with_the_credentials_that_made_it(self) -> None:
+        """RFC 8620 §7.2."""
+        id_ = await self.subscribe()
+        for other in (
+            Revoked(self.alice.id, "session"),
+            Revoked(self.bob.id),
+            Revoked(self.alice.id, but="password"),
+        ):
+            self.pushes.revoked(other)
+        self.assertEqual([one["id"] for one in (await self.get())["list"]], [id_])
+        self.pushes.revoked(Revoked(self.alice.id, "password"))
+        while (await self.get())["list"]:
+            pass
+        self.assertEqual(self.delivery.positions(), [])
+
+    async def test_nothing_is_pushed_for_an_account_that_was_removed(self) -> None:
+        await self.subscribe()
+        await self.accounts.remove_account(self.alice.id)
+        self.pushes.revoked(Revoked(self.alice.id))
+        self.assertEqual(self.delivery.positions(), [])
+
+    async def test_one_whose_credentials_went_while_nobody_listened_goes_at_the_start(self) -> None:
+        await self.subscribe()
+        await self.pushes.stop()
+        self.pushes = self.make(holds=lambda account, credential: succeed(credential != "password"))
+        await self.pushes.start()
+        self.assertEqual(await self.store.objects.objects(self.alice.id, "PushSubscription"), [])
 
     async def test_a_wrong_code_is_refused(self) -> None:
         answer = await self.set(create={"a": {"deviceClientId": "d", "url": self.target}})

@@ -44,7 +44,7 @@ class SlowSocketTests(WebTestCase):
 
     async def test_requests_stay_in_the_network_until_answers_are_read(self) -> None:
         connection = await self.connect()
-        (close,) = [each for streams in self.web.streams._open.values() for each in streams.values()]
+        (close,) = [each.close for streams in self.web.streams._open.values() for each in streams.values()]
         server: Any = close.__self__
         most = 0
 

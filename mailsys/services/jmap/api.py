@@ -82,11 +82,14 @@ ALL: Final = "all"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the account, what its sign-in allows, and the client's IP address."""
+    """Who asks: the account, what its sign-in allows, and the client's IP address. `credential` names
+    what it signed in with (`services.revocation`), which holds `until` then (Unix time; None: no end)."""
 
     account: Account
     scopes: frozenset[str] = frozenset((ALL,))
     address: str = ""
+    credential: str = ""
+    until: float | None = None
 
     def may(self, scope: str) -> bool:
         scopes = self.scopes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
@@ -16,11 +16,12 @@ from mailsys.log import Log
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
 from mailsys.ports.objects import IObjectStore, ObjectChange
-from mailsys.services.jmap.api import CORE, CallContext, JmapApi
+from mailsys.services.jmap.api import CORE, CallContext, Caller, JmapApi
 from mailsys.services.jmap.standard import SetOutcome, read_get_ids, read_properties, read_set, select
 from mailsys.services.outbound_http import ForbiddenTarget, is_loopback, target_of
 from mailsys.services.push_delivery import PushDelivery, Subscription
 from mailsys.services.push_encryption import read_keys
+from mailsys.services.revocation import Revoked
 
 log = Log("push")
 
@@ -48,7 +49,10 @@ class PushSubscriptions:
         now: Callable[[], float],
         random_bytes: Callable[[int], bytes],
         allow_private: bool = False,
+        holds: Callable[[AccountId, str], Awaitable[bool]] | None = None,
     ) -> None:
+        """`holds(account, credential)`: whether it is still good, asked at the start."""
+        self._holds = holds
         self._objects = objects
         self._delivery = delivery
         self._limits = limits
@@ -68,7 +72,9 @@ class PushSubscriptions:
         now = self._now()
         for account, stored in await self._objects.of_kind(KIND, _LOADED):
             value = _decode(stored.value)
-            if value["expires"] > now and value["verified"]:
+            if self._holds is not None and not await self._holds(account, value.get("credential", "")):
+                await self._remove(account, stored.id)
+            elif value["expires"] > now and value["verified"]:
                 await self._delivery.add(_subscription(account, stored.id, value), resume=True)
 
     async def stop(self) -> None:
@@ -116,7 +122,7 @@ class PushSubscriptions:
         kept = await self._kept(account)
         for creation, properties in request.create.items():
             try:
-                id_, created = await self._create(account, properties, kept)
+                id_, created = await self._create(context.caller, properties, kept)
             except SetError as error:
                 outcome.not_created[creation] = error
             else:
@@ -144,8 +150,9 @@ class PushSubscriptions:
         return answer
 
     async def _create(
-        self, account: AccountId, properties: dict[str, Any], kept: dict[str, dict[str, Any]]
+        self, caller: Caller, properties: dict[str, Any], kept: dict[str, dict[str, Any]]
     ) -> tuple[str, dict[str, Any]]:
+        account = caller.account.id
         unknown = [name for name in properties if name not in (*_PROPERTIES, *_SECRET) or name == "id"]
         if unknown:
             raise invalid_properties("These cannot be set.", *unknown)
@@ -165,7 +172,7 @@ class PushSubscriptions:
             raise invalid_properties("verificationCode must be null at first.", "verificationCode")
         keys = _read_keys(given["keys"])
         types = _read_types(given["types"])
-        expires = self._read_expires(given["expires"])
+        expires = self._read_expires(given["expires"], caller.until)
         if len(kept) >= _PER_ACCOUNT:
             raise SetError("overQuota", f"An account has at most {_PER_ACCOUNT} push subscriptions.")
         # RFC 8620 §8.6: a subscription makes us write to whatever address it names
@@ -181,6 +188,8 @@ class PushSubscriptions:
             "code": self._random(20).hex(),
             "verified": False,
             "position": "",
+            "credential": caller.credential,
+            "until": caller.until,
         }
         await self._objects.write([ObjectChange(account, KIND, id_, _encode(value))])
         kept[id_] = value
@@ -218,7 +227,7 @@ class PushSubscriptions:
         new, answer = dict(value), None
         new["types"] = _read_types(after["types"])
         if after["expires"] != before["expires"]:
-            new["expires"] = self._read_expires(after["expires"])
+            new["expires"] = self._read_expires(after["expires"], value.get("until"))
             if parse_utc_date(after["expires"]) != new["expires"]:
                 answer = {"expires": render_utc_date(new["expires"])}
         if after["verificationCode"] != before["verificationCode"]:
@@ -232,9 +241,12 @@ class PushSubscriptions:
                 await self._delivery.add(_subscription(account, id_, new))
         return answer
 
-    def _read_expires(self, given: Any) -> float:
-        """When it ends: at most 30 days ahead, whatever was asked for (RFC 8620 §7.2)."""
+    def _read_expires(self, given: Any, until: float | None) -> float:
+        """When it ends: at most 30 days ahead, whatever was asked for, and with the credentials that it
+        was made with (RFC 8620 §7.2)."""
         latest = float(int(self._now() + _LONGEST))
+        if until is not None:
+            latest = min(latest, float(int(until)))
         if given is None:
             return latest
         moment = parse_utc_date(given)
@@ -263,10 +275,20 @@ class PushSubscriptions:
         log.info("subscription ended", account=subscription.account, subscription=subscription.id)
         await self._remove(subscription.account, subscription.id)
 
-    async def remove_all(self, account: AccountId) -> None:
+    def revoked(self, revoked: Revoked) -> None:
         """RFC 8620 §7.2: those made with credentials that no longer hold must go."""
-        for stored in await self._objects.objects(account, KIND):
-            await self._remove(account, stored.id)
+        Deferred.fromCoroutine(self._remove_revoked(revoked)).addErrback(
+            lambda failure: log.error("not removed", failure.value, account=revoked.account)
+        )
+
+    async def _remove_revoked(self, revoked: Revoked) -> None:
+        if not revoked.kind:  # with a removed account its objects are gone already
+            for each in self._delivery.positions():
+                if each.account == revoked.account:
+                    self._delivery.remove(each.account, each.id)
+        for stored in await self._objects.objects(revoked.account, KIND):
+            if revoked.covers(_decode(stored.value).get("credential", "")):
+                await self._remove(revoked.account, stored.id)
 
 
 _MISSING: Final = object()

@@ -209,7 +209,7 @@ class AccountRoutes:
             await self._accounts.update_account(account)
             await self._changed()
         if not account.enabled:
-            await self._sessions.end_all(account.id)
+            await self._sessions.shut_out(account.id)
             self._forget(account.id)
         log.info("account changed", by=call.account, account=account.id, what=", ".join(sorted(wanted)))
         return await self._info(account)
@@ -218,9 +218,9 @@ class AccountRoutes:
         account = await self._account(call)
         if account.id == call.account:
             raise WebProblem(409, "You cannot remove yourself.")
-        await self._sessions.end_all(account.id)
         await self._app_passwords.revoke_all(account.id)
         await self._accounts.remove_account(account.id)
+        await self._sessions.shut_out(account.id)
         self._forget(account.id)
         await self._changed()
         log.warning("account removed", by=call.account, account=account.id, address=account.address)

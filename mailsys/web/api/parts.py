@@ -8,6 +8,7 @@ from random import SystemRandom
 from typing import Any
 
 from mailsys.ports.accounts import Credentials, IAccountStore
+from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
 from mailsys.ports.objects import IObjectStore
 from mailsys.ports.sessions import ISessionStore
@@ -20,10 +21,11 @@ from mailsys.services.own_password import OwnPassword
 from mailsys.services.passkeys import Passkeys
 from mailsys.services.program_mail import ProgramMail
 from mailsys.services.registration import Invites, Registration
+from mailsys.services.revocation import APP, SESSION, Revocations
 from mailsys.services.rights import AdminRights
 from mailsys.services.sealed import Seal
 from mailsys.services.second_factor import SecondFactor
-from mailsys.services.sessions import Lifetimes, Sessions
+from mailsys.services.sessions import Lifetimes, Sessions, session_id
 from mailsys.services.sign_in import SignIn
 from mailsys.services.submit import Submission
 from mailsys.services.suggestions import Suggestions
@@ -58,6 +60,17 @@ class SignInParts:
     sessions: Sessions
     app_passwords: AppPasswords
     factor: SecondFactor
+    revocations: Revocations
+
+    async def holds(self, account: AccountId, credential: str) -> bool:
+        """Whether a credential (`services.revocation`) is still good, as far as can be told: of the
+        account's own password it cannot."""
+        kind, _, name = credential.partition(":")
+        if kind == SESSION:
+            return any(session_id(each) == name for each in await self.sessions.of(account))
+        if kind == APP:
+            return any(each.id == name for each in await self.app_passwords.of(account))
+        return True
 
 
 def sign_in_parts(
@@ -71,10 +84,12 @@ def sign_in_parts(
 ) -> SignInParts:
     web = settings.web
     lifetimes = Lifetimes(web.session_idle, web.session_lifetime, web.session_remembered)
+    revocations = Revocations()
     return SignInParts(
-        Sessions(sessions, accounts, clock, random_bytes, lifetimes),
-        AppPasswords(objects, accounts, clock, random_bytes),
+        Sessions(sessions, accounts, clock, random_bytes, lifetimes, revocations),
+        AppPasswords(objects, accounts, clock, random_bytes, revocations),
         SecondFactor(objects, accounts, limits, clock, random_bytes, settings.domain),
+        revocations,
     )
 
 
@@ -136,6 +151,7 @@ class AccountApi:
             CookieAuthenticator(parts.sessions),
         ):
             web.callers.add(authenticator)
+        parts.revocations.listen(web.streams.revoked)
         self.api = api = Api(web.admission, limits, rights, ports.offload)
         for routes in (
             SessionRoutes(web_sign_in, parts.sessions, parts.factor, rights, settings),
