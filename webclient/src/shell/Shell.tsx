@@ -26,12 +26,13 @@ export function Shell() {
   const intl = useIntl();
   useTheme();
   useGlobalCommands();
-  useLeaveWhenSignedOut();
+  const out = useLeaveWhenSignedOut();
   useEffect(() => void reopenUnsaved(), []);
   const composing = useComposers((state) => state.open.length > 0);
   const layer = useLayout((state) => state.layer);
   const navigate = useNavigate();
   const closeLayer = () => useLayout.setState({ layer: null });
+  if (out) return null; // what is below asks who is signed in
   return (
     <div className="flex h-full flex-col bg-canvas">
       <a
@@ -84,7 +85,7 @@ function useGlobalCommands(): void {
   });
 }
 
-function useLeaveWhenSignedOut(): void {
+function useLeaveWhenSignedOut(): boolean {
   const navigate = useNavigate();
   const out = useSession((state) => state.me === null);
   useEffect(() => {
@@ -92,4 +93,5 @@ function useLeaveWhenSignedOut(): void {
     const next = window.location.pathname + window.location.search;
     void navigate({ to: '/sign-in', search: { next } });
   }, [out, navigate]);
+  return out;
 }
