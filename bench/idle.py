@@ -1,6 +1,6 @@
 """5,000 IMAP connections in IDLE: memory each, CPU at rest, and who wakes on a delivery.
 
-    python bench/idle.py [--connections 5000] [--accounts 100]
+    python bench/idle.py [--connections 5000] [--accounts 100] [--tls]
 
 Connections come from many loopback addresses (the bound is per address).
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import resource
+import ssl
 import time
 
 from system import Mailsys
@@ -18,9 +19,11 @@ from wire import Imap, Smtp
 DOMAIN = "bench.test"
 
 
-async def measure(system: Mailsys, connections: int, accounts: int) -> None:
+async def measure(system: Mailsys, connections: int, accounts: int, tls: ssl.SSLContext | None) -> None:
+    port = system.imap if tls is None else system.imaps
+
     async def connect(n: int) -> Imap:
-        client = await Imap().open(system.imap, f"127.0.{1 + n % 200}.1")
+        client = await Imap().open(port, f"127.0.{1 + n % 200}.1", tls)
         await client.login(f"user{n % accounts}@{DOMAIN}", "bench")
         await client.command(b"SELECT INBOX")
         await client.idle()
@@ -68,12 +71,17 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--connections", type=int, default=5000)
     parser.add_argument("--accounts", type=int, default=100)
+    parser.add_argument("--tls", action="store_true")
     options = parser.parse_args()
+    tls = None
+    if options.tls:
+        tls = ssl.create_default_context()
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     accounts = [w for n in range(options.accounts) for w in ("--account", f"user{n}@{DOMAIN}:bench")]
     with Mailsys("--no-checks", *accounts, domain=DOMAIN) as system:
-        asyncio.run(measure(system, options.connections, options.accounts))
+        asyncio.run(measure(system, options.connections, options.accounts, tls))
 
 
 if __name__ == "__main__":

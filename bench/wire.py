@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 
 class Imap:
@@ -11,9 +12,10 @@ class Imap:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    async def open(self, port: int, source: str = "127.0.0.1") -> Imap:
+    async def open(self, port: int, source: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Imap:
+        """`tls`: from the first octet."""
         self.reader, self.writer = await asyncio.open_connection(
-            "127.0.0.1", port, local_addr=(source, 0), limit=1 << 26
+            "127.0.0.1", port, local_addr=(source, 0), limit=1 << 26, ssl=tls
         )
         await self.reader.readline()
         self.number = 0

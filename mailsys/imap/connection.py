@@ -27,6 +27,7 @@ from mailsys.imap.dispatch import answer
 from mailsys.imap.session import ClientGone, Session
 from mailsys.imap.wire import LAST_GRACE, TURN, Connection, Host
 from mailsys.log import Log
+from mailsys.sockets import give_back_buffers
 
 log = Log("imap")
 
@@ -317,6 +318,8 @@ class ImapConnection(Connection):
         elif name == b"IDLE":
             self.say(b"+ idling\r\n")
             self._receiver.expect_done()
+            if self._tls:
+                give_back_buffers(self.transport)
             if session.selected is not None:
                 await session.selected.image.current()
                 await session.all_news(expunge=True)

@@ -17,6 +17,7 @@ from mailsys.services.certificates import Certificates, write_self_signed
 from mailsys.services.passwords import PasswordPool, hash_password
 from mailsys.services.sign_in import SignIn
 from mailsys.settings import Limits
+from mailsys.sockets import give_back_buffers
 from mailsys.stores.memory.limits import Limits as Counters
 from tests.conversations.imap.client import ImapClient
 from tests.conversations.imap.rig import SIMPLE, ImapTestCase
@@ -94,6 +95,26 @@ class StartTls(TlsTestCase):
         await client.ask(b"SELECT INBOX")
         (line, done) = await client.ask(b"FETCH 1 BODY.PEEK[]")
         self.assertEqual((len(line), done), (len(SIMPLE) + 1_200_000 + 30, b"OK FETCH completed"))
+
+    async def test_a_session_in_idle_gives_its_buffers_back_and_goes_on(self):
+        large = b"Subject: large\r\n\r\n" + b"0123456789abcdef" * 20_000 + b"\r\n"
+        await self.deliver(large)
+        client = await self.start_tls()
+        await client.ask(b"LOGIN alice@example.com secret")
+        await client.ask(b"SELECT INBOX")
+        for _ in range(2):
+            client.send(b"i IDLE\r\n")
+            await client.until(rb"\+ ")
+            (connection,) = self.factory._connections
+            before = connection.transport.getHandle()._into_ssl
+            self.assertTrue(give_back_buffers(connection.transport))
+            self.assertNotEqual(connection.transport.getHandle()._into_ssl, before)
+            await self.deliver(SIMPLE)
+            await client.until(rb"\* [0-9]+ EXISTS")
+            client.send(b"DONE\r\n")
+            await client.until(b"i OK")
+            answer = await client.ask(b"FETCH 1 BODY.PEEK[]")
+            self.assertIn(large, answer[0])
 
     async def test_logout_ends_it_in_order(self):
         client = await self.start_tls()
