@@ -39,6 +39,7 @@ from mailsys.web.api.admin_domains import DomainRoutes
 from mailsys.web.api.document import DocumentRoutes
 from mailsys.web.api.images import ImageRoutes
 from mailsys.web.api.mail import MailRoutes
+from mailsys.web.api.mail_servers import MailServerRoutes
 from mailsys.web.api.queue import QueueRoutes
 from mailsys.web.api.registration import RegistrationRoutes
 from mailsys.web.api.security import SecurityRoutes
@@ -172,6 +173,7 @@ class AccountApi:
             MailRoutes(
                 Suggestions(ports.mail), Timelines(ports.mail, ports.queue, settings.hostname), objects
             ),
+            MailServerRoutes(settings),
             QueueRoutes(ports.queue, accounts, rights, clock.seconds),
             ImageRoutes(ImageProxy(outbound, clock), seal, limits, clock),
             WebhookRoutes(self.webhooks),
