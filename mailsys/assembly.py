@@ -21,9 +21,11 @@ from mailsys.imap.server import ImapFactory
 from mailsys.ports.accounts import Credentials, DkimKey, IAccountStore
 from mailsys.running import MailService
 from mailsys.services.administration import Administration
+from mailsys.services.arrivals import Arrivals
 from mailsys.services.bounce import Reporter
 from mailsys.services.certificates import CertificateError, Certificates
 from mailsys.services.directory import Directory
+from mailsys.services.feedback import Feedback
 from mailsys.services.jmap.api import JmapApi, Ports
 from mailsys.services.jmap.api import Limits as JmapLimits
 from mailsys.services.jmap.mail import register_mail
@@ -117,6 +119,7 @@ class System:
         self._responder = responder = Responder(
             store.mail, store.objects, store.blobs, directory, reactor, secure_random
         )
+        arrivals = Arrivals(responder)
         reception = Reception(
             store.mail,
             store.blobs,
@@ -127,7 +130,7 @@ class System:
             reactor,
             chance,
             settings.hostname,
-            responder,
+            arrivals,
         )
         submission = Submission(
             store.mail,
@@ -140,7 +143,7 @@ class System:
             reactor,
             chance,
             settings.hostname,
-            responder,
+            arrivals,
         )
         resolver = StubResolver(
             reactor,
@@ -170,7 +173,7 @@ class System:
             clock=reactor,
             now=time.time,
             random=secure_random,
-            responder=responder,
+            arrivals=arrivals,
         )
         in_the_clear = settings.login_without_tls_on_loopback
         smtp = partial(
@@ -203,6 +206,8 @@ class System:
             "imaps": imap(implicit_tls=True),
         }
         api = _jmap(settings, store, events, offload, reactor, secure_random)
+        self._feedback = Feedback(store.objects, store.blobs, offload, api.exclusive)
+        arrivals.add(self._feedback)
         identities = register_sending(api, submission, directory, responder)
         register_more(api, submission, identities, directory, counters, settings.web.upload_per_hour)
         feed = Feed(events, api.state_change, reactor)
@@ -287,6 +292,7 @@ class System:
                 consumeErrors=True,
             )
             await self._responder.stop()
+            await self._feedback.stop()
         finally:
             self._directory.stop()
             self._passwords.stop()

@@ -21,6 +21,7 @@ from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import BlobId
 from mailsys.ports.mail import Acceptance
 from mailsys.ports.queue import IQueueStore, Lease, Outcome, QueueItem, Settlement, Stage, TimelineEntry
+from mailsys.services.arrivals import Arrives
 from mailsys.services.bounce import Reporter
 from mailsys.services.conclude import Connected, Tried, conclude
 from mailsys.services.deliver_local import deliver_local
@@ -31,7 +32,6 @@ from mailsys.services.reading import MessageReader
 from mailsys.services.route import LOCAL, Host, RouteError, Router, wire_address
 from mailsys.services.sign import Signer
 from mailsys.services.transmit import Content, DialError, IHop
-from mailsys.services.vacation import Responder
 
 _log = Log("send")
 
@@ -82,7 +82,7 @@ class Attempt:
     clock: Any
     now: Callable[[], float]
     random: random_module.Random
-    responder: Responder | None = None
+    arrivals: Arrives | None = None
 
     async def run(self, lane: Lane, lease: Lease) -> None:
         queued = lease.item
@@ -140,8 +140,8 @@ class Attempt:
             await self._settle(lease, conclusion.settlement, conclusion.reports, None)
         else:
             kept = await self._settle(lease, done.settlement, done.reports, done.header)
-            if kept and self.responder is not None:
-                self.responder.arrives(queued.item.sender, done.accounts, done.header)
+            if kept and self.arrivals is not None:
+                self.arrivals.arrives(queued.item.sender, done.accounts, done.header, queued.blob)
 
     def _rest(self, sent: _Sent, pending: Sequence[int], result: Result) -> None:
         for index in pending:

@@ -212,8 +212,8 @@ class Outgoing:
         )
         if made.accounts:
             await confirm(service.reporter, service.mail, item, addressed, block, now)
-            if service.responder is not None:
-                service.responder.arrives(self.sender, made.accounts, block)
+            if service.arrivals is not None:
+                service.arrivals.arrives(self.sender, made.accounts, block, blob.id)
         return f"Queued as {trace}"
 
     async def _checked(self, body: SubmissionBody) -> SubmittedHeader:

@@ -32,6 +32,7 @@ from mailsys.ports.blobs import IBlobSink, IBlobStore, StagedBlob
 from mailsys.ports.mail import Acceptance, IMailStore
 from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEntry
 from mailsys.services import trace as tracing
+from mailsys.services.arrivals import Arrives
 from mailsys.services.bounce import Reporter
 from mailsys.services.confirm import confirm
 from mailsys.services.deliver import Addressed, check_room, deliveries, entries, plan, queue_items
@@ -39,7 +40,6 @@ from mailsys.services.directory import Directory, Route
 from mailsys.services.reading import MessageReader, Reading
 from mailsys.services.route import needs_utf8
 from mailsys.services.transactions import Client, ITransaction, ITransactions
-from mailsys.services.vacation import Responder
 from mailsys.settings import Limits
 
 log = Log("receive")
@@ -70,7 +70,7 @@ class Reception:
         clock: IReactorTime,
         random_bytes: Callable[[int], bytes],
         hostname: str,
-        responder: Responder | None = None,
+        arrivals: Arrives | None = None,
     ) -> None:
         self.mail = mail
         self.blobs = blobs
@@ -81,7 +81,7 @@ class Reception:
         self.clock = clock
         self.random_bytes = random_bytes
         self.hostname = hostname
-        self.responder = responder
+        self.arrivals = arrivals
 
     def connected(self, client: Client) -> Deferred[None]:
         return succeed(None)  # the server counts them; nobody is turned away for who he is
@@ -247,8 +247,8 @@ class _Incoming:
             await confirm(
                 service.reporter, service.mail, item, self._recipients.values(), reading.header, now
             )
-        if service.responder is not None:
-            service.responder.arrives(self._sender, made.accounts, reading.header)
+        if service.arrivals is not None:
+            service.arrivals.arrives(self._sender, made.accounts, reading.header, blob.id)
         return f"Accepted as {trace}"
 
     def _without_loops(self, header: bytes) -> list[Addressed]:

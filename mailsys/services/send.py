@@ -27,6 +27,7 @@ from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import QueueId
 from mailsys.ports.queue import Destination, IQueueStore, Lease
+from mailsys.services.arrivals import Arrives
 from mailsys.services.attempt import Attempt, Lane
 from mailsys.services.bounce import Reporter
 from mailsys.services.directory import Directory
@@ -36,7 +37,6 @@ from mailsys.services.reading import MessageReader
 from mailsys.services.route import LOCAL, Router
 from mailsys.services.sign import Signer
 from mailsys.services.transmit import IDialer
-from mailsys.services.vacation import Responder
 from mailsys.settings import Sending as Settings
 
 _log = Log("send")
@@ -80,7 +80,7 @@ class Sending(Service):
         clock: Any,
         now: Callable[[], float],
         random: random_module.Random,
-        responder: Responder | None = None,
+        arrivals: Arrives | None = None,
     ) -> None:
         self._queue = queue
         self._settings = settings
@@ -101,7 +101,7 @@ class Sending(Service):
             clock=clock,
             now=now,
             random=random,
-            responder=responder,
+            arrivals=arrivals,
         )
         self._paces: dict[str, Pace] = {}
         self._lanes: dict[Lane, Deferred[None]] = {}

@@ -22,12 +22,12 @@ from mailsys.ports.accounts import Account
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.limits import ILimits
 from mailsys.ports.mail import IMailStore
+from mailsys.services.arrivals import Arrives
 from mailsys.services.bounce import Reporter
 from mailsys.services.directory import Directory
 from mailsys.services.outgoing import BadRecipient, Outgoing
 from mailsys.services.reading import MessageReader
 from mailsys.services.transactions import Client, ITransaction, ITransactions
-from mailsys.services.vacation import Responder
 from mailsys.settings import Limits
 
 __all__ = ["BadRecipient", "HoldTooLong", "Submission"]
@@ -59,7 +59,7 @@ class Submission:
         clock: IReactorTime,
         random_bytes: Callable[[int], bytes],
         hostname: str,
-        responder: Responder | None = None,
+        arrivals: Arrives | None = None,
     ) -> None:
         self.mail = mail
         self.blobs = blobs
@@ -71,7 +71,7 @@ class Submission:
         self.clock = clock
         self.random_bytes = random_bytes
         self.hostname = hostname
-        self.responder = responder
+        self.arrivals = arrivals
 
     def connected(self, client: Client) -> Deferred[None]:
         return succeed(None)  # the server counts them; nobody is turned away for who he is

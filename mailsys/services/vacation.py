@@ -23,7 +23,7 @@ from mailsys.core.message.header import MAX_VALUE, Fields, every, fields, first
 from mailsys.core.message.text import clean, from_html
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore, StagedBlob
-from mailsys.ports.ids import AccountId
+from mailsys.ports.ids import AccountId, BlobId
 from mailsys.ports.mail import Acceptance, IMailStore
 from mailsys.ports.objects import IObjectStore, ObjectChange
 from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEntry
@@ -104,9 +104,10 @@ class Responder:
         else:
             self._away.pop(account, None)
 
-    def arrives(self, sender: str, accounts: Mapping[AccountId, str], header: bytes) -> None:
-        """A message was delivered to `accounts`; it is answered in time. `sender` is the envelope's,
-        `header` its header block. Costs next to nothing where nobody is away."""
+    def arrives(
+        self, sender: str, accounts: Mapping[AccountId, str], header: bytes, _blob: BlobId, /
+    ) -> None:
+        """It is answered in time (`services.arrivals`). Costs next to nothing where nobody is away."""
         if not sender or not self._away:
             return
         away = [account for account in accounts if account in self._away]

@@ -14,8 +14,10 @@ from mailsys.core.message.analysis import analyse
 from mailsys.ports.accounts import Account, Address, AddressKind, Domain
 from mailsys.ports.mail import Column, Role
 from mailsys.ports.queue import QueueItem
+from mailsys.services.arrivals import Arrivals
 from mailsys.services.bounce import Reporter
 from mailsys.services.directory import Directory
+from mailsys.services.feedback import Feedback
 from mailsys.services.jmap.api import CORE, MAIL, Caller
 from mailsys.services.jmap.more import BLOB, MDN, QUOTA, register_more
 from mailsys.services.jmap.sending import SUBMISSION, VACATION, register_sending
@@ -58,14 +60,16 @@ class PostTestCase(JmapTestCase):
         )
         self.responder = self.new_responder()
         await self.responder.start()
+        self.feedback = Feedback(self.store.objects, self.store.blobs, maybeDeferred, self.api.exclusive)
+        arrivals = self.arrivals = Arrivals(self.responder, self.feedback)
         self.counters = Counters(self.clock)
         self.submission = Submission(
             self.store.mail, self.store.blobs, self.directory, reader, self.reporter, self.counters,
-            self.limits_of_mail, self.clock, chance.randbytes, HOST, self.responder,
+            self.limits_of_mail, self.clock, chance.randbytes, HOST, arrivals,
         )  # fmt: skip
         self.reception = Reception(
             self.store.mail, self.store.blobs, self.directory, reader, self.reporter, self.limits_of_mail,
-            self.clock, chance.randbytes, HOST, self.responder,
+            self.clock, chance.randbytes, HOST, arrivals,
         )  # fmt: skip
         self.message_reader = reader
         self.identities = register_sending(self.api, self.submission, self.directory, self.responder)
@@ -87,6 +91,7 @@ class PostTestCase(JmapTestCase):
             if self.sending is not None:
                 await self.sending.stopService()
             await self.responder.stop()
+            await self.feedback.stop()
             self.directory.stop()
             for peer in self.peers:
                 await peer.stop()
@@ -170,7 +175,7 @@ class PostTestCase(JmapTestCase):
             clock=self.clock,
             now=self.clock.seconds,
             random=chance,
-            responder=self.responder,
+            arrivals=self.arrivals,
         )
         self.sending.startService()
 
@@ -184,6 +189,7 @@ class PostTestCase(JmapTestCase):
         """Until nothing is being sent or answered."""
         for _ in range(50_000):
             await self.responder.stop()
+            await self.feedback.stop()
             if self.sending is None or (not self.sending._lanes and not self.sending._looking):
                 return
             await self.turns(1)
@@ -207,6 +213,7 @@ class PostTestCase(JmapTestCase):
             message=content,
         )
         await self.responder.stop()
+        await self.feedback.stop()
 
     # -- looking ---------------------------------------------------------------------------------------
 

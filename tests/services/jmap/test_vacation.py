@@ -117,7 +117,7 @@ class AnswerTests(PostTestCase):
         self.assertEqual(len(await self.answers()), 2)
         again = self.new_responder()
         await again.start()
-        self.reception.responder = self.responder = again
+        self.reception.arrivals = self.responder = again
         await self.receive(message())
         self.assertEqual(len(await self.answers()), 2)
         self.clock.advance(7 * 86400)
