@@ -62,10 +62,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--location", default="maildir:~/Maildir")
     options = parser.parse_args()
-    # smtp-source -r N sends to 1user, 2user, ... Nuser (prefix numbers) at the domain
-    users = [f"{n}user@{DOMAIN}" for n in range(1, options.recipients + 1)]
-    if options.recipients == 1:
-        users = [f"user@{DOMAIN}"]
+    # smtp-source -r N sends to Nuser ... 2user and, last, to user itself.
+    users = [f"user@{DOMAIN}", *(f"{n}user@{DOMAIN}" for n in range(2, options.recipients + 1))]
     accounts = [word for user in users for word in ("--account", f"{user}:{PASSWORD}")]
     ours: list[float] = []
     theirs: list[float] = []
