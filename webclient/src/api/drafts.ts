@@ -3,7 +3,7 @@ import { ensureBody, ensureEmail, refreshLists } from './email';
 import { jmap, throwSetError } from './jmap';
 import { ensureMailboxes } from './mailboxes';
 import { MethodError } from './problems';
-import type { Email, EmailAddress, Id, SetResponse } from './types';
+import type { Email, EmailAddress, Id, QueryResponse, SetResponse } from './types';
 
 export interface DraftContent {
   from: EmailAddress[];
@@ -84,4 +84,13 @@ export async function setKeyword(id: Id, keyword: string, on: boolean): Promise<
   await jmap<SetResponse<Made>>('Email/set', {
     update: { [id]: { [`keywords/${keyword}`]: on ? true : null } },
   });
+}
+
+/** The email of ours with this Message-ID (without brackets). */
+export async function emailOfMessage(messageId: string): Promise<Id | undefined> {
+  const { ids } = await jmap<QueryResponse>('Email/query', {
+    filter: { header: ['Message-ID', messageId] },
+    limit: 1,
+  });
+  return ids[0];
 }

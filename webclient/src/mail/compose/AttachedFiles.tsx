@@ -35,10 +35,10 @@ export function AttachedFiles({
           <bdi className="min-w-0 flex-1 truncate">{each.name}</bdi>
           <span className="shrink-0 text-muted">
             {each.error ??
-              intl.formatNumber(Math.max(each.size / 1000, 1), {
+              intl.formatNumber(each.size < 1e6 ? Math.max(each.size / 1e3, 1) : each.size / 1e6, {
                 style: 'unit',
-                unit: 'kilobyte',
-                maximumFractionDigits: 0,
+                unit: each.size < 1e6 ? 'kilobyte' : 'megabyte',
+                maximumFractionDigits: each.size < 1e6 ? 0 : 1,
               })}
           </span>
           <IconButton

@@ -1,7 +1,7 @@
 // From the button to the queue, and back again.
 import type { IntlShape } from 'react-intl';
 
-import { setKeyword } from '@/api/drafts';
+import { emailOfMessage, setKeyword } from '@/api/drafts';
 import { settings } from '@/api/settings';
 import { submit, takeBack } from '@/api/submissions';
 import type { Id, Identity } from '@/api/types';
@@ -55,8 +55,7 @@ export async function send(
     recipients: joined(everybody(draft), identity.bcc ?? []).map(({ email }) => email),
     hold,
   });
-  if (draft.origin)
-    void setKeyword(draft.origin.id, draft.origin.keyword, true).catch(() => undefined);
+  void markOrigin(draft, true);
   const text = until
     ? intl.formatMessage({ id: 'send.scheduled' }, { at: intl.formatDate(until, { dateStyle: 'medium', timeStyle: 'short' }) }) // prettier-ignore
     : intl.formatMessage({ id: 'send.sent' });
@@ -73,14 +72,28 @@ export async function send(
         takeBack(submission, emailId).then(
           () => {
             openComposer({ kind: 'restore', draft: { ...confirmed, emailId } });
-            const { origin } = draft;
-            if (origin) void setKeyword(origin.id, origin.keyword, false).catch(() => undefined);
+            void markOrigin(draft, false);
           },
           (error: unknown) => toast(errorText(intl, error), { kind: 'error' }),
         );
       },
     },
   });
+}
+
+/** Shows on the original that it was answered or forwarded; without that the mail is sent all the same. */
+async function markOrigin(draft: Draft, on: boolean): Promise<void> {
+  try {
+    const [answered] = draft.inReplyTo;
+    if (draft.origin) await setKeyword(draft.origin.id, draft.origin.keyword, on);
+    else if (answered !== undefined) {
+      // Gone on with on another device: the draft itself says only what it answers.
+      const id = await emailOfMessage(answered);
+      if (id !== undefined) await setKeyword(id, '$answered', on);
+    }
+  } catch {
+    // A mark is not worth a message.
+  }
 }
 
 function confirmedDraft(draft: Draft): Draft {

@@ -66,8 +66,6 @@ export function openComposer(intent: ComposeIntent): void {
   }));
 }
 
-export const openDraft = (emailId: Id): void => openComposer({ kind: 'draft', emailId });
-
 export function changeComposer(key: number, change: Partial<OpenComposer>): void {
   useComposers.setState(({ open }) => ({
     open: open.map((each) => (each.key === key ? { ...each, ...change } : each)),
