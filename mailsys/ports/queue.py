@@ -176,8 +176,14 @@ class IQueueStore(Interface):
 
     def hold(queues: Sequence[QueueId]) -> Deferred[int]: ...
 
-    def drop(queues: Sequence[QueueId], now: float) -> Deferred[int]:
-        """Remove without a DSN."""
+    def drop(
+        queues: Sequence[QueueId],
+        now: float,
+        entries: Sequence[TimelineEntry] = (),
+        objects: Sequence[ObjectChange] = (),
+    ) -> Deferred[int]:
+        """Remove without a DSN; fires with how many there were. Timeline and objects are written in the
+        same commit, unless there was none."""
 
     def withdraw(
         account: AccountId,

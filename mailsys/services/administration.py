@@ -26,6 +26,7 @@ from mailsys.ports.mail import IMailStore
 from mailsys.ports.queue import IQueueStore, QueueItem, TimelineEntry
 from mailsys.services import commands as c
 from mailsys.services.dns_records import records
+from mailsys.services.drop import drop
 
 log = Log("administration")
 
@@ -289,7 +290,11 @@ class Administration:
         return {"count": await self._queue.hold([QueueId(each) for each in command.ids])}
 
     async def _drop_queue(self, command: c.DropQueue) -> object:
-        count = await self._queue.drop([QueueId(each) for each in command.ids], self._seconds())
+        count = 0
+        for ident in command.ids:
+            item: QueueItem | None = await self._queue.item(QueueId(ident))
+            if item is not None:
+                count += await drop(self._queue, item, self._seconds(), "by an operator")
         log.info("queue items dropped", count=count, ids=", ".join(str(each) for each in command.ids[:100]))
         return {"count": count}
 

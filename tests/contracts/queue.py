@@ -7,6 +7,7 @@ from dataclasses import replace
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.ports.ids import BlobId, MailboxId, QueueId, TraceId
 from mailsys.ports.mail import Acceptance, Delivery
+from mailsys.ports.objects import ObjectChange
 from mailsys.ports.queue import (
     Lease,
     NewQueueItem,
@@ -228,6 +229,96 @@ class QueueContract(Stage):
         )
         self.assertIs(await self.queue.item(lease.item.id), None)
         await self.sound()
+
+    async def test_what_a_drop_says_is_written_with_it_unless_there_was_nothing(self) -> None:
+        await self.enqueue(item(account=self.alice.id))
+        (found,) = await self.queue.items(10)
+        entry = TimelineEntry(TraceId("trace"), 5.0, Step.DROPPED, self.alice.id, "bob@example.net")
+        change = ObjectChange(self.alice.id, "EmailSubmission", "Strace", b"{}")
+        self.assertEqual(await self.queue.drop([QueueId(999)], 5.0, [entry], [change]), 0)
+        self.assertEqual(await self.queue.timeline(TraceId("trace")), [])
+        self.assertEqual(await self.store.objects.objects(self.alice.id, "EmailSubmission"), [])
+        self.assertEqual(await self.queue.drop([found.id], 5.0, [entry], [change]), 1)
+        self.assertEqual(await self.queue.timeline(TraceId("trace")), [entry])
+        (kept,) = await self.store.objects.objects(self.alice.id, "EmailSubmission")
+        self.assertEqual((kept.id, kept.value), ("Strace", b"{}"))
+
+    # -- withdraw ------------------------------------------------------------------------------------
+
+    async def withdraw(self, trace: str = "one") -> bool:
+        """By alice, with a word in the timeline and an object."""
+        self.entry = TimelineEntry(TraceId(trace), 5.0, Step.DROPPED, self.alice.id, "bob@example.net")
+        change = ObjectChange(self.alice.id, "EmailSubmission", f"S{trace}", b"{}")
+        done: bool = await self.queue.withdraw(self.alice.id, TraceId(trace), [self.entry], [change])
+        return done
+
+    def hers(self, destination: str = "example.net", hold: bool = False) -> NewQueueItem:
+        return item(destination, account=self.alice.id, hold=hold, trace="one")
+
+    async def nothing_was_done(self, items: int) -> None:
+        self.assertEqual(await self.queue.size(), items)
+        self.assertEqual(await self.queue.timeline(TraceId("one")), [])
+        self.assertEqual(await self.store.objects.objects(self.alice.id, "EmailSubmission"), [])
+
+    async def test_withdrawing_takes_all_items_of_one_message_and_no_others(self) -> None:
+        blob = await self.enqueue(self.hers("a.example"), self.hers("b.example", hold=True))
+        await self.enqueue(item("c.example", account=self.alice.id, trace="one two"), number=2)
+        await self.enqueue(item("d.example", account=self.bob.id, trace="one"), number=3)
+        self.assertTrue(await self.withdraw())
+        left = [one.item.destination for one in await self.queue.items(10)]
+        self.assertEqual(left, ["c.example", "d.example"])
+        self.assertEqual(await self.queue.timeline(TraceId("one")), [self.entry])
+        (kept,) = await self.store.objects.objects(self.alice.id, "EmailSubmission")
+        self.assertEqual(kept.id, "Sone")
+        await self.store.tidy()
+        self.assertIs(await self.store.blobs.size(blob), None)
+        await self.sound()
+
+    async def test_what_is_not_there_cannot_be_withdrawn(self) -> None:
+        await self.enqueue(item(account=self.bob.id, trace="one"))
+        self.assertFalse(await self.withdraw())
+        await self.nothing_was_done(1)
+
+    async def test_a_message_that_somebody_works_on_cannot_be_withdrawn(self) -> None:
+        await self.enqueue(self.hers("a.example"), self.hers("b.example"))
+        await self.lease("b.example")
+        self.assertFalse(await self.withdraw())
+        await self.nothing_was_done(2)
+
+    async def test_a_lease_whose_holder_died_still_means_begun(self) -> None:
+        await self.enqueue(self.hers())
+        await self.lease(now=1000.0)
+        self.assertEqual([d.name for d in await self.queue.due(5000.0, 10)], ["example.net"])
+        self.assertFalse(await self.withdraw())
+        await self.nothing_was_done(1)
+
+    async def test_a_message_that_was_tried_cannot_be_withdrawn(self) -> None:
+        await self.enqueue(self.hers())
+        lease = await self.lease()
+        await self.queue.settle(lease, Settlement(lease.item.item.recipients, 2000.0, "451 later"))
+        self.assertFalse(await self.withdraw())
+        await self.nothing_was_done(1)
+
+    async def test_a_lease_that_was_put_back_untried_is_as_if_it_never_was(self) -> None:
+        await self.enqueue(self.hers())
+        lease = await self.lease()
+        put_back = Settlement(lease.item.item.recipients, 1000.0, count_attempt=False)
+        await self.queue.settle(lease, put_back)
+        self.assertTrue(await self.withdraw())
+        self.assertEqual(await self.queue.size(), 0)
+
+    async def test_a_message_that_went_to_one_recipient_cannot_be_withdrawn(self) -> None:
+        await self.enqueue(
+            item(recipients=["a@x.example", "b@x.example"], account=self.alice.id, trace="one")
+        )
+        lease = await self.lease()
+        first, second = lease.item.item.recipients
+        people = (replace(first, outcome=Outcome.DELIVERED), second)
+        await self.queue.settle(lease, Settlement(people, 2000.0, count_attempt=False))
+        self.assertFalse(await self.withdraw())
+        await self.nothing_was_done(1)
+
+    # -- the rest ------------------------------------------------------------------------------------
 
     async def test_the_next_due_is_the_earliest_item_or_end_of_a_lease(self) -> None:
         self.assertIs(await self.queue.next_due(), None)

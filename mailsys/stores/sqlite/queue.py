@@ -164,7 +164,13 @@ class QueueStore:
 
         return self._writer.submit(run)
 
-    def drop(self, queues: Sequence[QueueId], now: float) -> Deferred[int]:
+    def drop(
+        self,
+        queues: Sequence[QueueId],
+        now: float,
+        entries: Sequence[TimelineEntry] = (),
+        objects: Sequence[ObjectChange] = (),
+    ) -> Deferred[int]:
         def run(batch: Batch) -> int:
             if not queues:
                 return 0
@@ -177,6 +183,9 @@ class QueueStore:
             )
             for number, blob in rows:
                 _remove(batch, number, blob)
+            if rows:
+                write_objects(batch, objects)
+                timeline.record(batch, entries)
             return len(rows)
 
         return self._writer.submit(run)

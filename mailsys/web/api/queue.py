@@ -12,6 +12,7 @@ from mailsys.log import Log
 from mailsys.ports.accounts import Account, IAccountStore
 from mailsys.ports.ids import AccountId, QueueId
 from mailsys.ports.queue import IQueueStore, QueueItem
+from mailsys.services.drop import drop
 from mailsys.services.rights import AdminRights, Rights
 from mailsys.web.api.mail import Step, step
 from mailsys.web.api.table import Api, Call, Model, Moment, Route, at, missing, number
@@ -153,7 +154,8 @@ class QueueRoutes:
 
     async def drop(self, call: Call) -> None:
         item = await self._item(call)
-        await self._queue.drop([item.id], self._seconds())
+        why = "by its sender" if item.item.account == call.account else "by an administrator"
+        await drop(self._queue, item, self._seconds(), why)
         log.info("queue item dropped", by=call.account, id=item.id, trace=item.item.trace)
 
     # ------------------------------------------------------------------------------------------------------

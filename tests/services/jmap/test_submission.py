@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from mailsys.core.jmap.dates import render_utc_date
 from mailsys.ports.mail import Role
+from mailsys.services.drop import drop
 from mailsys.services.jmap.api import Caller
 from tests.services.jmap.post_rig import PostTestCase
 from tests.services.jmap.rig import message
@@ -409,6 +410,17 @@ class StatusTests(PostTestCase):
         status = (await self.submission_of(made["id"]))["deliveryStatus"]
         self.assertEqual(status["far@y.example"]["delivered"], "no")
         self.assertIn("550 5.1.1 Nobody", status["far@y.example"]["smtpReply"])
+
+    async def test_an_operator_drops_it(self):
+        made = await self.submit(await self.draft("far@y.example"))
+        before = await self.state("EmailSubmission")
+        (item,) = await self.items()
+        self.assertTrue(await drop(self.store.queue, item, self.clock.seconds(), "by an operator"))
+        found = await self.submission_of(made["id"])
+        self.assertEqual(found["deliveryStatus"]["far@y.example"]["delivered"], "no")
+        changes = await self.call("EmailSubmission/changes", sinceState=before)
+        self.assertEqual(changes["updated"], [made["id"]])
+        self.assertFalse(await drop(self.store.queue, item, self.clock.seconds(), "by an operator"))
 
     async def test_push_is_told_when_delivery_moves(self):
         self.peer("y.example")
