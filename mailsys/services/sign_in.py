@@ -35,11 +35,12 @@ from mailsys.services.authentication import Challenge, IExchange, ISignIn, Signe
 from mailsys.services.passwords import NOBODY, PasswordPool, verify_password
 from mailsys.services.second_factor import SecondFactor
 from mailsys.services.sessions import Sessions, Visitor
-from mailsys.services.throttle import Throttle
+from mailsys.services.throttle import Throttle, network
 from mailsys.settings import Limits
 
 REMEMBERED: Final = 300.0  # seconds a proved password is believed without hashing it again
 REMEMBERED_AT_MOST: Final = 10000
+_HISTORY: Final = 1000  # lines of it: all that is kept
 LONGEST_LOGIN: Final = 320  # characters: 64 + "@" + 255
 
 WEB: Final = "web"  # the one service where the second factor itself is asked for
@@ -85,7 +86,7 @@ class SignIn:
         self._random = random_bytes
         self._domain = domain
         self._secret = secret or random_bytes(32)
-        self._throttle = Throttle(limits, bounds, clock)
+        self._throttle = Throttle(limits, bounds, clock, self._was_here)
         self._cache_key = random_bytes(32)
         self._remembered: dict[bytes, float] = {}  # keyed hash -> when it is forgotten, oldest first
 
@@ -141,7 +142,7 @@ class SignIn:
         until = self._remembered.get(key)
         if until is None or until <= self._clock.seconds() or account is None or not account.enabled:
             if delay:
-                await self._throttle.wait(address, delay)
+                await self._throttle.wait(address, delay, login)
             matches = await verify_password(stored, claim.password, self._pool)
             if account is None or credentials is None:
                 await self.fail(address, login, mechanism, "no such account")
@@ -189,6 +190,14 @@ class SignIn:
             name = "submission" if service == "smtp" else service
             await self._sessions.note(account.id, visitor, name, how, success)
 
+    async def _was_here(self, whose: str, login: str) -> bool:
+        """Whether the history of that account has a sign-in from that network."""
+        account: Account | None = await self._accounts.account_named(login)
+        if account is None or self._sessions is None:
+            return False
+        history = await self._sessions.history(account.id, _HISTORY)
+        return any(line.success and network(line.address) == whose for line in history)
+
     async def look_up(self, login: str) -> tuple[Account | None, Credentials | None]:
         account: Account | None = await self._accounts.account_named(login) if login else None
         if account is None:
@@ -210,7 +219,7 @@ class SignIn:
         """Wait as long as earlier failures ask for."""
         delay = await self._throttle.delay(address, login)
         if delay:
-            await self._throttle.wait(address, delay)
+            await self._throttle.wait(address, delay, login)
 
     async def fail(
         self, address: str, login: str, mechanism: str, cause: str, delay: float = 0.0
@@ -220,7 +229,7 @@ class SignIn:
         metrics.logins_bad.inc()
         await self._throttle.failed(address, login)
         if delay:
-            await self._throttle.wait(address, delay)
+            await self._throttle.wait(address, delay, login)
         raise BadCredentials(cause=cause)
 
     async def succeed(self, account: Account, address: str, login: str, mechanism: str) -> None:

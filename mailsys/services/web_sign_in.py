@@ -146,7 +146,7 @@ class WebSignIn:
     async def _hold_back(self, visitor: Visitor, account: Account) -> None:
         delay = await self._throttle.delay(visitor.address, account.address)
         if delay:
-            await self._throttle.wait(visitor.address, delay)
+            await self._throttle.wait(visitor.address, delay, account.address)
 
     async def _failed(self, visitor: Visitor, account: Account, how: str) -> None:
         await self._throttle.failed(visitor.address, account.address)

@@ -13,9 +13,11 @@ from mailsys.core.refusal import BadCredentials, MessageRejected, RateLimited, U
 from mailsys.ports.accounts import Account, Credentials
 from mailsys.services.authentication import Challenge, SignedIn
 from mailsys.services.passwords import NOBODY, PasswordPool, hash_password, make_credentials, password_matches
+from mailsys.services.sessions import Sessions
 from mailsys.services.sign_in import SignIn
 from mailsys.services.throttle import network
 from mailsys.settings import Limits
+from mailsys.stores.memory.limits import Limits as Counters
 from tests.services.house import House, HouseTestCase, refusal
 
 PEER = "192.0.2.5"
@@ -50,7 +52,7 @@ class SignInTestCase(HouseTestCase):
 
         return Deferred.fromCoroutine(move_in())
 
-    def new(self, secret: bytes = b"s" * 32) -> SignIn:
+    def new(self, secret: bytes = b"s" * 32, sessions: Sessions | None = None) -> SignIn:
         return SignIn(
             self.house.accounts,
             self.house.counters,
@@ -60,6 +62,7 @@ class SignInTestCase(HouseTestCase):
             self.house.random.randbytes,
             "example.com",
             secret,
+            sessions=sessions,
         )
 
     def tearDown(self) -> Deferred[None]:
@@ -180,6 +183,50 @@ class ThrottleTests(SignInTestCase):
         self.assertFalse(pending.called)
         self.house.clock.advance(0.5)
         await pending
+
+    async def slowed(self, *, login: Any) -> None:
+        """That `login` is answered, but not at once."""
+        await self.settle()
+        self.assertFalse(login.called)
+        self.house.clock.advance(20)
+        await login
+
+    async def test_guessing_from_many_networks_is_slowed_but_not_where_the_owner_was_before(self):
+        await self.login()  # at home
+        for n in range(15):
+            await self.fail(1, peer=f"198.51.100.{n}")
+        guess = self.login(password="wrong", peer="203.0.113.1")
+        await self.slowed(login=Deferred.fromCoroutine(refusal(self, BadCredentials, guess)))
+        await self.login()  # would wait for the clock otherwise
+        self.house.clock.advance(400)  # the proof just given is forgotten
+        await self.slowed(login=Deferred.fromCoroutine(self.login(peer="203.0.113.2")))  # and is let in
+        await self.login(peer="203.0.113.2")
+        await self.fail(1, name="alice", peer="203.0.113.3")  # another account
+
+    async def test_where_the_owner_was_before_is_known_after_a_restart_too(self):
+        sessions = Sessions(self.house.store.sessions, self.house.accounts, self.house.clock, bytes)
+        self.sign_in = self.new(sessions=sessions)
+        await self.sign_in.for_service("imap").password("bob", "secret", PEER)
+        self.house.counters = Counters(self.house.clock)
+        self.sign_in = self.new(sessions=sessions)
+        for n in range(15):
+            await self.fail(1, peer=f"198.51.100.{n}")
+        await self.login()
+
+    async def test_guesses_at_one_account_that_wait_are_bounded_wherever_they_come_from(self):
+        for n in range(15):
+            await self.fail(1, peer=f"198.51.100.{n}")
+        waiting = [
+            Deferred.fromCoroutine(
+                refusal(self, BadCredentials, self.login(password="wrong", peer=f"203.0.113.{n}"))
+            )
+            for n in range(20)
+        ]
+        await self.settle()
+        await refusal(self, RateLimited, self.login(password="wrong", peer="203.0.113.99"))
+        self.house.clock.advance(30)
+        for pending in waiting:
+            await pending
 
     async def test_only_some_may_wait(self):
         await self.fail(3)
