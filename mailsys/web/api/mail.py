@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from mailsys.core.jmap.ids import email_number
+from mailsys.core.jmap.ids import email_id, email_number
 from mailsys.ports.objects import IObjectStore, ObjectChange
 from mailsys.ports.queue import TimelineEntry
+from mailsys.services import submissions
 from mailsys.services.suggestions import Suggestions
 from mailsys.services.timeline_of import Timelines
 from mailsys.web.api.table import Api, Call, Model, Moment, Route, at, missing
@@ -88,9 +89,23 @@ class MailRoutes:
     async def email_timeline(self, call: Call) -> Timeline:
         number = email_number(call.path["id"])
         trace = None if number is None else await self._timelines.trace_of(call.account, number)
+        if trace is None and number is not None:
+            trace = await self._sent_as(call, email_id(number))
         if trace is None:
             raise missing("There is no such email, or nothing is known of its way.")
         return await self._timeline(call, trace)
+
+    async def _sent_as(self, call: Call, email: str) -> str | None:
+        """The trace of the newest submission of an email: what lies in Sent has no Received field of ours."""
+        mark = b'"emailId":"%s"' % email.encode()
+        found = [
+            one
+            for one in await self._objects.objects(call.account, submissions.KIND)
+            if mark in one.value and msgspec.json.decode(one.value).get("emailId") == email
+        ]
+        if not found:
+            return None
+        return submissions.trace_of(max(found, key=lambda one: one.created_modseq).id)
 
     async def _timeline(self, call: Call, trace: str) -> Timeline:
         everything = call.me.account.admin and call.me.may("admin")

@@ -1,12 +1,16 @@
 """POST /send: composed, sent once per idempotency key, kept in Sent; its queue items and timeline."""
 
 import base64
+import json
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 
 from mailsys.core.jmap.ids import email_id
-from mailsys.ports.mail import Column, Role
+from mailsys.core.message.analysis import analyse
+from mailsys.ports.mail import Acceptance, Column, Delivery, Role
+from mailsys.ports.objects import ObjectChange
+from mailsys.services.submissions import KIND, submission_id
 from tests.web.api.rig import ApiTestCase, Browser
 
 
@@ -125,6 +129,18 @@ class SendTests(ApiTestCase):
         bob = await self.signed_in("bob")
         told = (await bob.ask("GET", f"/emails/{email_id(email)}/timeline")).json
         self.assertEqual((told["trace"], [s["stage"] for s in told["steps"]]), (trace, ["delivered"]))
+
+    async def test_the_way_of_what_jmap_sent_is_found_by_its_submission(self) -> None:
+        trace = (await self.send()).json["trace"]
+        draft = b"Subject: kept in Sent, without a field of ours\r\n\r\nx\r\n"
+        blob, facts = self.blobs.stage(draft), analyse(draft)
+        place = Delivery(self.alice.id)
+        (stored,) = await self.mail.accept(Acceptance(blob, facts, 1.7e9, (place,), header=draft[:-3]))
+        path = f"/emails/{email_id(stored.email)}/timeline"
+        self.assertEqual((await self.browser.ask("GET", path)).status, 404)
+        value = json.dumps({"emailId": email_id(stored.email)}, separators=(",", ":")).encode()
+        await self.objects.write([ObjectChange(self.alice.id, KIND, submission_id(trace), value)])
+        self.assertEqual((await self.browser.ask("GET", path)).json["trace"], trace)
 
     async def test_suggestions_take_pattern_characters_letter_by_letter(self) -> None:
         await self.send()
