@@ -92,7 +92,10 @@ class Limits(Section, frozen=True):
         Count, _about("Failed logins from one IP address before answers slow down.")
     ] = 10
     failures_per_account: Annotated[
-        Count, _about("Failed logins to one account before answers slow down.")
+        Count,
+        _about(
+            "Failed logins to one account from one network before answers slow down (all together: 5 times)."
+        ),
     ] = 10
     hold_at_most: Annotated[Duration, _about("How far ahead a message may be scheduled (FUTURERELEASE).")] = (
         30 * 86400.0

@@ -233,7 +233,7 @@ def to_a_labels(domain: str) -> str:
 
 def wire_address(address: str) -> str:
     """An address as it goes to other servers: the domain in A-labels where that makes all of it ASCII, so
-    that it needs no SMTPUTF8 (RFC 6531 §3.2, RFC 5890 §2.3.2.1); else as it is."""
+    that it needs no SMTPUTF8 (RFC 6531 §3.2); else as it is."""
     if address.isascii():
         return address
     local, at, domain = address.rpartition("@")
