@@ -25,6 +25,7 @@ from mailsys.ports.ids import AccountId, BlobId
 from mailsys.ports.mail import Acceptance, Delivery
 from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEntry
 from mailsys.services.route import destination_of, needs_utf8
+from mailsys.services.trace import return_path
 
 _log = Log("report")
 
@@ -124,7 +125,10 @@ class Reporter:
         )
         if not deliveries and not queued:
             return None
-        staged = await self._staged(report.data)
+        data = report.data
+        if not queued:  # RFC 5321 §4.4: final delivery writes it, and only that
+            data = return_path("") + data
+        staged = await self._staged(data)
         actions = sorted({r.action.value for r in recipients})
         entry = TimelineEntry(
             item.trace,
@@ -136,12 +140,12 @@ class Reporter:
         )
         return Acceptance(
             blob=staged,
-            facts=self.analyse(report.data),
+            facts=self.analyse(data),
             received_at=now,
             deliveries=deliveries,
             queued=queued,
             timeline=(entry,),
-            header=report.data[: report.data.index(b"\r\n\r\n") + 4],
+            header=data[: data.index(b"\r\n\r\n") + 4],
         )
 
     async def _staged(self, data: bytes) -> StagedBlob:

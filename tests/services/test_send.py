@@ -362,6 +362,7 @@ class SendingTests(TestCase):
         await post.quiet()
         (report,) = await post.inbox()
         self.assertEqual(report["In-Reply-To"], "<lunch@x.example>")
+        self.assertEqual(report["Return-Path"], "<>")
         about, bob = status(report)
         self.assertEqual(about["Reporting-MTA"], "dns; mx.x.example")
         self.assertEqual(bob["Diagnostic-Code"], "smtp; 550 5.1.1 No such user")
