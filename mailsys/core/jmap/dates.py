@@ -8,15 +8,15 @@ from functools import lru_cache
 from typing import Final
 
 _DATE: Final = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]*[1-9])?"
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,20})?"
     r"(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
 )
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
 def parse_date(text: object) -> tuple[float, int] | None:
-    """A Date as Unix time and minutes east of UTC; None when it is none: "T" and "Z" in upper case,
-    a fraction of a second only when it is not zero and without trailing zeros."""
+    """A Date as Unix time and minutes east of UTC; None when it is none: "T" and "Z" in upper case. A
+    fraction of zero is forgiven: that is how JavaScript writes dates."""
     if not isinstance(text, str) or len(text) > 60 or (found := _DATE.fullmatch(text)) is None:
         return None
     year, month, day, hour, minute, second, fraction, sign, zone_hour, zone_minute = found.groups()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mailsys.core.jmap.arguments import Arguments
-from mailsys.core.jmap.dates import parse_utc_date
+from mailsys.core.jmap.dates import parse_utc_date, render_utc_date
 from mailsys.core.jmap.patches import apply_patch
 from mailsys.core.jmap.problems import SetError, invalid_properties
 from mailsys.ports.objects import ObjectChange
@@ -79,29 +79,34 @@ class VacationResponses:
                     outcome.not_updated[id_] = not_found()
                     continue
                 try:
-                    await self._update(context, patch)
+                    outcome.updated[id_] = await self._update(context, patch)
                 except SetError as error:
                     outcome.not_updated[id_] = error
-                else:
-                    outcome.updated[id_] = None
             return outcome.answer(context.account_id, old_state, str(await state_of(context, KIND)))
 
         return await context.api.exclusive(account, work)
 
-    async def _update(self, context: CallContext, patch: dict[str, Any]) -> None:
+    async def _update(self, context: CallContext, patch: dict[str, Any]) -> dict[str, Any] | None:
+        """What became other than it was given."""
         before = await self._value(context)
         after = apply_patch({"id": SINGLETON, **before}, patch, _DEFAULTS)
         unknown = sorted(name for name in after if name not in _PROPERTIES)
         if unknown or after.pop("id") != SINGLETON:
             raise invalid_properties("These properties cannot be changed.", *(unknown or ["id"]))
         _check(after)
+        given = dict(after)
+        for name in ("fromDate", "toDate"):
+            moment = parse_utc_date(after[name])
+            after[name] = None if moment is None else render_utc_date(moment)
+        other = {name: value for name, value in after.items() if value != given[name]} or None
         if after == before:
-            return
+            return other
         changes = [ObjectChange(context.account, KIND, SINGLETON, stored.encode(after))]
         if after["isEnabled"] and not before["isEnabled"]:
             changes.append(forgotten(context.account))
         await context.ports.objects.write(changes)
         self._responder.changed(context.account, after)
+        return other
 
 
 def _check(value: dict[str, Any]) -> None:

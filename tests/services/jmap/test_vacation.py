@@ -47,6 +47,14 @@ class SettingTests(PostTestCase):
         (now,) = (await self.call("VacationResponse/get", ids=None))["list"]
         self.assertEqual(now, {"id": "singleton", **given})
 
+    async def test_a_date_with_a_fraction_is_kept_without_and_the_client_is_told(self):
+        given = {"fromDate": "2025-11-01T00:00:00.000Z"}
+        found = await self.call("VacationResponse/set", update={"singleton": given})
+        kept = {"fromDate": "2025-11-01T00:00:00Z"}
+        self.assertEqual(found["updated"], {"singleton": kept})
+        (now,) = (await self.call("VacationResponse/get", properties=["fromDate"]))["list"]
+        self.assertEqual(now, {"id": "singleton", **kept})
+
     async def test_what_is_wrong_is_named(self):
         for patch, wrong in (
             ({"isEnabled": 1}, ["isEnabled"]),
