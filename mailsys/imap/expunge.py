@@ -54,6 +54,8 @@ async def copy(session: Session, tag: bytes, command: Copy) -> Answer:
     except NoSuchMailbox:
         return b"NO", NoSuchMailbox().text, b"TRYCREATE"
     if not copied.source_uids:
+        if command.uid:
+            return b"OK", f"No messages to {verb}", b""
         return b"NO", "The messages no longer exist", b"EXPUNGEISSUED"
     code = response.copy_uid(copied.uid_validity, copied.source_uids, copied.target_uids)
     if command.move:

@@ -72,8 +72,9 @@ async def fetch(session: Session, tag: bytes, command: Fetch) -> Answer:
         answered, undecodable = await _messages(session, selected, positions, command)
     if undecodable:
         return b"NO", "A part's transfer encoding is not known", b"UNKNOWN-CTE"
-    if answered < len(positions):
-        # RFC 9051 §7.1 EXPUNGEISSUED: others removed them, and we may not say which just yet
+    if answered < len(positions) and not command.uid:
+        # RFC 9051 §7.1 EXPUNGEISSUED: others removed them, and we may not say which just yet. Uids that do
+        # not exist are passed over in silence (§6.4.9).
         return b"NO", "Some of the messages no longer exist", b"EXPUNGEISSUED"
     return b"OK", "FETCH completed", b""
 

@@ -281,6 +281,22 @@ class Seen(ImapTestCase):
 
 
 class BesideOthers(ImapTestCase):
+    async def test_uids_that_others_removed_are_passed_over_without_an_error(self):
+        for command in (
+            b"UID FETCH %d (FLAGS)",
+            b"UID FETCH %d (BODY.PEEK[])",
+            b"UID STORE %d +FLAGS (\\Seen)",
+            b"UID COPY %d Trash",
+            b"UID MOVE %d Trash",
+        ):
+            uid = await self.deliver()
+            client, other = await self.connect(select=b"INBOX"), await self.connect(select=b"INBOX")
+            await other.ask(b"STORE 1 +FLAGS.SILENT (\\Deleted)")
+            await other.ask(b"EXPUNGE")
+            answer = await client.ask(command % uid)
+            self.assertTrue(answer[-1].startswith(b"OK "), (command, answer))
+            self.assertIn(b"* 1 EXPUNGE", answer)
+
     async def test_messages_that_others_removed_are_left_out_and_that_is_said(self):
         for _ in range(3):
             await self.deliver()
