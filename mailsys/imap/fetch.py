@@ -189,6 +189,8 @@ class _Rows:
 
     async def _fill(self, chunk: Chunk) -> Chunk:
         columns = self._columns
+        if not chunk.emails:
+            chunk.stored = dict.fromkeys(columns, ())
         if not columns or not chunk.emails:
             return chunk
         found = await self._session.mail.fetch(self._selected.image.account, chunk.emails, columns)

@@ -285,6 +285,8 @@ class BesideOthers(ImapTestCase):
         for command in (
             b"UID FETCH %d (FLAGS)",
             b"UID FETCH %d (BODY.PEEK[])",
+            b"UID FETCH %d (ENVELOPE BODY.PEEK[HEADER] BODY.PEEK[1])",
+            b"UID FETCH %d (BODY[])",
             b"UID STORE %d +FLAGS (\\Seen)",
             b"UID COPY %d Trash",
             b"UID MOVE %d Trash",
