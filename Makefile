@@ -17,10 +17,11 @@ help:
 
 setup: $(VENV)/.ready $(CLIENT)
 
-# The web client. Without Node the system runs all the same, only without it.
+# The web client. Without Node the system runs all the same, only without it. Not `npm ci`: it wants every
+# platform's binaries in the lock file, and a registry that has only Linux's cannot give them.
 $(CLIENT): webclient/package-lock.json $(shell find webclient/src webclient/public webclient/index.html webclient/vite.config.ts -type f 2>/dev/null)
 	@if command -v npm >/dev/null; then \
-		cd webclient && { [ node_modules -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; } && npm run --silent build >/dev/null; \
+		cd webclient && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm install --no-save --loglevel=error; } && npm run --silent build >/dev/null; \
 	else \
 		echo "npm is missing (Node 20 or newer): going on without the web client"; fi
 
