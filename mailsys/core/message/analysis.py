@@ -25,6 +25,7 @@ MAX_SENDER: Final = 320
 MAX_RECIPIENTS: Final = 1000
 _MAX_ADDRESSES: Final = 50  # of one list that are shown
 _MAX_DECODED: Final = 1000  # fields that are decoded one by one for search
+_MAX_PART_HEADERS: Final = 128 * 1024  # octets of headers inside the message that are searched
 _MAX_LEAVES: Final = 200  # text parts that are read for search
 
 
@@ -121,11 +122,16 @@ def _part_headers(root: Part) -> str:
     """MIME fields of the parts and headers of enclosed messages, each line behind a space: TEXT finds
     them (RFC 9051 §6.4.4), HEADER, which looks at the message's own, does not."""
     found: Fields = []
+    room = _MAX_PART_HEADERS
     waiting = [root]
-    while waiting and len(found) < _MAX_DECODED:
+    while waiting and room > 0:
         part = waiting.pop()
         inner = [part.message] if part.message is not None else part.children
         for one in inner:
+            room -= one.body - one.start
+            if room <= 0 or len(found) >= _MAX_DECODED:
+                room = 0
+                break
             found += one.fields
         waiting.extend(reversed(inner))
     if not found:
