@@ -2,8 +2,7 @@
 (RFC 8620 §7.2, RFC 8887 §4.1).
 
 A credential is named "session:<id>", "app:<id>" or "password". Who ends one says so here; who keeps
-something open for one listens. This reaches the listeners of this process; those of others look for
-themselves, at intervals.
+something open for one listens. This reaches the listeners of this process only.
 """
 
 from __future__ import annotations
