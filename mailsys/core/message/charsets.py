@@ -108,7 +108,38 @@ def decode(data: bytes, charset: str | None = None) -> str:
                     text = text.encode("utf-8", "replace").decode("utf-8")
                 return text
     text = _strict(data, "utf_8")
+    if text is None and charset and (name := codec(charset)) in _SEVERAL_OCTETS:
+        return _replaced(data, name)
+    if text is None and _resembles_utf_8(data):
+        return _replaced(data, "utf_8")
     if text is None:
         # The codec's own replacement costs 0.1 us an octet; NUL stands for what is undefined instead.
         text = data.translate(_DEFINED).decode("cp1252").replace("\0", "\ufffd")
     return text
+
+
+# A few bad octets must not turn all of a text into another: U+FFFD stands for them (RFC 8621 §4.1.4).
+_SEVERAL_OCTETS: Final = frozenset(("gb18030", "cp950", "cp932", "cp949", "euc_jp", "iso2022_jp_ext"))
+_STEP: Final = 16 * 1024  # replacement costs 0.1 us an octet
+
+
+def _replaced(data: bytes, name: str) -> str:
+    decoder = codecs.getincrementaldecoder(name)("replace")
+    pieces = [decoder.decode(data[at : at + _STEP]) for at in range(0, len(data), _STEP)]
+    return "".join(pieces) + decoder.decode(b"", True)
+
+
+_ASCII: Final = bytes(range(0x80))
+_ONE_HIGH: Final = re.compile(rb"[\x80-\xff]")
+_IN_ORDER: Final = re.compile(  # RFC 3629 §3, near enough
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+
+
+def _resembles_utf_8(data: bytes) -> bool:
+    """Whether most of what is not ASCII, where it begins, is in order."""
+    first = _ONE_HIGH.search(data)
+    sample = b"" if first is None else data[first.start() : first.start() + _STEP]
+    high = len(sample.translate(None, _ASCII))
+    wrong = len(_IN_ORDER.sub(b"", sample).translate(None, _ASCII))
+    return wrong < high - wrong

@@ -82,6 +82,31 @@ class CharsetTests(SynchronousTestCase):
         self.assertEqual(charsets.decode(b"\x93x\x94", None), "“x”")
         self.assertEqual(charsets.decode(b"\xff\x81", "utf-8"), "ÿ\ufffd")
 
+    def test_a_few_bad_octets_do_not_change_the_charset_of_all(self) -> None:
+        for words, name in (
+            ("café 日本", "utf-8"),
+            ("中文字", "gb2312"),
+            ("日本語", "euc-jp"),
+            ("한국어", "euc-kr"),
+        ):
+            found = charsets.decode(words.encode(charsets.codec(name) or "") + b" \xff.", name)
+            self.assertTrue(found.startswith(f"{words} "), (name, found))
+            self.assertIn("\ufffd", found)
+        long = "Grüße aus Köln, " * 10_000
+        found = charsets.decode(long.encode() + b"\xe9" + long.encode(), None)
+        self.assertEqual(found, f"{long}\ufffd{long}")
+
+    def test_what_only_claims_to_be_utf_8_is_windows_1252(self) -> None:
+        for words in ("café", "Grüße aus Köln", "naïve œuvre", "Ångström"):
+            self.assertEqual(charsets.decode(words.encode("cp1252"), "utf-8"), words)
+
+    def test_bad_octets_of_any_kind_cost_little(self) -> None:
+        for octets in (b"\x80\xc3", b"\xc3", b"\xe0\x80", b"\xf0\x80\x80", b"\xff\xc3\xa9"):
+            for name in ("utf-8", "gb2312", "iso-2022-jp", "shift_jis", None):
+                began = time.perf_counter()
+                charsets.decode(octets * (300_000 // len(octets)), name)
+                self.assertLess(time.perf_counter() - began, 1.0, (octets, name))
+
     def test_long_text_decodes_as_short_text_does(self) -> None:
         words = "Grüße, こんにちは " * 10_000
         for name in ("utf-8", "iso-2022-jp", "utf-16"):
