@@ -114,6 +114,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
             "requests_per_minute": 10**9,
             "upload_per_hour": 10**15,
             "push_to_private": True,
+            "registration": options.registration,
+            "registrations_per_day": 20000,
         },
     }
     try:

@@ -78,6 +78,12 @@ def _running(words: Words[argparse.ArgumentParser]) -> None:
     local.add_argument(
         "--no-checks", action="store_true", help="turn checks of incoming mail off (load tests)"
     )
+    local.add_argument(
+        "--registration",
+        choices=("off", "invite", "open"),
+        default="off",
+        help="who may make an account on the web",
+    )
     local.add_argument("--storage", metavar="URL", default="", help="where mail is kept (default: SQLite)")
     local.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     local.add_argument("--log-format", choices=("json", "text"), default="json")
