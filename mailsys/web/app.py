@@ -97,6 +97,8 @@ def _answer(request: WebRequest, handler: Handler, variables: dict[str, Any]) ->
         return None
 
     def over(result: IResource | None) -> None:
+        if request._disconnected:
+            request.give_back()  # its turn came when the client had left already
         if not done.called:
             done.callback(result)
 

@@ -129,7 +129,7 @@ class WebRequest(Request):
                 self.refuse(error)
             return
         if self._disconnected:
-            self._give_back()
+            self.give_back()
             return
         self.admitted = True
         if rule.stream:
@@ -253,7 +253,7 @@ class WebRequest(Request):
         return reason
 
     def finish(self) -> None:
-        self._give_back()
+        self.give_back()
         super().finish()
 
     def discard_sink(self) -> None:
@@ -261,14 +261,15 @@ class WebRequest(Request):
             self.sink.abort()
             self.sink = None
 
-    def _give_back(self) -> None:
+    def give_back(self) -> None:
+        """The turn that the request had (Admission), for the next one. Again does nothing."""
         release, self.release = self.release, None
         if release is not None:
             release()
 
     def connectionLost(self, reason: Failure) -> None:  # noqa: N802
         self.discard_sink()
-        self._give_back()
+        self.give_back()
         if self._drain_timer is not None and self._drain_timer.active():
             self._drain_timer.cancel()
         super().connectionLost(reason)
