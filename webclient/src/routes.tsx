@@ -35,10 +35,11 @@ const home = createRoute({
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
-  validateSearch: (search): { next?: string } => {
+  validateSearch: (search): { next?: string | undefined } => {
     // Only an address of our own: an open redirect would lead people from here to a copy of this page.
+    // What is refused is set to undefined: a name left out would keep the address's own value.
     const next = text(search['next']);
-    return next && /^\/(?![/\\])/.test(next) ? { next } : {};
+    return { next: next && /^\/(?![/\\])/.test(next) ? next : undefined };
   },
   component: lazyRouteComponent(() => import('./sign-in/SignInPage'), 'SignInPage'),
 });
@@ -46,10 +47,9 @@ const signIn = createRoute({
 const register = createRoute({
   getParentRoute: () => root,
   path: '/register',
-  validateSearch: (search): { invitation?: string } => {
-    const invitation = text(search['invitation']);
-    return invitation ? { invitation } : {};
-  },
+  validateSearch: (search): { invitation?: string | undefined } => ({
+    invitation: text(search['invitation']),
+  }),
   component: lazyRouteComponent(() => import('./sign-in/RegisterPage'), 'RegisterPage'),
 });
 

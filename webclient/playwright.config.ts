@@ -1,0 +1,29 @@
+// Journeys in Debian's Chromium against the real server: each worker starts a `mailsys local` of its own.
+import { defineConfig } from '@playwright/test';
+
+import { CHROMIUM, FLAGS } from './e2e/support/chromium';
+
+const ci = process.env['CI'] !== undefined;
+
+export default defineConfig({
+  testDir: 'e2e',
+  outputDir: 'test-results',
+  testMatch: '**/*.spec.ts',
+  fullyParallel: true,
+  forbidOnly: ci,
+  workers: 2,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  reporter: ci ? [['dot']] : [['list']],
+  use: {
+    browserName: 'chromium',
+    headless: true,
+    locale: 'en-US',
+    timezoneId: 'Europe/Berlin',
+    colorScheme: 'light',
+    viewport: { width: 1440, height: 900 },
+    actionTimeout: 10_000,
+    trace: 'retain-on-failure',
+    launchOptions: { executablePath: CHROMIUM, args: FLAGS },
+  },
+});
