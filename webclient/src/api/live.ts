@@ -49,6 +49,8 @@ export class Live {
     private readonly onStates: Listener,
     /** Called on each (re)connection: whoever has states asks for what they missed. */
     private readonly onOpen: () => void,
+    /** Called when a socket is refused: the browser does not tell why, the session may be over. */
+    private readonly onRefused: () => void,
   ) {}
 
   start(): void {
@@ -131,8 +133,10 @@ export class Live {
       if (this.socket !== socket) return;
       this.socket = null;
       // Proxies that forbid sockets refuse at once, again and again; then the event stream is used.
-      if (openedAt === 0) this.socketFailures += 1;
-      else if (Date.now() - openedAt > STABLE) this.socketFailures = 0;
+      if (openedAt === 0) {
+        this.socketFailures += 1;
+        this.onRefused();
+      } else if (Date.now() - openedAt > STABLE) this.socketFailures = 0;
       this.retry();
     };
   }

@@ -65,6 +65,15 @@ export function endSession(): void {
   for (const run of onEnd) run();
 }
 
+/** Asks whether the session still holds; ended elsewhere, it ends here as well. */
+export async function checkSession(): Promise<void> {
+  try {
+    await fetchOrThrow('/api/v1/session');
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) endSession();
+  }
+}
+
 export async function signOut(): Promise<void> {
   try {
     await fetchOrThrow('/api/v1/session', { method: 'DELETE', headers: csrfHeader() });

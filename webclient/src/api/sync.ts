@@ -1,7 +1,7 @@
 // Keeps the cache equal to the server: each type has the state that the cache stands for, and a handler
 // that brings it from there to a newer one. Own writes move the state without a question.
 import { Live } from './live';
-import { whenSessionEnds } from './session';
+import { checkSession, whenSessionEnds } from './session';
 
 type Handler = (since: string) => Promise<string | undefined>;
 
@@ -76,7 +76,7 @@ let live: Live | null = null;
 /** Begins to follow the account. */
 export function startSync(): void {
   if (live) return;
-  live = new Live(onStates, onOpen);
+  live = new Live(onStates, onOpen, () => void checkSession());
   live.start();
 }
 
