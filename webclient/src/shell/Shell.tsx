@@ -12,6 +12,7 @@ import { useTheme } from '@/theme/theme';
 import { useLayout } from './layout';
 import { OfflineBar } from './OfflineBar';
 import { TopBar } from './TopBar';
+import { useNotices } from './use-notices';
 
 const ComposerLayer = lazy(() =>
   import('@/mail/compose/ComposerLayer').then((module) => ({ default: module.ComposerLayer })),
@@ -26,6 +27,7 @@ export function Shell() {
   const intl = useIntl();
   useTheme();
   useGlobalCommands();
+  useNotices();
   const out = useLeaveWhenSignedOut();
   useEffect(() => void reopenUnsaved(), []);
   const composing = useComposers((state) => state.open.length > 0);

@@ -85,8 +85,8 @@ function Destination({ alias }: { alias: Alias }) {
   const intl = useIntl();
   const account = useAccount(alias.account).data?.address;
   return (
-    <span className="inline-flex flex-wrap items-center gap-1">
-      <ArrowRight size={14} className="rtl:rotate-180" aria-hidden />
+    <span className="flex items-start gap-1">
+      <ArrowRight size={14} className="mt-0.5 shrink-0 rtl:rotate-180" aria-hidden />
       <bdi>{intl.formatList([...(account ? [account] : []), ...alias.targets])}</bdi>
     </span>
   );

@@ -79,11 +79,13 @@ function Line({ step }: { step: Step }) {
           {mediumDate(intl.locale, step.at)}
         </time>
       </span>
-      {Object.entries(step.detail).map(([name, value]) => (
-        <span key={name} className="block text-xs wrap-anywhere text-muted">
-          {name.replaceAll('_', ' ')}: <bdi>{value}</bdi>
-        </span>
-      ))}
+      {Object.entries(step.detail)
+        .filter(([, value]) => value !== '')
+        .map(([name, value]) => (
+          <span key={name} className="block text-xs wrap-anywhere text-muted">
+            {name.replaceAll('_', ' ')}: <bdi>{value}</bdi>
+          </span>
+        ))}
     </li>
   );
 }

@@ -26,7 +26,7 @@ export function KeyDialog({
   const intl = useIntl();
   const chosen = useSettings();
   const [keys, setKeys] = useState(keysOf(id, chosen));
-  const last = useRef(0);
+  const last = useRef(-Infinity); // nothing was pressed here yet
   const t = (name: string) => intl.formatMessage({ id: `settings.keys.${name}` });
   const command = COMMANDS.find((each) => each.id === id);
   const press = (stroke: string) => {
