@@ -83,6 +83,10 @@ export default tseslint.config(
   },
   ...apart,
   {
+    files: ['e2e/**/*.ts'],
+    rules: { 'react-hooks/rules-of-hooks': 'off' }, // Playwright's `use` is another one
+  },
+  {
     files: ['**/*.{js,mjs}'],
     languageOptions: { globals: { process: 'readonly', console: 'readonly', Buffer: 'readonly' } },
   },

@@ -3,6 +3,7 @@ import {
   type Browser,
   type BrowserContextOptions,
   expect,
+  type Locator,
   type Page,
   test as base,
 } from '@playwright/test';
@@ -19,6 +20,12 @@ export interface Person {
   jmap: Jmap;
 }
 
+/** The person's settings, beside those of the browser. */
+export type SignInOptions = BrowserContextOptions & { settings?: Record<string, unknown> };
+
+// Nobody waits for the time in which sending can be undone, but where that is the point.
+const SETTINGS = { undoSeconds: 0 };
+
 interface ForWorker {
   world: { server: Server; sink: SmtpSink };
 }
@@ -30,7 +37,7 @@ interface ForTest {
   newPerson: () => Person;
   me: Person;
   /** A page on which `person` is signed in, in a browser profile of its own. */
-  signedIn: (person: Person, options?: BrowserContextOptions) => Promise<Page>;
+  signedIn: (person: Person, options?: SignInOptions) => Promise<Page>;
   /** Mail from outside, by SMTP; resolves to the time of the 250. */
   mail: (to: Person | Person[], parts?: MessageParts) => Promise<number>;
 }
@@ -86,13 +93,20 @@ export async function signIn(
   browser: Browser,
   server: Server,
   address: string,
-  options: BrowserContextOptions = {},
+  { settings, ...options }: SignInOptions = {},
 ): Promise<Page> {
   const context = await browser.newContext({ ...options, baseURL: server.url });
   const answer = await context.request.post('/api/v1/session', {
     data: { login: address, password: PASSWORD, remember: true },
   });
   expect(answer.status()).toBe(200);
+  const { session } = (await answer.json()) as { session: { csrf: string } };
+  const known = await context.request.get('/api/v1/settings');
+  const written = await context.request.put('/api/v1/settings', {
+    data: { ...((await known.json()) as object), ...SETTINGS, ...settings },
+    headers: { 'X-CSRF-Token': session.csrf, 'If-Match': known.headers()['etag'] ?? '' },
+  });
+  expect(written.ok()).toBe(true);
   return context.newPage();
 }
 
@@ -108,3 +122,38 @@ export async function open(page: Page, path = '/mail/inbox'): Promise<void> {
 }
 
 export { expect } from '@playwright/test';
+
+export interface Written {
+  to?: string;
+  subject?: string;
+  text?: string;
+}
+
+/** The composer in front. */
+export const composer = (page: Page) => page.getByRole('dialog').filter({ hasText: /Send/ }).last();
+
+/** Begins a message and fills it in; nothing is sent. */
+export async function write(page: Page, { to, subject, text }: Written): Promise<Locator> {
+  await page.getByRole('button', { name: 'Compose' }).first().click();
+  const box = composer(page);
+  if (to !== undefined) {
+    await box.getByRole('combobox', { name: 'To' }).fill(to);
+    await box.getByRole('combobox', { name: 'To' }).press('Enter');
+  }
+  if (subject !== undefined) await box.getByRole('textbox', { name: 'Subject' }).fill(subject);
+  if (text !== undefined) await box.getByRole('textbox', { name: 'Message' }).fill(text);
+  return box;
+}
+
+export async function send(box: Locator): Promise<void> {
+  await box.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect(box.page().getByText('Sent.')).toBeVisible();
+}
+
+/** Opens the conversation with these words in its row. */
+export async function read(page: Page, words: string | RegExp): Promise<Locator> {
+  await row(page, words).first().click();
+  const thread = page.getByRole('region', { name: 'Conversation' });
+  await expect(thread.getByRole('article').first()).toBeVisible();
+  return thread;
+}

@@ -31,7 +31,6 @@ const base64 = (content: string | Buffer): string =>
   Buffer.from(content).toString('base64').replace(/.{76}/g, '$&\r\n');
 
 const encoded = (text: string): string =>
-  // eslint-disable-next-line no-control-regex
   /^[\x20-\x7e]*$/.test(text) ? text : `=?utf-8?B?${Buffer.from(text).toString('base64')}?=`;
 
 /** A whole message (RFC 5322, MIME). */

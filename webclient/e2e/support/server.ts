@@ -114,7 +114,7 @@ export class Server {
   }
 
   /** Takes the server away for the time of `meanwhile`; it comes back at the same address. */
-  async restart(meanwhile: () => Promise<void> = async () => undefined): Promise<void> {
+  async restart(meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     const port = Number(new URL(this.url).port);
     await this.end();
     await meanwhile();

@@ -39,10 +39,10 @@ export class SmtpSender {
   private async reply(): Promise<string> {
     let whole = '';
     for (;;) {
-      const { value, done } = await this.replies.next();
-      if (done === true) throw new Error('the server closed the connection');
-      whole += (whole === '' ? '' : '\n') + value;
-      if (/^\d{3}(?!-)/.test(value)) break;
+      const next = await this.replies.next();
+      if (next.done === true) throw new Error('the server closed the connection');
+      whole += (whole === '' ? '' : '\n') + next.value;
+      if (/^\d{3}(?!-)/.test(next.value)) break;
     }
     const code = Number(whole.slice(0, 3));
     if (code >= 400) throw new SmtpRefusal(code, whole);

@@ -240,7 +240,13 @@ export function whenEmailsChange(refresh: () => void): () => void {
   return () => refreshers.delete(refresh);
 }
 
+let changes = 0;
+
+/** Grows whenever emails came, went or changed: a list that was asked for before may be older than that. */
+export const changeEpoch = (): number => changes;
+
 export function refreshLists(): void {
+  changes += 1;
   for (const refresh of refreshers) refresh();
 }
 

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useCallback, useEffect, useRef } from 'react';
 
 import { queryClient, queryKeys } from './cache';
-import { LIST_PROPERTIES, storeEmails, storeThreads, whenEmailsChange } from './email';
+import { changeEpoch, LIST_PROPERTIES, storeEmails, storeThreads, whenEmailsChange } from './email';
 import { chain, ref } from './jmap';
 import { MethodError } from './problems';
 import type { EmailFilter, EmailSummary, GetResponse, Id, QueryResponse, Thread } from './types';
@@ -31,6 +31,8 @@ export interface ListData {
 }
 
 const PAGE = 50;
+// Readings of a window while mail comes in.
+const MOST_ROUNDS = 3;
 
 export const listKeyOf = (query: ListQuery) => JSON.stringify(query);
 
@@ -44,11 +46,14 @@ interface Window {
 type Where = { position: number } | { anchor: Id; anchorOffset: number };
 
 async function readWindow(query: ListQuery, where: Where, limit: number): Promise<Window> {
-  for (;;) {
+  for (let round = 1; ; round += 1) {
     await writesDone();
     const epoch = writeEpoch();
+    const changes = changeEpoch();
     const found = await readOnce(query, where, limit);
-    if (epoch === writeEpoch() && !writing()) return found;
+    // Mail that keeps pouring in does not hold a list up for ever: what came last is read next.
+    const current = changes === changeEpoch() || round >= MOST_ROUNDS;
+    if (epoch === writeEpoch() && !writing() && current) return found;
   }
 }
 

@@ -19,9 +19,15 @@ export function onChanges(type: string, handler: Handler): void {
   handlers.set(type, handler);
 }
 
+// Since when changes are told of: a first reading that was under way then may be older than that.
+let following = false;
+
 /** The cache holds data of this state (from a first /get). A later state is reached by changes only. */
 export function noteState(type: string, state: string): void {
-  if (!states.has(type)) states.set(type, state);
+  if (states.has(type)) return;
+  states.set(type, state);
+  // Afterwards: what was read is shown first.
+  if (following) setTimeout(() => void catchUp(type), 0);
 }
 
 /** Our own /set took the type from `before` to `after`; when we were at `before`, nothing was missed. */
@@ -68,6 +74,7 @@ function onStates(changed: Record<string, string>): void {
 }
 
 function onOpen(): void {
+  following = true;
   for (const type of handlers.keys()) void catchUp(type);
 }
 
@@ -87,5 +94,6 @@ export function reconnectNow(): void {
 whenSessionEnds(() => {
   live?.stop();
   live = null;
+  following = false;
   states.clear();
 });

@@ -11,6 +11,8 @@ function called(address: EmailAddress, short: boolean): string {
   return first?.split(/\s+/)[0] || name;
 }
 
+const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
+
 /** The people of a conversation: who wrote, in order, each once; in Sent and Drafts to whom. */
 export function namesOf(
   emails: readonly EmailSummary[],
@@ -19,7 +21,9 @@ export function namesOf(
   me: string,
 ): string[] {
   const people = new Map<string, EmailAddress>();
-  for (const email of emails) {
+  const mine = emails.filter((email) => email.from?.some((from) => same(from.email, own)));
+  // In Sent the people are those one wrote to, not whom the answers went to.
+  for (const email of outgoing && mine.length > 0 ? mine : emails) {
     const list = outgoing ? [...(email.to ?? []), ...(email.cc ?? [])] : (email.from ?? []);
     for (const address of list) {
       const key = address.email.toLowerCase();
@@ -27,7 +31,5 @@ export function namesOf(
     }
   }
   const short = people.size > 1;
-  return [...people].map(([key, address]) =>
-    key === own.toLowerCase() ? me : called(address, short),
-  );
+  return [...people].map(([key, address]) => (same(key, own) ? me : called(address, short)));
 }

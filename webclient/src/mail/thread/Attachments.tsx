@@ -13,6 +13,15 @@ import { size } from '@/text/dates';
 
 const RASTER = /^image\/(png|jpeg|gif|webp|avif|bmp)$/;
 const TEXT = /^text\/(plain|csv|markdown|x-log)$|^application\/json$/;
+// Parts that have no name as a rule, called by what they are.
+const UNNAMED: Record<string, string> = {
+  'message/delivery-status': 'attachment.report',
+  'message/global-delivery-status': 'attachment.report',
+  'message/rfc822': 'attachment.message',
+  'message/global': 'attachment.message',
+  'text/rfc822-headers': 'attachment.headers',
+  'message/global-headers': 'attachment.headers',
+};
 const MOST_TEXT = 200_000;
 const BIG_IMAGE = 15_000_000;
 
@@ -22,7 +31,8 @@ export function Attachments({ parts }: { parts: readonly BodyPart[] }) {
   const [shown, setShown] = useState<BodyPart | null>(null);
   const [packing, setPacking] = useState(false);
   const nameOf = (part: BodyPart) =>
-    neutral(part.name ?? '') || intl.formatMessage({ id: 'attachment.unnamed' });
+    neutral(part.name ?? '') ||
+    intl.formatMessage({ id: UNNAMED[part.type] ?? 'attachment.unnamed' });
   const urlOf = (part: BodyPart) => downloadUrl(part.blobId ?? '', nameOf(part), part.type);
   const all = async () => {
     setPacking(true);
