@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     reactor: Any = installed
     settings = settings_of(options)
     accounts = accounts_of(options, settings)
+    admins = frozenset(_address(each, "--admin") for each in options.admin or ())
     throw_away = options.state is None
     problems: list[Exception] = []
     try:
@@ -51,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         )
 
         async def prepare(system: System) -> None:
-            await fill(system, settings, accounts)
+            await fill(system, settings, accounts, admins)
 
         service = assemble(settings, reactor, prepare)
 
@@ -144,29 +146,36 @@ def _state_folder(given: str | None) -> Path:
 
 
 def accounts_of(options: argparse.Namespace, settings: Settings) -> dict[str, str]:
-    """Address to password, in the order to print. Passwords of alice and bob are by chance, and
-    stay with a kept state folder."""
-    if not options.account:
-        known = _remembered(settings)
-        names = [f"{name}@{settings.domain}" for name in ("alice", "bob")]
-        return {address: known.get(address) or secrets.token_urlsafe(12) for address in names}
+    """Address to password, in the order to print: those given, or alice and bob, then administrators
+    without a given password. Passwords by chance stay with a kept state folder."""
     accounts = {}
-    for each in options.account:
-        address, found, password = each.partition(":")
-        try:
-            address = canonical(address)
-        except ValueError:
-            found = ""
-        if not found or not password:
+    for each in options.account or ():
+        address, _, password = each.partition(":")
+        if not password:
             raise Problem("--account: ADDRESS:PASSWORD, such as alice@local.test:secret", USAGE)
-        accounts[address] = password
+        accounts[_address(address, "--account")] = password
+    others = [] if accounts else [f"{name}@{settings.domain}" for name in ("alice", "bob")]
+    others += [_address(each, "--admin") for each in options.admin or ()]
+    known = _remembered(settings)
+    for address in others:
+        accounts.setdefault(address, known.get(address) or secrets.token_urlsafe(12))
     return accounts
 
 
-async def fill(system: System, settings: Settings, accounts: dict[str, str]) -> None:
-    """Domains and accounts that are missing, passwords that changed. Quick when all is there."""
+def _address(given: str, option: str) -> str:
+    try:
+        return canonical(given)
+    except ValueError:
+        raise Problem(f"{option}: an address, such as alice@local.test", USAGE) from None
+
+
+async def fill(
+    system: System, settings: Settings, accounts: dict[str, str], admins: frozenset[str] = frozenset()
+) -> None:
+    """Domains and accounts that are missing, passwords that changed, rights of `admins`. Quick when all
+    is there."""
     known = _remembered(settings)
-    present = {each.address: each.id for each in await system.accounts.accounts()}
+    present = {each.address: each for each in await system.accounts.accounts()}
     domains = {each.name for each in await system.accounts.domains()}
     wanted = dict.fromkeys([settings.domain, *(address.rpartition("@")[2] for address in accounts)])
     hashes: dict[str, Deferred[Credentials]] = {}
@@ -179,9 +188,13 @@ async def fill(system: System, settings: Settings, accounts: dict[str, str]) -> 
 
     async def add_account(address: str, password: str) -> None:
         if address not in present:
-            await system.accounts.create_account(address, "", await credentials(password))
-        elif known.get(address) != password:
-            await system.accounts.set_credentials(present[address], await credentials(password))
+            admin = address in admins
+            await system.accounts.create_account(address, "", await credentials(password), admin)
+            return
+        if address in admins and not present[address].admin:
+            await system.accounts.update_account(replace(present[address], admin=True))
+        if known.get(address) != password:
+            await system.accounts.set_credentials(present[address].id, await credentials(password))
 
     waits = [
         Deferred.fromCoroutine(system.administration.perform(c.AddDomain(name=name)))

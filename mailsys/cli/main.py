@@ -84,6 +84,12 @@ def _running(words: Words[argparse.ArgumentParser]) -> None:
         default="off",
         help="who may make an account on the web",
     )
+    local.add_argument(
+        "--admin",
+        metavar="ADDRESS",
+        action="append",
+        help="may administer everything; made if it is not there",
+    )
     local.add_argument("--storage", metavar="URL", default="", help="where mail is kept (default: SQLite)")
     local.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     local.add_argument("--log-format", choices=("json", "text"), default="json")

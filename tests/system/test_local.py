@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import http.client
 import imaplib
 import socket
 import time
@@ -96,6 +98,23 @@ class LocalTests(TestCase):
         system = self.start("--state", state, "--account", "me@local.test:new")
         system.imap().logout()
 
+    def test_who_may_administer_is_told_on_the_command_line(self) -> None:
+        state = self.state()
+        self.start("--state", state, "--admin", "root@local.test").stop()
+        system = self.start("--state", state, "--admin", "alice@local.test", "--admin", "root@local.test")
+        self.assertEqual(
+            [each["address"] for each in system.ready["accounts"]],
+            ["alice@local.test", "bob@local.test", "root@local.test"],
+        )
+        answers = []
+        for number in range(3):
+            connection = http.client.HTTPConnection("127.0.0.1", system.port("http"), timeout=PATIENCE)
+            token = base64.b64encode(":".join(system.account(number)).encode()).decode()
+            connection.request("GET", "/api/v1/accounts", headers={"Authorization": f"Basic {token}"})
+            answers.append(connection.getresponse().status)
+            connection.close()
+        self.assertEqual(answers, [200, 403, 200])
+
     def test_after_kill_9_all_that_was_acknowledged_is_there(self) -> None:
         state = self.state()
         first = self.start("--state", state)
@@ -128,6 +147,7 @@ class LocalTests(TestCase):
     def test_wrong_options_are_told(self) -> None:
         for options, complaint in (
             (("--account", "alice"), "ADDRESS:PASSWORD"),
+            (("--admin", "alice"), "--admin"),
             (("--domain", "a..b"), "is not a domain name"),
             (("--smarthost", "relay"), "sending.smarthost: 'relay' is not host:port"),
             (("--port-base", "70000"), "--port-base"),
