@@ -15,7 +15,7 @@ const wrapper = ({ children }: { children: ReactNode }) => (
 );
 
 async function refusedBy(
-  error: unknown,
+  error: Error,
   names: string[],
   say?: (error: unknown) => string | undefined,
 ) {

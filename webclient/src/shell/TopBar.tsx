@@ -40,7 +40,7 @@ export function TopBar() {
         to="/mail/$mailbox"
         params={{ mailbox: 'inbox' }}
         className="flex items-center gap-2 rounded-lg px-1.5 py-1 text-lg font-semibold"
-        aria-label={intl.formatMessage({ id: 'mailbox.inbox' })}
+        aria-label={`${brandOf(me.address)}: ${intl.formatMessage({ id: 'mailbox.inbox' })}`}
       >
         <img src="/icon.svg" alt="" width={26} height={26} />
         {room === 'desk' && <span className="pe-2">{brandOf(me.address)}</span>}

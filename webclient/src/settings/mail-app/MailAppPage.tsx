@@ -45,7 +45,9 @@ export function MailAppPage() {
       <AppleSection servers={query.data ?? []} />
       <Section title={t('others')}>
         <p>{t('others.jmap')}</p>
-        <Line label={t('jmap')} value={`${window.location.origin}/.well-known/jmap`} copy />
+        <dl>
+          <Line label={t('jmap')} value={`${window.location.origin}/.well-known/jmap`} copy />
+        </dl>
       </Section>
       {making && <NewAppPassword name={t('password.name')} onClose={() => setMaking(false)} />}
     </>
