@@ -201,5 +201,13 @@ class IQueueStore(Interface):
     def timeline(trace: TraceId) -> Deferred[list[TimelineEntry]]:
         """In order of time."""
 
+    def traces(
+        address: str, account: AccountId | None, since: TraceId, before: TraceId | None, limit: int
+    ) -> Deferred[list[TraceId]]:
+        """Messages from `since` on, older than `before`, newest first. Traces sort by the time they were
+        made. `address` (empty: any) is the envelope sender or a recipient in some step, ASCII letters in
+        any case; `account` one that a step belongs to. Of a very busy address only the newest 10,000
+        messages are looked through for an account."""
+
     def listen(wake: Callable[[], None]) -> None:
         """`wake()` is called on the reactor after a commit of this process queued something."""

@@ -27,6 +27,11 @@ def new_trace(now: float, random_bytes: Callable[[int], bytes]) -> TraceId:
     return TraceId("".join([pairs[number >> shift & 1023] for shift in (70, 60, 50, 40, 30, 20, 10, 0)]))
 
 
+def first_trace(at: float) -> TraceId:
+    """What every trace made at `at` or later sorts behind, and every earlier one before."""
+    return new_trace(min(max(at, 0.0), 2.0**35), bytes)
+
+
 @lru_cache(maxsize=4)
 def _date(second: int) -> str:
     t = time.gmtime(second)

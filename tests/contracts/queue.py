@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailsys.core.refusal import NoSuchMailbox
-from mailsys.ports.ids import BlobId, MailboxId, QueueId, TraceId
+from mailsys.ports.ids import AccountId, BlobId, MailboxId, QueueId, TraceId
 from mailsys.ports.mail import Acceptance, Delivery
 from mailsys.ports.objects import ObjectChange
 from mailsys.ports.queue import (
@@ -372,3 +372,61 @@ class QueueContract(Stage):
         await self.store.mail.accept(Acceptance(staged, None, 1.0, queued=(item(),), timeline=(early,)))
         self.assertEqual(await self.queue.timeline(TraceId("t")), [early, late])
         self.assertEqual(await self.queue.timeline(TraceId("none")), [])
+
+    # -- search of traces ----------------------------------------------------------------------------
+
+    async def record_some(self) -> None:
+        """Three messages, the oldest "a": from eve to alice, from eve to bob, from alice to bob."""
+
+        def steps(
+            trace: str, sender: str, recipient: str, of: tuple[AccountId | None, AccountId]
+        ) -> list[TimelineEntry]:
+            begin, delivered = of
+            came = Step.RECEIVED if begin is None else Step.SUBMITTED
+            return [
+                TimelineEntry(TraceId(trace), 1.0, came, begin, "", {"sender": sender}),
+                TimelineEntry(TraceId(trace), 1.0, Step.DELIVERED, delivered, recipient),
+                TimelineEntry(TraceId(trace), 2.0, Step.NOTIFIED, delivered, recipient),
+            ]
+
+        alice, bob = self.alice.id, self.bob.id
+        await self.queue.record(
+            [
+                *steps("b", "Eve@elsewhere.test", "bob@example.org", (None, bob)),
+                *steps("c", "alice@example.org", "bob@example.org", (alice, bob)),
+                *steps("a", "eve@elsewhere.test", "alice@example.org", (None, alice)),
+            ]
+        )
+
+    async def traces(
+        self,
+        address: str = "",
+        account: AccountId | None = None,
+        since: str = "",
+        before: str | None = None,
+        limit: int = 10,
+    ) -> list[str]:
+        bound = None if before is None else TraceId(before)
+        return list(await self.queue.traces(address, account, TraceId(since), bound, limit))
+
+    async def test_messages_are_found_newest_first_each_once(self) -> None:
+        await self.record_some()
+        self.assertEqual(await self.traces(), ["c", "b", "a"])
+        self.assertEqual(await self.traces(since="b"), ["c", "b"])
+        self.assertEqual(await self.traces(before="c"), ["b", "a"])
+        self.assertEqual(await self.traces(limit=2), ["c", "b"])
+
+    async def test_messages_are_found_by_sender_and_recipient_in_any_case(self) -> None:
+        await self.record_some()
+        self.assertEqual(await self.traces("EVE@elsewhere.test"), ["b", "a"])
+        self.assertEqual(await self.traces("bob@example.org"), ["c", "b"])
+        self.assertEqual(await self.traces("alice@example.org"), ["c", "a"])
+        self.assertEqual(await self.traces("alice@example.org", before="c", limit=1), ["a"])
+        self.assertEqual(await self.traces("nobody@example.org"), [])
+        self.assertEqual(await self.traces("%"), [])
+
+    async def test_messages_are_found_by_account(self) -> None:
+        await self.record_some()
+        self.assertEqual(await self.traces(account=self.alice.id), ["c", "a"])
+        self.assertEqual(await self.traces("eve@elsewhere.test", self.bob.id), ["b"])
+        self.assertEqual(await self.traces("eve@elsewhere.test", self.bob.id, before="b"), [])

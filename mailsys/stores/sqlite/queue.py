@@ -227,6 +227,18 @@ class QueueStore:
     def timeline(self, trace: TraceId) -> Deferred[list[TimelineEntry]]:
         return self._readers.run(lambda connection: timeline.read(connection, trace))
 
+    def traces(
+        self,
+        address: str,
+        account: AccountId | None,
+        since: TraceId,
+        before: TraceId | None,
+        limit: int,
+    ) -> Deferred[list[TraceId]]:
+        return self._readers.run(
+            lambda connection: timeline.find(connection, address, account, since, before, limit)
+        )
+
     def listen(self, wake: Callable[[], None]) -> None:
         self._writer.wakers.append(wake)
 

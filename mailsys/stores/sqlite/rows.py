@@ -41,7 +41,7 @@ _INSERTS: Final[dict[str, tuple[str, int, str]]] = {
         " folded = CASE excluded.name WHEN '' THEN folded ELSE excluded.folded END",
     ),
     "queue": ("INSERT INTO queue VALUES", 13, ""),
-    "timeline": ("INSERT INTO timeline (trace, at, stage, account, recipient, detail) VALUES", 6, ""),
+    "timeline": ("INSERT INTO timeline (trace, at, stage, account, recipient, detail, sender) VALUES", 7, ""),
     "account_count": ("INSERT OR REPLACE INTO account_count VALUES", 8, ""),
     "mailbox_count": ("INSERT OR REPLACE INTO mailbox_count VALUES", 12, ""),
     "state": ("INSERT OR REPLACE INTO state VALUES", 3, ""),

@@ -21,7 +21,7 @@ import apsw
 
 from mailsys.stores.sqlite.rows import one
 
-VERSION: Final = 1
+VERSION: Final = 2
 PAGE_SIZE: Final = 8192
 
 TABLES: Final = """
@@ -159,8 +159,12 @@ CREATE INDEX queue_account ON queue (account) WHERE account IS NOT NULL;
 CREATE INDEX queue_leased ON queue (id) WHERE token <> 0;
 CREATE TABLE timeline (
     id INTEGER PRIMARY KEY, trace TEXT NOT NULL, at REAL NOT NULL, stage TEXT NOT NULL, account INTEGER,
-    recipient TEXT NOT NULL, detail BLOB);
+    recipient TEXT NOT NULL, detail BLOB, sender TEXT);
 CREATE INDEX timeline_trace ON timeline (trace);
+-- whom a message is about; traces sort by time
+CREATE INDEX timeline_address ON timeline (lower(ifnull(sender, recipient)), trace)
+    WHERE ifnull(sender, recipient) <> '';
+CREATE INDEX timeline_account ON timeline (account, trace) WHERE account IS NOT NULL;
 
 CREATE VIRTUAL TABLE words USING fts5 (
     owner, subject, people, body, content='', contentless_delete=1, prefix='4',
@@ -173,7 +177,14 @@ CREATE TABLE wording (email INTEGER PRIMARY KEY, account INTEGER NOT NULL, gone 
 TEMPORARY: Final = """CREATE TEMP TABLE unread_change (
     list INTEGER, thread INTEGER, count INTEGER NOT NULL, PRIMARY KEY (list, thread)) WITHOUT ROWID"""
 
-UPGRADES: Final[dict[int, str]] = {}  # from version n to n + 1
+UPGRADES: Final[dict[int, str]] = {  # from version n to n + 1
+    1: """
+ALTER TABLE timeline ADD COLUMN sender TEXT;
+CREATE INDEX timeline_address ON timeline (lower(ifnull(sender, recipient)), trace)
+    WHERE ifnull(sender, recipient) <> '';
+CREATE INDEX timeline_account ON timeline (account, trace) WHERE account IS NOT NULL;
+"""
+}
 
 
 class StoreError(Exception):

@@ -20,6 +20,7 @@ from mailsys.web.problems import WebProblem
 
 _GOOD_FOR = 86400.0  # seconds
 _PER_MINUTE = 1000
+_LINKS_SIZE = 5 * 256 * 1024  # octets: 500 addresses of 2048 letters
 _POLICY = b"default-src 'none'; sandbox"
 
 Url = Annotated[str, Meta(min_length=1, max_length=2048)]
@@ -50,7 +51,8 @@ class ImageRoutes:
     def mount(self, api: Api) -> None:
         api.add(
             Route("POST", "/image-links", self.links, "Signed links to remote images, good for a day.",
-                  "Images", scope=READ, body=ImageLinksWanted, answer=ImageLinks),
+                  "Images", scope=READ, body=ImageLinksWanted, answer=ImageLinks,
+                  limit=_LINKS_SIZE, problems=(413,)),
             Route("GET", "/image", self.image, "A remote image, by a signed link or for who is signed in.",
                   "Images", Access.PUBLIC, query=ImageQuery, answer=bytes, media="image/*",
                   problems=(401, 403, 413, 415, 502)),

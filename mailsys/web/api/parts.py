@@ -46,6 +46,7 @@ from mailsys.web.api.security import SecurityRoutes
 from mailsys.web.api.send import SendRoutes
 from mailsys.web.api.session import SessionRoutes
 from mailsys.web.api.table import Api
+from mailsys.web.api.traces import TraceRoutes
 from mailsys.web.api.webhooks import WebhookRoutes
 from mailsys.web.application import WebApplication
 from mailsys.web.authenticators import BearerAuthenticator, CookieAuthenticator, ProvingBasicAuthenticator
@@ -175,6 +176,7 @@ class AccountApi:
             ),
             MailServerRoutes(settings),
             QueueRoutes(ports.queue, accounts, rights, clock.seconds),
+            TraceRoutes(ports.queue, accounts),
             ImageRoutes(ImageProxy(outbound, clock), seal, limits, clock),
             WebhookRoutes(self.webhooks),
             SendRoutes(
