@@ -187,11 +187,7 @@ test('mail that comes while one has scrolled down leaves the rows where they are
   await expect(row(page, 'Just now')).toBeVisible();
 });
 
-test('a folder is made, and filled by dragging', async ({
-  me,
-  mail,
-  signedIn,
-}) => {
+test('a folder is made, and filled by dragging', async ({ me, mail, signedIn }) => {
   await mail(me, { subject: 'To be filed' });
   const page = await signedIn(me);
   await open(page);

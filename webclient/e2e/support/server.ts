@@ -21,6 +21,8 @@ export interface ServerOptions {
   /** How many accounts there are to hand out. */
   accounts?: number;
   smarthost?: Address;
+  /** The same ports after a restart. */
+  fixedPorts?: boolean;
   arguments?: string[];
 }
 
@@ -47,8 +49,19 @@ export class Server {
     mkdirSync(join(ROOT, 'webclient/test-results'), { recursive: true });
     const state = await mkdtemp(join(tmpdir(), 'mailsys-e2e-'));
     const server = new Server(state, options, join(ROOT, `webclient/test-results/${name}.log`));
-    await server.run();
-    return server;
+    if (!options.fixedPorts) {
+      await server.run();
+      return server;
+    }
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        // Below the range that systems hand out by themselves.
+        await server.run(10_000 + Math.floor(Math.random() * 2000) * 10 + 5);
+        return server;
+      } catch (error) {
+        if (attempt === 5) throw error;
+      }
+    }
   }
 
   private accountNames(): string[] {

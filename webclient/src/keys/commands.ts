@@ -63,6 +63,16 @@ export function useHint(id: CommandId): string | undefined {
 
 const SEQUENCE_TIME = 1200;
 
+let held = 0;
+
+/** Single keys do nothing until the result is called. */
+export function holdKeys(): () => void {
+  held += 1;
+  return () => {
+    held -= 1;
+  };
+}
+
 /** A field that takes what is typed. */
 export function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
@@ -88,7 +98,7 @@ export function listenForKeys(target: Window): () => void {
     const stroke = strokeOf(event);
     const typing = isTyping(event.target);
     const choice = settings();
-    if (types(stroke) && (typing || choice.keysOff)) {
+    if (types(stroke) && (typing || choice.keysOff || held > 0)) {
       pending = [];
       return;
     }

@@ -5,6 +5,7 @@ import { useIntl } from 'react-intl';
 import { mailboxes, mailboxPath } from '@/api/mailboxes';
 import { useSession } from '@/api/session';
 import { listenForKeys, useCommand } from '@/keys/commands';
+import { HoldKeys } from '@/keys/HoldKeys';
 import { openComposer, reopenUnsaved, useComposers } from '@/mail/compose/store';
 import { runToastAction } from '@/parts';
 import { useTheme } from '@/theme/theme';
@@ -48,7 +49,7 @@ export function Shell() {
       <div className="flex min-h-0 flex-1">
         <Outlet />
       </div>
-      <Suspense fallback={null}>
+      <Suspense fallback={<HoldKeys />}>
         {composing && <ComposerLayer />}
         {layer === 'help' && <Help onClose={closeLayer} />}
         {layer === 'palette' && (

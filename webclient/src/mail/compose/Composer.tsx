@@ -3,6 +3,7 @@ import { lazy, Suspense, useState } from 'react';
 import { useIntl } from 'react-intl';
 
 import { useCommand } from '@/keys/commands';
+import { HoldKeys } from '@/keys/HoldKeys';
 import { Button, confirm, errorText, Loading, toast } from '@/parts';
 
 import { AttachedFiles } from './AttachedFiles';
@@ -138,7 +139,13 @@ export function Composer({ composer, begun }: { composer: OpenComposer; begun: B
           </p>
         )}
         {draft.format === 'rich' ? (
-          <Suspense fallback={<Loading lines={4} />}>
+          <Suspense
+            fallback={
+              <HoldKeys>
+                <Loading lines={4} />
+              </HoldKeys>
+            }
+          >
             <Editor
               label={t('compose.body')}
               html={draft.html}

@@ -2,6 +2,7 @@
 import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from 'react';
 import { useIntl } from 'react-intl';
 
+import { HoldKeys } from '@/keys/HoldKeys';
 import { Button, errorText, Loading } from '@/parts';
 import { useRoom } from '@/shell/layout';
 
@@ -83,7 +84,9 @@ function Opened({ composer }: { composer: OpenComposer }) {
       onClose={() => closeComposer(key)}
     >
       {error === null ? (
-        <Loading lines={5} />
+        <HoldKeys>
+          <Loading lines={5} />
+        </HoldKeys>
       ) : (
         <div role="alert" className="flex flex-col items-start gap-3 p-4">
           <p>{errorText(intl, error)}</p>
