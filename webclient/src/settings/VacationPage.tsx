@@ -98,10 +98,11 @@ function Form({ found }: { found: VacationResponse }) {
       }}
     >
       <Switch label={t('on')} text={t('on.text')} checked={on} onChange={setOn} />
-      <div className="grid gap-4 sm:grid-cols-2">
+      <div className="grid gap-4 *:min-w-0 sm:grid-cols-2">
         <Field
           label={t('from')}
           type="datetime-local"
+          className="min-w-0"
           value={from}
           error={work.fields['fromDate']}
           onChange={(event) => setFrom(event.target.value)}
@@ -109,6 +110,7 @@ function Form({ found }: { found: VacationResponse }) {
         <Field
           label={t('to')}
           type="datetime-local"
+          className="min-w-0"
           value={to}
           error={work.fields['toDate']}
           onChange={(event) => setTo(event.target.value)}
