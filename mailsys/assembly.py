@@ -99,7 +99,7 @@ class System:
         counters = Counters(reactor)
         secret = _secret(Path(settings.state))
         parts = sign_in_parts(
-            store.objects, store.sessions, store.accounts, counters, settings, reactor, chance
+            store.objects, store.sessions, store.accounts, counters, settings, reactor, chance, secret
         )
         sign_in = SignIn(
             store.accounts,
@@ -420,15 +420,27 @@ def _complaints(settings: Settings) -> list[str]:
 
 
 def _secret(state: Path) -> bytes:
-    """Chance that stays the same over restarts, kept in the state folder."""
+    """Chance that stays the same over restarts, kept in the state folder: what signs our links and
+    hides secrets in the store. Raises StoreProblem when it is damaged: secrets would be lost for good."""
     path = state / "secret"
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(os.urandom(32))
-    except FileExistsError:
-        pass
-    secret = path.read_bytes()
-    if len(secret) != 32:  # a crash while it was written: nothing depends on the old one
+        secret = path.read_bytes()
+    except FileNotFoundError:
         secret = os.urandom(32)
-        path.write_bytes(secret)
+        new = state / "secret.new"
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(secret)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+        folder = os.open(state, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    if len(secret) != 32:
+        raise StoreProblem(
+            f"{path}: damaged. Restore it from a backup; or remove it, and those who use an authenticator "
+            "app sign in by recovery code or passkey and set it up again."
+        )
     return secret

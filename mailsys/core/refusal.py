@@ -77,6 +77,13 @@ class BadCredentials(Refusal):
     http = 401
 
 
+class AppPasswordNeeded(BadCredentials):
+    """Use an app password here, by PLAIN or LOGIN."""
+
+    # Only told to who knows the password: RFC 4954 §6, the mechanism is weaker than this user's policy.
+    smtp = (534, "5.7.9")
+
+
 class MessageTooBig(Refusal):
     """Message size exceeds the limit."""
 

@@ -26,6 +26,7 @@ from mailsys.ports.accounts import Account, IAccountStore
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
 from mailsys.ports.objects import IObjectStore, ObjectChange
+from mailsys.services.at_rest import AtRest, Unreadable
 
 log = Log("second_factor")
 
@@ -63,7 +64,7 @@ class TotpSetup:
 
 
 class _Totp(msgspec.Struct, frozen=True):
-    secret: str
+    secret: str  # encrypted (`services.at_rest`)
     created: float
     confirmed: bool = False
     last: int = 0  # time step of the last code taken: it, and older ones, hold no more (RFC 6238 §5.2)
@@ -89,6 +90,7 @@ class SecondFactor:
         clock: IReactorTime,
         random_bytes: Callable[[int], bytes],
         issuer: str,
+        at_rest: AtRest,
     ) -> None:
         self._objects = objects
         self._accounts = accounts
@@ -96,6 +98,7 @@ class SecondFactor:
         self._clock = clock
         self._random = random_bytes
         self._issuer = issuer
+        self._at_rest = at_rest
 
     async def state(self, account: AccountId) -> FactorState:
         totp = await self._read(account, "totp", _Totp)
@@ -121,7 +124,8 @@ class SecondFactor:
         if known is not None and known.confirmed:
             raise NotAllowed("Codes are in use already; turn them off first.")
         secret = b32encode(self._random(_SECRET_OCTETS)).decode("ascii")
-        await self._write(account.id, totp=_Totp(secret, self._clock.seconds()))
+        hidden = self._at_rest.hide(secret, _whose(account.id))
+        await self._write(account.id, totp=_Totp(hidden, self._clock.seconds()))
         uri = pyotp.TOTP(secret).provisioning_uri(name=account.address, issuer_name=self._issuer)
         drawn = BytesIO()
         segno.make(uri, error="m", micro=False).save(drawn, kind="svg", scale=4, border=4, xmldecl=False)
@@ -133,7 +137,7 @@ class SecondFactor:
         totp = await self._read(account, "totp", _Totp)
         if totp is None or totp.confirmed:
             raise NotAllowed("There is nothing to confirm.")
-        step = self._matching(totp, code)
+        step = self._matching(account, totp, code)
         if step is None:
             await self._wrong(account)
             raise BadCredentials("That code is wrong.", cause="totp not confirmed")
@@ -179,7 +183,7 @@ class SecondFactor:
             # still let the owner in.
             raise RateLimited("Too many wrong codes; use a recovery code or a passkey, or try later.")
         totp = await self._read(account, "totp", _Totp)
-        step = self._matching(totp, code) if totp is not None and totp.confirmed else None
+        step = self._matching(account, totp, code) if totp is not None and totp.confirmed else None
         if totp is None or step is None:
             await self._wrong(account)
             raise BadCredentials("That code is wrong.", cause="wrong code")
@@ -187,10 +191,15 @@ class SecondFactor:
             raise BadCredentials("That code was used already; wait for the next.", cause="replay")
         await self._write(account, totp=msgspec.structs.replace(totp, last=step))
 
-    def _matching(self, totp: _Totp, code: str) -> int | None:
+    def _matching(self, account: AccountId, totp: _Totp, code: str) -> int | None:
         """The time step whose code this is, later than the last one taken."""
         now = int(self._clock.seconds()) // STEP
-        machine = pyotp.TOTP(totp.secret, interval=STEP)
+        try:
+            secret = self._at_rest.show(totp.secret, _whose(account))
+        except Unreadable as problem:  # recovery codes and passkeys still hold
+            log.error("codes cannot be checked", account=account, cause=str(problem))
+            return None
+        machine = pyotp.TOTP(secret, interval=STEP)
         for step in (now, *(now + n for d in range(1, DRIFT + 1) for n in (-d, d))):
             if step > totp.last and hmac.compare_digest(machine.generate_otp(step), code):
                 return step
@@ -242,6 +251,10 @@ class SecondFactor:
         await self._objects.write(
             [ObjectChange(account, KIND, ident, msgspec.json.encode(each)) for ident, each in values.items()]
         )
+
+
+def _whose(account: AccountId) -> str:
+    return f"totp {account}"
 
 
 def _recovery_code(octets: bytes) -> str:

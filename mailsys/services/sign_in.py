@@ -1,9 +1,9 @@
 """Signing in: SASL exchanges and plain passwords, checked against the accounts, throttled.
 
 Every failure looks the same to the client (BadCredentials, one text), takes as long, and is logged
-with its true cause. A password that was just proved is remembered for minutes under a keyed hash
-(mail clients open many connections); the hash covers the stored credentials, so a changed password
-is asked for again at once.
+with its true cause; only that an app password is needed is told to who knows the account's own. A
+password that was just proved is remembered for minutes under a keyed hash (mail clients open many
+connections); the hash covers the stored credentials, so a changed password is asked for again at once.
 
 App passwords (`services.app_passwords`) are taken wherever a password is, for the services that they
 were made for. An account with a second factor may ask that mail programs use nothing else.
@@ -22,7 +22,7 @@ from zope.interface import implementer
 
 from mailsys import metrics
 from mailsys.core.message.address import canonical
-from mailsys.core.refusal import BadCredentials, MessageRejected, UnsupportedParameter
+from mailsys.core.refusal import AppPasswordNeeded, BadCredentials, MessageRejected, UnsupportedParameter
 from mailsys.core.sasl.failure import SaslMalformed, SaslRefused
 from mailsys.core.sasl.plain import Claim, Login, parse_plain
 from mailsys.core.sasl.scram import ScramKeys, ScramServer, invented
@@ -154,7 +154,9 @@ class SignIn:
             self._remember(key)
         if await self.needs_app_password(account, service):
             await self.note(account, visitor, service, "password", False)
-            await self.fail(address, login, mechanism, "only app passwords may be used", delay)
+            await self.fail(
+                address, login, mechanism, "only app passwords may be used", delay, AppPasswordNeeded
+            )
         if service != WEB:  # there it is only half of it
             await self.succeed(account, address, login, mechanism)
             await self.note(account, visitor, service, "password", True)
@@ -222,15 +224,21 @@ class SignIn:
             await self._throttle.wait(address, delay, login)
 
     async def fail(
-        self, address: str, login: str, mechanism: str, cause: str, delay: float = 0.0
+        self,
+        address: str,
+        login: str,
+        mechanism: str,
+        cause: str,
+        delay: float = 0.0,
+        refusal: type[BadCredentials] = BadCredentials,
     ) -> NoReturn:
-        """Count and log a failure, then raise BadCredentials."""
+        """Count and log a failure, then raise it."""
         log.warning("login failed", peer=address, login=login, mechanism=mechanism, cause=cause)
         metrics.logins_bad.inc()
         await self._throttle.failed(address, login)
         if delay:
             await self._throttle.wait(address, delay, login)
-        raise BadCredentials(cause=cause)
+        raise refusal(cause=cause)
 
     async def succeed(self, account: Account, address: str, login: str, mechanism: str) -> None:
         metrics.logins_good.inc()
@@ -326,6 +334,7 @@ class _ScramExchange(_Exchange):
         self._login: str | None = None  # None until the client named itself
         self._account: Account | None = None
         self._cause = ""
+        self._refusal: type[BadCredentials] = BadCredentials
 
     async def _step(self, data: bytes | None) -> Challenge | SignedIn:
         if data is None:
@@ -351,8 +360,10 @@ class _ScramExchange(_Exchange):
             self._cause = self._cause or "no such account"
         elif not account.enabled:
             self._cause = self._cause or "account is disabled"
-        elif await sign_in.needs_app_password(account, self._service):
-            self._cause = self._cause or "only app passwords may be used, by PLAIN or LOGIN"
+        elif not self._cause and await sign_in.needs_app_password(account, self._service):
+            # Not SCRAM: an app password is kept as a hash that cannot check its proofs.
+            self._cause = "only app passwords may be used, by PLAIN or LOGIN"
+            self._refusal = AppPasswordNeeded  # once the password is proved
         self._account = account
         return Challenge(self._machine.challenge(sign_in.scram_keys(login, credentials)))
 
@@ -364,7 +375,7 @@ class _ScramExchange(_Exchange):
         except SaslRefused as error:
             await sign_in.fail(self._address, login, "SCRAM", self._cause or str(error))
         if self._cause or self._account is None:
-            await sign_in.fail(self._address, login, "SCRAM", self._cause)
+            await sign_in.fail(self._address, login, "SCRAM", self._cause, refusal=self._refusal)
         await sign_in.succeed(self._account, self._address, login, "SCRAM")
         await sign_in.note(self._account, Visitor(self._address), self._service, "password", True)
         return SignedIn(self._account, proof)

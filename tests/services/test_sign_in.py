@@ -9,10 +9,19 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from mailsys.core.refusal import BadCredentials, MessageRejected, RateLimited, UnsupportedParameter
+from mailsys.core.refusal import (
+    AppPasswordNeeded,
+    BadCredentials,
+    MessageRejected,
+    RateLimited,
+    UnsupportedParameter,
+)
 from mailsys.ports.accounts import Account, Credentials
+from mailsys.ports.objects import ObjectChange
+from mailsys.services.at_rest import AtRest
 from mailsys.services.authentication import Challenge, SignedIn
 from mailsys.services.passwords import NOBODY, PasswordPool, hash_password, make_credentials, password_matches
+from mailsys.services.second_factor import SecondFactor
 from mailsys.services.sessions import Sessions
 from mailsys.services.sign_in import SignIn
 from mailsys.services.throttle import network
@@ -52,7 +61,7 @@ class SignInTestCase(HouseTestCase):
 
         return Deferred.fromCoroutine(move_in())
 
-    def new(self, secret: bytes = b"s" * 32, sessions: Sessions | None = None) -> SignIn:
+    def new(self, secret: bytes = b"s" * 32, **more: Any) -> SignIn:
         return SignIn(
             self.house.accounts,
             self.house.counters,
@@ -62,7 +71,7 @@ class SignInTestCase(HouseTestCase):
             self.house.random.randbytes,
             "example.com",
             secret,
-            sessions=sessions,
+            **more,
         )
 
     def tearDown(self) -> Deferred[None]:
@@ -314,6 +323,24 @@ class ScramTests(SignInTestCase):
         server_key = hmac.digest(salted, b"Server Key", "sha256")
         self.assertEqual(done.final, b"v=" + b64encode(hmac.digest(server_key, message, "sha256")))
         return done
+
+    async def with_a_factor(self) -> None:
+        """bob has one, and a SignIn that knows."""
+        house = self.house
+        objects, chance = house.store.objects, house.random.randbytes
+        factor = SecondFactor(
+            objects, house.accounts, house.counters, house.clock, chance, "x", AtRest(b"k" * 32, chance)
+        )
+        policy = ObjectChange(house.bob.id, "SecondFactor", "policy", b'{"wish":true,"holds":true}')
+        await objects.write([policy])
+        self.sign_in = self.new(factor=factor)
+
+    async def test_who_needs_an_app_password_is_told_when_the_own_one_was_right(self):
+        await self.with_a_factor()
+        await refusal(self, AppPasswordNeeded, self.scram())
+        with self.assertRaises(BadCredentials) as guessed:
+            await self.scram(password=b"wrong")
+        self.assertIs(type(guessed.exception), BadCredentials)
 
     async def test_the_right_password_signs_in_and_the_server_proves_itself(self):
         self.assertEqual((await self.scram()).account.id, self.house.bob.id)

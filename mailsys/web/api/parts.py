@@ -14,6 +14,7 @@ from mailsys.ports.objects import IObjectStore
 from mailsys.ports.sessions import ISessionStore
 from mailsys.services.administration import Administration
 from mailsys.services.app_passwords import AppPasswords
+from mailsys.services.at_rest import AtRest
 from mailsys.services.image_proxy import ImageProxy
 from mailsys.services.jmap.api import Ports
 from mailsys.services.outbound_http import OutboundHttp
@@ -83,6 +84,7 @@ def sign_in_parts(
     settings: Settings,
     clock: Any,
     random_bytes: Chance,
+    secret: bytes,
 ) -> SignInParts:
     web = settings.web
     lifetimes = Lifetimes(web.session_idle, web.session_lifetime, web.session_remembered)
@@ -90,7 +92,9 @@ def sign_in_parts(
     return SignInParts(
         Sessions(sessions, accounts, clock, random_bytes, lifetimes, revocations),
         AppPasswords(objects, accounts, clock, random_bytes, revocations),
-        SecondFactor(objects, accounts, limits, clock, random_bytes, settings.domain),
+        SecondFactor(
+            objects, accounts, limits, clock, random_bytes, settings.domain, AtRest(secret, random_bytes)
+        ),
         revocations,
     )
 

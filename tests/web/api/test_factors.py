@@ -9,8 +9,9 @@ import pyotp
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from mailsys.core.refusal import BadCredentials
+from mailsys.core.refusal import AppPasswordNeeded, BadCredentials
 from mailsys.core.sasl.plain import Claim
+from mailsys.ports.objects import ObjectChange
 from tests.web.api.rig import PASSWORDS, ApiTestCase, Browser
 
 
@@ -121,8 +122,11 @@ class TotpTests(ApiTestCase):
         claim = Claim("alice", PASSWORDS["alice"])
         await self.sign_in.check(claim, "127.0.0.1", "PLAIN", "imap")
         browser, _, _ = await self.turn_on()
-        with self.assertRaises(BadCredentials):
+        with self.assertRaises(AppPasswordNeeded):
             await self.sign_in.check(claim, "127.0.0.1", "PLAIN", "imap")
+        with self.assertRaises(BadCredentials) as guessed:  # who does not know it learns nothing
+            await self.sign_in.check(Claim("alice", "wrong"), "127.0.0.1", "PLAIN", "imap")
+        self.assertIs(type(guessed.exception), BadCredentials)
         pair = base64.b64encode(f"alice:{PASSWORDS['alice']}".encode()).decode()
         self.assertEqual(
             (await self.ask("GET", "/jmap/session", headers={"Authorization": f"Basic {pair}"})).status, 401
@@ -130,6 +134,22 @@ class TotpTests(ApiTestCase):
         body = {"password": PASSWORDS["alice"], "appPasswordsOnly": False}
         self.assertEqual((await browser.ask("PATCH", "/second-factor", body)).status, 200)
         await self.sign_in.check(claim, "127.0.0.1", "PLAIN", "imap")
+
+    async def test_the_secret_is_not_stored_as_it_is_and_holds_for_its_account_only(self) -> None:
+        _, secret, _ = await self.turn_on()
+        (stored,) = await self.objects.objects(self.alice.id, "SecondFactor", ["totp"])
+        self.assertNotIn(secret.encode(), stored.value)
+        await self.objects.write([ObjectChange(self.bob.id, "SecondFactor", "totp", stored.value)])
+        self.clock.shift += 60
+        with self.assertRaises(BadCredentials):
+            await self.parts.factor.check(self.bob.id, self.code(secret))
+        await self.parts.factor.check(self.alice.id, self.code(secret))
+
+    async def test_a_secret_stored_before_they_were_hidden_still_holds(self) -> None:
+        _, secret, _ = await self.turn_on()
+        old = json.dumps({"secret": secret, "created": 1.0, "confirmed": True}).encode()
+        await self.objects.write([ObjectChange(self.alice.id, "SecondFactor", "totp", old)])
+        self.assertEqual((await self.second(self.code(secret))).status, 200)
 
     async def test_turning_it_off_needs_the_password(self) -> None:
         browser, _, _ = await self.turn_on()
