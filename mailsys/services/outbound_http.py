@@ -40,7 +40,9 @@ class OutboundFailure(Exception):
 
 
 class TooLarge(Exception):
-    """The answer has more octets than the caller takes."""
+    """The answer has more octets than the caller takes. `status`: its status."""
+
+    status: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +190,17 @@ class OutboundHttp:
             unread: Deferred[bytes] = Deferred()
             unread.addErrback(lambda _: None)  # cut off by us: TooLarge tells of it below
             response.deliverBody(_Reader(0, unread))
-            raise TooLarge(f"{response.length} octets")
+            too_large = TooLarge(f"{response.length} octets")
+            too_large.status = response.code
+            raise too_large
         read: Deferred[bytes] = Deferred()
         response.deliverBody(_Reader(limit, read))
-        return OutboundAnswer(response.code, response.headers, await read)
+        try:
+            body = await read
+        except TooLarge as error:
+            error.status = response.code
+            raise
+        return OutboundAnswer(response.code, response.headers, body)
 
 
 class _NotConnected(Exception):

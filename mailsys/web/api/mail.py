@@ -11,8 +11,10 @@ from mailsys.core.jmap.ids import email_id, email_number
 from mailsys.ports.objects import IObjectStore, ObjectChange
 from mailsys.ports.queue import TimelineEntry
 from mailsys.services import submissions
+from mailsys.services.jmap.api import WRITE
 from mailsys.services.suggestions import Suggestions
 from mailsys.services.timeline_of import Timelines
+from mailsys.services.unsubscribe import Unsubscribing
 from mailsys.web.api.table import Api, Call, Model, Moment, Route, at, missing
 from mailsys.web.app import Reply
 from mailsys.web.problems import WebProblem
@@ -50,11 +52,24 @@ class Timeline(Model, frozen=True):
     steps: list[Step]
 
 
+class Unsubscribed(Model, frozen=True):
+    done: Annotated[bool, Meta(description="The list's server took it (RFC 8058). Else one goes on:")]
+    mail: Annotated[str | None, Meta(description="A mailto URL; a message to it unsubscribes.")]
+    page: Annotated[str | None, Meta(description="An https URL for a person to open.")]
+
+
 class MailRoutes:
-    def __init__(self, suggestions: Suggestions, timelines: Timelines, objects: IObjectStore) -> None:
+    def __init__(
+        self,
+        suggestions: Suggestions,
+        timelines: Timelines,
+        objects: IObjectStore,
+        unsubscribing: Unsubscribing,
+    ) -> None:
         self._suggestions = suggestions
         self._timelines = timelines
         self._objects = objects
+        self._unsubscribing = unsubscribing
 
     def mount(self, api: Api) -> None:
         api.add(
@@ -65,6 +80,9 @@ class MailRoutes:
             Route("GET", "/emails/{id}/timeline", self.email_timeline,
                   "What became of the message of an email (its JMAP id).", "Mail",
                   answer=Timeline, problems=(404,)),
+            Route("POST", "/emails/{id}/unsubscribe", self.unsubscribe,
+                  "Leave the list that an email came from: by one click, where it offers that.", "Mail",
+                  scope=WRITE, answer=Unsubscribed, problems=(403, 404, 409, 502)),
             Route("GET", "/settings", self.settings, "The web client's settings: any JSON object.",
                   "Settings", answer=dict[str, Any]),
             Route("PUT", "/settings", self.put_settings, "Replace them, at most 64 KiB.", "Settings",
@@ -113,6 +131,19 @@ class MailRoutes:
         if not entries:
             raise missing("Nothing is known of such a message.")
         return Timeline(trace=trace, steps=[step(each) for each in entries])
+
+    # -- lists ---------------------------------------------------------------------------------------------
+
+    async def unsubscribe(self, call: Call) -> Unsubscribed:
+        number = email_number(call.path["id"])
+        ways = None if number is None else await self._unsubscribing.ways(call.account, number)
+        if ways is None:
+            raise missing("There is no such email.")
+        if not ways.any:
+            raise WebProblem(409, "This email offers no way to unsubscribe.")
+        if ways.one_click is not None:
+            await self._unsubscribing.leave(call.account, ways.one_click)
+        return Unsubscribed(done=ways.one_click is not None, mail=ways.mail, page=ways.page)
 
     # -- settings ------------------------------------------------------------------------------------------
 

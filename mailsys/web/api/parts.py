@@ -32,6 +32,7 @@ from mailsys.services.submit import Submission
 from mailsys.services.suggestions import Suggestions
 from mailsys.services.throttle import Throttle
 from mailsys.services.timeline_of import Timelines
+from mailsys.services.unsubscribe import Unsubscribing
 from mailsys.services.web_sign_in import WebSignIn
 from mailsys.services.webhooks import Webhooks
 from mailsys.settings import Settings
@@ -176,7 +177,10 @@ class AccountApi:
             ),
             DomainRoutes(accounts, administration, changed),
             MailRoutes(
-                Suggestions(ports.mail), Timelines(ports.mail, ports.queue, settings.hostname), objects
+                Suggestions(ports.mail),
+                Timelines(ports.mail, ports.queue, settings.hostname),
+                objects,
+                Unsubscribing(ports.mail, outbound, limits, clock),
             ),
             MailServerRoutes(settings),
             QueueRoutes(ports.queue, accounts, rights, clock.seconds),
