@@ -1,4 +1,6 @@
-"""`/api/v1` over the SQLite store in memory on a loopback port, and browsers and programs that use it."""
+"""`/api/v1` over the SQLite store in memory on a loopback port, and browsers and programs that use it.
+
+Every answer of the API that a test sees is held against the OpenAPI document."""
 
 import json
 import os
@@ -31,8 +33,10 @@ from mailsys.settings_file import parse
 from mailsys.stores.memory.events import Events
 from mailsys.stores.memory.limits import Limits as Counters
 from mailsys.stores.sqlite.store import open_store
+from mailsys.web.api.document import document
 from mailsys.web.api.parts import AccountApi, sign_in_parts
 from mailsys.web.application import WebApplication
+from tests.web.api.contract import Contract
 from tests.web.rig import Answer, Body
 
 reactor: Any = installed
@@ -49,6 +53,11 @@ PASSWORDS = {
 @lru_cache
 def credentials(password: str) -> Credentials:
     return make_credentials(password)
+
+
+@lru_cache
+def contract(document: str) -> Contract:
+    return Contract(json.loads(document))
 
 
 class Shifted:
@@ -197,6 +206,7 @@ class ApiTestCase(TestCase):
             self.web, parts, self.sign_in, ports, self.counters, settings, clock, chance, SECRET,
             hash_password, self.administration, self.submission, self.outbound(),
         )  # fmt: skip
+        self.contract = contract(json.dumps(document(self.account_api.api.routes)))
         await self.account_api.start()
         self.site = self.web.site()
         self.web.start()
@@ -236,7 +246,10 @@ class ApiTestCase(TestCase):
         response: Any = await self.agent.request(
             method.encode(), f"{self.url}{path}".encode(), given, producer
         )
-        return Answer(response, await readBody(response))
+        answer = Answer(response, await readBody(response))
+        if path.startswith("/api/"):
+            self.contract.check(method, path, answer)
+        return answer
 
     async def signed_in(self, who: str, **more: Any) -> Browser:
         browser = Browser(self)
