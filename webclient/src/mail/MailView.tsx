@@ -24,9 +24,7 @@ import { useMailboxes } from '@/api/mailboxes';
 const MoveDialog = lazy(() =>
   import('./MoveDialog').then((module) => ({ default: module.MoveDialog })),
 );
-const ThreadView = lazy(() =>
-  import('./thread/ThreadView').then((module) => ({ default: module.ThreadView })),
-);
+const Thread = lazy(() => import('./thread/Thread').then((module) => ({ default: module.Thread })));
 
 export function MailView({
   scope,
@@ -144,7 +142,7 @@ export function MailView({
               />
             ) : (
               <Suspense fallback={<Loading lines={6} />}>
-                <ThreadView
+                <Thread
                   key={open}
                   threadId={open}
                   scope={scope}

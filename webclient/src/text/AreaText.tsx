@@ -13,21 +13,37 @@ const AREAS = {
   forms: { en: () => import('./en/forms.json'), de: () => import('./de/forms.json') },
   'sign-in': { en: () => import('./en/sign-in.json'), de: () => import('./de/sign-in.json') },
   settings: { en: () => import('./en/settings.json'), de: () => import('./de/settings.json') },
+  reading: { en: () => import('./en/reading.json'), de: () => import('./de/reading.json') },
   admin: { en: () => import('./en/admin.json'), de: () => import('./de/admin.json') },
 } satisfies Record<string, Record<Language, Load>>;
 
+type Area = keyof typeof AREAS;
+
+// Areas without forms in them.
+const BARE: ReadonlySet<Area> = new Set(['reading']);
+// Read once: an area that was there before is there at once.
+const known = new Map<string, Messages>();
+
+async function load(area: Area, language: Language): Promise<Messages> {
+  const files = BARE.has(area) ? [AREAS[area]] : [AREAS.forms, AREAS[area]];
+  const modules = await Promise.all(files.map((file) => file[language]()));
+  const found = Object.assign({}, ...modules.map((each) => each.default)) as Messages;
+  known.set(`${area} ${language}`, found);
+  return found;
+}
+
 /** `children` have the texts of `area` and of forms beside those of the start. */
-export function AreaText({ area, children }: { area: keyof typeof AREAS; children: ReactNode }) {
+export function AreaText({ area, children }: { area: Area; children: ReactNode }) {
   const intl = useIntl();
   const language = languageOf(useSettings().language);
-  const [loaded, setLoaded] = useState<Messages | null>(null);
+  const [, setArrived] = useState<Messages | null>(null);
   const [error, setError] = useState<unknown>(null);
+  const loaded = known.get(`${area} ${language}`);
   useEffect(() => {
     let current = true;
-    Promise.all([AREAS.forms[language](), AREAS[area][language]()]).then(
-      (modules) => {
-        if (current)
-          setLoaded(Object.assign({}, ...modules.map((each) => each.default)) as Messages);
+    load(area, language).then(
+      (messages) => {
+        if (current) setArrived(messages);
       },
       (problem: unknown) => {
         if (current) setError(problem);

@@ -31,7 +31,7 @@ import { useRoom } from '@/shell/layout';
 
 import { Message } from './Message';
 
-interface ThreadProps {
+export interface ThreadProps {
   threadId: Id;
   scope: Scope;
   back: (() => void) | undefined;
