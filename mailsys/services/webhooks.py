@@ -1,8 +1,9 @@
 """Word of changed mail to a program's URL: signed, in order, tried again until it was heard.
 
 What is told comes from the account's change log, from a position that is stored beside the webhook and
-moves when the receiver said yes: nothing is missed over restarts or outages, and what was told may be
-told again (its id is the same then). Signatures are those of the Standard Webhooks specification.
+moves when the receiver said yes. What is about to be told is stored before: nothing is missed over
+restarts or outages, and what may have been heard is told again with the same id and the same changes.
+Signatures are those of the Standard Webhooks specification.
 """
 
 from __future__ import annotations
@@ -82,12 +83,25 @@ class _Record(msgspec.Struct, frozen=True):
     cause: str = ""
 
 
+class _Told(msgspec.Struct, frozen=True):
+    """What is being told: changes up to `modseq`. An email that changes again moves on in the log, so a
+    later look at the log would not find the same."""
+
+    modseq: int
+    complete: bool
+    more: bool
+    created: tuple[int, ...] = ()
+    updated: tuple[int, ...] = ()
+    destroyed: tuple[int, ...] = ()
+
+
 class _State(msgspec.Struct, frozen=True):
     position: int
     attempts: int = 0  # since the last success
     failing_since: float | None = None
     last_at: float | None = None
     last_status: str = ""
+    pending: _Told | None = None
 
 
 class Webhooks:
@@ -113,6 +127,7 @@ class Webhooks:
         self._chance = random_bytes
         self._random = random
         self._slots = DeferredSemaphore(_AT_ONCE)
+        self.working: set[_Runner] = set()  # removed ones among them
         self._running: dict[tuple[AccountId, str], _Runner] = {}
         self._stopped = False
 
@@ -163,7 +178,9 @@ class Webhooks:
             enabled=record.enabled if enabled is None else enabled,
             cause="" if enabled else record.cause,
         )
-        state = msgspec.structs.replace(state, attempts=0, failing_since=None)
+        # Of other events, or to another receiver, other things are to be told.
+        pending = state.pending if url is None and events is None else None
+        state = msgspec.structs.replace(state, attempts=0, failing_since=None, pending=pending)
         await self._write(account, ident, record, state)
         self._unwatch(account, ident)
         if record.enabled:
@@ -198,10 +215,10 @@ class Webhooks:
     async def stop(self) -> None:
         """What is on its way may end (within the time that one request may take)."""
         self._stopped = True
-        running = list(self._running)
-        waits = [self._running[each].busy() for each in running]
-        for account, ident in running:
-            self._unwatch(account, ident)
+        waits = [each.busy() for each in self.working]
+        for runner in self._running.values():
+            runner.end()
+        self._running.clear()
         await gatherResults([each for each in waits if each is not None])
 
     def _watch(self, account: AccountId, ident: str) -> None:
@@ -214,16 +231,18 @@ class Webhooks:
     def _unwatch(self, account: AccountId, ident: str) -> None:
         runner = self._running.pop((account, ident), None)
         if runner is not None:
+            runner.of_use = False
             runner.end()
 
     # -- telling -----------------------------------------------------------------------------------------
 
-    async def tell(self, account: AccountId, ident: str) -> float | None:
+    async def tell(self, runner: _Runner) -> float | None:
         """Tell what there is to tell; seconds after which to come again, None: when something changes."""
-        return await self._slots.run(lambda: Deferred.fromCoroutine(self._tell(account, ident)))
+        return await self._slots.run(lambda: Deferred.fromCoroutine(self._tell(runner)))
 
-    async def _tell(self, account: AccountId, ident: str) -> float | None:
-        while not self._stopped:
+    async def _tell(self, runner: _Runner) -> float | None:
+        account, ident = runner.account, runner.ident
+        while runner.of_use and not self._stopped:
             found = await self.read(account, ident)
             owner: Account | None = await self._accounts.account(account)
             if found is None or not found[0].enabled or owner is None:
@@ -232,23 +251,31 @@ class Webhooks:
             if not owner.enabled:
                 return _WAITS[-1]
             record, state = found
-            changes = await self._changes(account, state.position)
-            told = await self._told(account, ident, record, changes)
+            told = state.pending
             if told is None:
-                if not changes.more:
-                    return None  # the position is written when there is something to tell
-                await self._write(account, ident, None, _moved(state, changes))
-                continue
+                told = _wanted(record, await self._changes(account, state.position))
+                if told.complete and not (told.created or told.updated or told.destroyed):
+                    if not told.more:
+                        return None  # the position is written when there is something to tell
+                    await self._write(
+                        account, ident, None, msgspec.structs.replace(state, position=told.modseq)
+                    )
+                    continue
             # One process tells; another, or this one after a crash, comes in when it is long over.
             turn = f"webhook:{account}:{ident}:{state.position}:{state.attempts}:{state.last_at}"
             if await self._limits.hit(turn, 120.0) > 1:
                 return 121.0
-            status = await self._post(record, *told)
+            if state.pending is None:
+                state = msgspec.structs.replace(state, pending=told)
+                await self._write(account, ident, None, state)
+            status = await self._post(record, *await self._message(account, ident, told))
+            if not runner.of_use:
+                return None
             now = self._clock.seconds()
             if status.isdigit() and 200 <= int(status) < 300:
-                state = _State(max(changes.modseq, state.position), 0, None, now, status)
+                state = _State(max(told.modseq, state.position), 0, None, now, status)
                 await self._write(account, ident, None, state)
-                if not changes.more:
+                if not told.more:
                     return 0.0 if await self._more(account, state.position) else None
                 continue
             return await self._failed(account, ident, record, state, status, now)
@@ -272,7 +299,7 @@ class Webhooks:
         since = now if state.failing_since is None else state.failing_since
         attempts = state.attempts + 1
         log.info("webhook failed", account=account, id=ident, status=status, attempts=attempts)
-        failed = _State(state.position, attempts, since, now, status)
+        failed = _State(state.position, attempts, since, now, status, state.pending)
         if status == str(_GONE) or now - since >= _GIVE_UP:
             cause = "The receiver said that it is gone." if status == str(_GONE) else "It failed for days."
             off = msgspec.structs.replace(record, enabled=False, cause=cause)
@@ -284,21 +311,16 @@ class Webhooks:
         wait = _WAITS[min(attempts - 1, len(_WAITS) - 1)]
         return wait * (0.9 + 0.2 * self._random.random())  # not all at the same moment
 
-    async def _told(
-        self, account: AccountId, ident: str, record: _Record, changes: EmailChanges
-    ) -> tuple[str, bytes] | None:
-        """(id, body) of what to say; None: nothing that this webhook wants to hear."""
-        lists = {name: list(getattr(changes, name)) if name in record.events else [] for name in EVENTS}
-        if changes.complete and not any(lists.values()):
-            return None
-        name = f"{ident}.{changes.modseq}"
+    async def _message(self, account: AccountId, ident: str, told: _Told) -> tuple[str, bytes]:
+        """Its id, and its body."""
+        name = f"{ident}.{told.modseq}"
         body: dict[str, Any] = {
             "id": name,
-            "type": "email.changed" if changes.complete else "resync",  # too old: read everything anew
+            "type": "email.changed" if told.complete else "resync",  # too old: read everything anew
             "accountId": account_id(account),
-            "state": str(changes.modseq),
-            **{event: [email_id(each) for each in ids] for event, ids in lists.items()},
-            "emails": await self._described(account, lists["created"]),
+            "state": str(told.modseq),
+            **{event: [email_id(each) for each in getattr(told, event)] for event in EVENTS},
+            "emails": await self._described(account, told.created),
         }
         return name, msgspec.json.encode(body)
 
@@ -362,8 +384,9 @@ class _Runner:
 
     def __init__(self, webhooks: Webhooks, account: AccountId, ident: str, clock: Any) -> None:
         self._webhooks = webhooks
-        self._account = account
-        self._ident = ident
+        self.account = account
+        self.ident = ident
+        self.of_use = True  # False: the webhook was changed or removed, and what comes of this one is dropped
         self._clock = clock
         self._working = False
         self._waiting: list[Deferred[None]] = []
@@ -387,6 +410,7 @@ class _Runner:
             self._again = True
         elif not self._ended:
             self._working = True  # before it begins: it may be over at once
+            self._webhooks.working.add(self)
             Deferred.fromCoroutine(self._work())
 
     def busy(self) -> Deferred[None] | None:
@@ -407,11 +431,12 @@ class _Runner:
     async def _work(self) -> None:
         again: float | None = None
         try:
-            again = await self._webhooks.tell(self._account, self._ident)
+            again = await self._webhooks.tell(self)
         except Exception as error:
-            log.error("webhook not told", error, account=self._account, id=self._ident)
+            log.error("webhook not told", error, account=self.account, id=self.ident)
             again = 60.0
         self._working = False
+        self._webhooks.working.discard(self)
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.callback(None)
@@ -435,8 +460,10 @@ def signature(secret: str, name: str, stamp: str, body: bytes) -> str:
     return "v1," + b64encode(mac).decode("ascii")
 
 
-def _moved(state: _State, changes: EmailChanges) -> _State:
-    return msgspec.structs.replace(state, position=changes.modseq)
+def _wanted(record: _Record, changes: EmailChanges) -> _Told:
+    """Of the changes, what this webhook wants to hear."""
+    lists = {name: getattr(changes, name) for name in EVENTS if name in record.events}
+    return _Told(changes.modseq, changes.complete, changes.more, **lists)
 
 
 def _in_order(events: Sequence[str]) -> tuple[str, ...]:

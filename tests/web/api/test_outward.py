@@ -7,11 +7,11 @@ from urllib.parse import quote
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.web.resource import Resource
-from twisted.web.server import Site
+from twisted.web.server import NOT_DONE_YET, Site
 
 from mailsys.core.message.analysis import analyse
-from mailsys.ports.mail import Acceptance, Delivery
-from mailsys.services.webhooks import signature
+from mailsys.ports.mail import Acceptance, Delivery, KeywordChange
+from mailsys.services.webhooks import STATE, signature
 from tests.web.api.rig import ApiTestCase
 
 reactor: Any = installed
@@ -28,8 +28,9 @@ class Elsewhere(Resource):
         self.answers: dict[bytes, Any] = {}
         self.asked: list[Any] = []
         self.waiting: list[tuple[int, Deferred[None]]] = []
+        self.held: Deferred[None] | None = None  # answers wait for it
 
-    def render(self, request: Any) -> bytes:
+    def render(self, request: Any) -> Any:
         self.asked.append(
             (request.path, dict(request.requestHeaders.getAllRawHeaders()), request.content.read())
         )
@@ -41,7 +42,10 @@ class Elsewhere(Resource):
             if len(self.asked) >= count:
                 self.waiting.remove((count, each))
                 reactor.callLater(0, each.callback, None)
-        return body
+        if self.held is None:
+            return body
+        self.held.addCallback(lambda _: (request.write(body), request.finish())[0])
+        return NOT_DONE_YET
 
     def heard(self, count: int) -> Deferred[None]:
         waiting: Deferred[None] = Deferred()
@@ -78,7 +82,8 @@ class OutwardTestCase(ApiTestCase):
 class WebhookTests(OutwardTestCase):
     async def make(self, path: str = "/hook", status: int = 200) -> Any:
         self.elsewhere.answers[path.encode()] = (status, {}, b"")
-        answer = await self.browser.ask("POST", "/webhooks", {"url": self.there + path})
+        given = {"url": self.there + path, "events": ["created", "updated"]}
+        answer = await self.browser.ask("POST", "/webhooks", given)
         self.assertEqual(answer.status, 201, answer.body)
         return answer.json
 
@@ -94,19 +99,55 @@ class WebhookTests(OutwardTestCase):
         expected = signature(made["secret"], given[b"webhook-id"], given[b"webhook-timestamp"], body)
         self.assertEqual(given[b"webhook-signature"], expected)
 
-    async def test_what_failed_is_told_again_with_the_same_content_after_a_restart(self) -> None:
+    async def test_what_failed_is_told_again_with_the_same_id_and_changes_after_a_restart(self) -> None:
         await self.make(status=500)
         first = await self.arrive("One")
         await self.elsewhere.heard(1)
         await self.account_api.webhooks.stop()
+        # An email that changes meanwhile moves on in the log; what was told stays what it was.
+        await self.mail.set_keywords(self.alice.id, [first], KeywordChange(add="$seen"))
         second = await self.arrive("Two")
         self.elsewhere.answers[b"/hook"] = (200, {}, b"")
         again = self.account_api.webhooks
         again._stopped = False
         await again.start()
+        await self.elsewhere.heard(3)
+        told = [json.loads(body) for _, _, body in self.elsewhere.asked]
+        self.assertEqual([each["created"] for each in told], [[f"M{first}"], [f"M{first}"], [f"M{second}"]])
+        self.assertEqual(told[2]["updated"], [f"M{first}"])
+        self.assertEqual(told[0], told[1])
+        names = [headers[b"webhook-id"] for _, headers, _ in map(self.lower, self.elsewhere.asked)]
+        self.assertEqual(names[0], names[1])
+        self.assertNotEqual(names[1], names[2])
+
+    @staticmethod
+    def lower(asked: Any) -> Any:
+        path, headers, body = asked
+        return path, {name.lower(): values for name, values in headers.items()}, body
+
+    async def test_another_receiver_is_told_all_that_the_first_did_not_take(self) -> None:
+        made = await self.make(status=500)
+        first = await self.arrive("One")
+        await self.elsewhere.heard(1)
+        second = await self.arrive("Two")
+        self.elsewhere.answers[b"/other"] = (200, {}, b"")
+        path = f"/webhooks/{made['webhook']['id']}"
+        await self.browser.ask("PATCH", path, {"url": self.there + "/other"})
         await self.elsewhere.heard(2)
-        told = json.loads(self.elsewhere.asked[1][2])
-        self.assertEqual(told["created"], [f"M{first}", f"M{second}"])
+        asked, _, body = self.elsewhere.asked[1]
+        self.assertEqual(asked, b"/other")
+        self.assertEqual(json.loads(body)["created"], [f"M{first}", f"M{second}"])
+
+    async def test_one_that_is_removed_while_it_is_told_leaves_nothing_behind(self) -> None:
+        made = await self.make()
+        self.elsewhere.held = Deferred()
+        await self.arrive()
+        await self.elsewhere.heard(1)
+        removed = await self.browser.ask("DELETE", f"/webhooks/{made['webhook']['id']}")
+        self.assertEqual(removed.status, 204)
+        self.elsewhere.held.callback(None)
+        await self.account_api.webhooks.stop()
+        self.assertEqual(await self.objects.objects(self.alice.id, STATE), [])
 
     async def test_a_receiver_that_is_gone_is_told_no_more(self) -> None:
         await self.make(status=410)
