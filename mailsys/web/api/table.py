@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 import msgspec
 
@@ -211,7 +211,7 @@ def _decode(decoder: Any, octets: bytes) -> Any:
 
 
 def _query(shape: type[Model], request: WebRequest) -> Any:
-    given: dict[str, str] = {}
+    given: dict[str, Any] = {}
     for name, values in (request.args or {}).items():
         if len(values) > 1:
             raise _invalid(name.decode("utf-8", "replace"), "Given more than once.", "", where="parameter")
@@ -219,6 +219,14 @@ def _query(shape: type[Model], request: WebRequest) -> Any:
             given[name.decode("utf-8")] = values[0].decode("utf-8")
         except UnicodeDecodeError:
             raise _invalid(name.decode("utf-8", "replace"), "Not UTF-8.", "", where="parameter") from None
+    for field_ in msgspec.structs.fields(shape):
+        name = field_.encode_name
+        if name in given and (field_.type == Moment or Moment in get_args(field_.type)):
+            # Below, a number would pass for a moment.
+            try:
+                given[name] = msgspec.convert(given[name], Moment)
+            except msgspec.ValidationError as error:
+                raise _invalid(name, str(error), "", where="parameter") from None
     try:
         return msgspec.convert(given, shape, strict=False)
     except msgspec.ValidationError as error:

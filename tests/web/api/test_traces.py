@@ -49,6 +49,13 @@ class TraceTests(ApiTestCase):
         self.assertEqual(await self.found(root, since=since), [third, second])
         self.assertEqual(await self.found(root, since=since, until=until), [second])
 
+    async def test_a_moment_is_not_a_number(self) -> None:
+        root = await self.signed_in("root")
+        for text in ("0.5", "1700000000", "", "2026-01-01", "2026-01-01T00:00:00"):
+            answer = await root.ask("GET", "/traces?" + urlencode({"until": text}))
+            self.assertEqual(answer.status, 422, text)
+            self.assertEqual(answer.json["errors"][0]["parameter"], "until")
+
     async def test_what_is_found_tells_its_way(self) -> None:
         first, *_ = await self.some()
         root = await self.signed_in("root")
