@@ -397,6 +397,9 @@ class IMailStore(Interface):
     def hold(account: AccountId, blob: StagedBlob, media_type: str, until: float) -> Deferred[None]:
         """Keep an upload readable by this account until then (RFC 8620 §6.1)."""
 
+    def let_go(account: AccountId, blob: BlobId, until: float) -> Deferred[None]:
+        """Keep an upload until then at the most; nothing happens when it is none, or ends before."""
+
     def held_type(account: AccountId, blob: BlobId) -> Deferred[str | None]:
         """The media type of an upload that the account holds; `holds` is true for uploads as well."""
 
@@ -412,6 +415,9 @@ class IMailStore(Interface):
 
     def correspondents(account: AccountId, prefix: str, limit: int) -> Deferred[list[Correspondent]]:
         """Address or name starting with prefix (taken literally), by 3*sent + received, descending."""
+
+    def known_correspondents(account: AccountId, addresses: Sequence[str]) -> Deferred[list[Correspondent]]:
+        """Those of these addresses (canonical, at most 100) that it wrote to or heard from."""
 
     def integrity() -> Deferred[list[str]]:
         """Check the whole store; fires with complaints, empty when all is well."""

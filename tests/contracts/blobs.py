@@ -163,3 +163,20 @@ class BlobContract(Stage):
         staged = await self.write(noise(LARGE))
         assert staged.path is not None
         self.assertEqual(os.stat(staged.path).st_size, LARGE)
+
+    async def test_an_upload_is_kept_until_it_is_let_go(self) -> None:
+        mail = self.store.mail
+        staged = await self.write(b"a photo")
+        await mail.hold(self.alice.id, staged, "image/png", 9e12)
+        for account, blob, until in (
+            (self.bob.id, staged.id, 1.0),  # not bob's
+            (self.alice.id, BlobId(bytes(32)), 1.0),  # there is none
+            (self.alice.id, staged.id, 9.1e12),  # later than it ends
+        ):
+            await mail.let_go(account, blob, until)
+            await self.store.tidy()
+            self.assertTrue(await mail.holds(self.alice.id, staged.id))
+        await mail.let_go(self.alice.id, staged.id, 1.0)
+        await self.store.tidy()
+        self.assertFalse(await mail.holds(self.alice.id, staged.id))
+        self.assertIsNone(await self.store.blobs.size(staged.id))

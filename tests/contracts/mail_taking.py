@@ -312,3 +312,14 @@ class CorrespondentContract(Stage):
     async def test_they_are_the_accounts_own(self) -> None:
         await self.credit(1, "bob@example.net")
         self.assertEqual(await self.store.mail.correspondents(self.bob.id, "bob", 5), [])
+
+    async def test_some_addresses_are_looked_up(self) -> None:
+        await self.credit(1, "bob@example.net", ("carol@example.net",), sender="Bob <bob@example.net>")
+        wanted = ["carol@example.net", "bob@example.net", "bo@example.net", "bob@example.net"]
+        found = await self.store.mail.known_correspondents(self.alice.id, wanted)
+        self.assertEqual(
+            sorted((one.address, one.name, one.sent, one.received) for one in found),
+            [("bob@example.net", "Bob", 0, 1), ("carol@example.net", "", 1, 0)],
+        )
+        self.assertEqual(await self.store.mail.known_correspondents(self.bob.id, wanted), [])
+        self.assertEqual(await self.store.mail.known_correspondents(self.alice.id, []), [])

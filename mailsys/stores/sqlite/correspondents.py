@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 import apsw
 
@@ -49,5 +50,17 @@ def find(connection: apsw.Connection, account: int, prefix: str, limit: int) -> 
                 WHERE account = ?1 AND folded >= ?2 AND folded < ?3)
             ORDER BY 3 * sent + received DESC, address LIMIT ?4)""",
         (account, folded, folded + _LAST, limit),
+    )
+    return [Correspondent(*found) for found in values(row[0])]
+
+
+def known(connection: apsw.Connection, account: int, addresses: Sequence[str]) -> list[Correspondent]:
+    if not addresses:
+        return []  # apsw refuses an empty array
+    row = one(
+        connection,
+        """SELECT json_group_array(json_array(address, name, sent, received)) FROM carray(?2) w
+        CROSS JOIN correspondent ON account = ?1 AND address = w.value""",
+        (account, apsw.carray(tuple(dict.fromkeys(addresses)))),
     )
     return [Correspondent(*found) for found in values(row[0])]

@@ -233,6 +233,9 @@ class MailStore:
     def hold(self, account: AccountId, blob: StagedBlob, media_type: str, until: float) -> Deferred[None]:
         return self._writer.submit(lambda batch: uploads.hold(batch, account, blob, media_type, until))
 
+    def let_go(self, account: AccountId, blob: BlobId, until: float) -> Deferred[None]:
+        return self._writer.submit(lambda batch: uploads.let_go(batch, account, blob, until))
+
     def held_type(self, account: AccountId, blob: BlobId) -> Deferred[str | None]:
         return self._readers.run(lambda c: lookups.held_type(c, account, blob))
 
@@ -254,6 +257,11 @@ class MailStore:
 
     def correspondents(self, account: AccountId, prefix: str, limit: int) -> Deferred[list[Correspondent]]:
         return self._readers.run(lambda c: correspondents.find(c, account, prefix, limit))
+
+    def known_correspondents(
+        self, account: AccountId, addresses: Sequence[str]
+    ) -> Deferred[list[Correspondent]]:
+        return self._readers.run(lambda c: correspondents.known(c, account, addresses))
 
     def integrity(self) -> Deferred[list[str]]:
         return self._readers.run(integrity.check)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailsys.ports.blobs import StagedBlob
+from mailsys.ports.ids import BlobId
 from mailsys.stores.sqlite.accept import stored
 from mailsys.stores.sqlite.batch import Batch
 from mailsys.stores.sqlite.rows import values
@@ -19,6 +20,15 @@ def hold(batch: Batch, account: int, staged: StagedBlob, media_type: str, until:
         SET media_type = excluded.media_type, until = max(until, excluded.until)""",
         (account, blob.id, media_type, until),
     )
+
+
+def let_go(batch: Batch, account: int, blob: BlobId, until: float) -> None:
+    found = batch.blob(blob)
+    if found is not None:
+        batch.write(
+            "UPDATE upload SET until = ? WHERE account = ? AND blob = ? AND until > ?",
+            (until, account, found.id, until),
+        )
 
 
 def expire(batch: Batch, now: float, limit: int) -> bool:
