@@ -45,6 +45,7 @@ from mailsys.services.send import Sending
 from mailsys.services.sessions import Sessions
 from mailsys.services.sign import Signer, generate_keys
 from mailsys.services.sign_in import SignIn
+from mailsys.services.snoozing import Waker
 from mailsys.services.submit import Submission
 from mailsys.services.vacation import Responder
 from mailsys.settings import Settings, SettingsError
@@ -205,7 +206,8 @@ class System:
             "imap": imap(),
             "imaps": imap(implicit_tls=True),
         }
-        api = _jmap(settings, store, events, offload, reactor, secure_random)
+        self._waker = Waker(store.mail, reactor, time.time)
+        api = _jmap(settings, store, events, offload, reactor, secure_random, self._waker.look)
         self._feedback = Feedback(store.objects, store.blobs, offload, api.exclusive)
         arrivals.add(self._feedback)
         identities = register_sending(api, submission, directory, responder)
@@ -273,6 +275,7 @@ class System:
         await self._directory.start()
         await self._responder.start()
         self._sending.startService()
+        self._waker.start()
         self._web.start()
         await self._pushes.start()
         await self._account_api.start()
@@ -284,6 +287,7 @@ class System:
             await gatherResults(
                 [
                     self._sending.stopService(),
+                    self._waker.stop(),
                     Deferred.fromCoroutine(self._web.stop()),
                     Deferred.fromCoroutine(self._pushes.stop()),
                     Deferred.fromCoroutine(self._account_api.stop()),
@@ -332,7 +336,13 @@ async def administer(settings: Settings, reactor: Any, work: Callable[[Administr
 
 
 def _jmap(
-    settings: Settings, store: SqliteStore, events: Events, offload: Any, reactor: Any, chance: random.Random
+    settings: Settings,
+    store: SqliteStore,
+    events: Events,
+    offload: Any,
+    reactor: Any,
+    chance: random.Random,
+    snoozed: Callable[[], None],
 ) -> JmapApi:
     """The JMAP API with all its methods."""
     web = settings.web
@@ -355,7 +365,7 @@ def _jmap(
             max_concurrent_requests=web.requests_at_once,
         ),
     )
-    register_mail(api, chance, settings.limits.message_size)
+    register_mail(api, chance, settings.limits.message_size, snoozed)
     return api
 
 

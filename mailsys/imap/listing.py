@@ -19,6 +19,7 @@ USES: dict[Role, bytes] = {
     Role.SENT: b"\\Sent",
     Role.JUNK: b"\\Junk",
     Role.TRASH: b"\\Trash",
+    Role.SNOOZED: b"\\Snoozed",  # registered by IANA as an attribute of mailboxes
 }
 
 

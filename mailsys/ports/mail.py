@@ -37,6 +37,7 @@ class Role(Enum):
     SENT = "sent"
     JUNK = "junk"
     TRASH = "trash"
+    SNOOZED = "snoozed"  # mail that waits for a time to come back
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,7 @@ class Delivery:
     enforce_quota: bool = False  # raise OverQuota when this message does not fit
     heard_from: str = ""  # correspondent to credit with one received message, canonical or empty
     sent_to: tuple[str, ...] = ()  # correspondents to credit with one sent message each
+    heed_mute: bool = False  # into the archive instead of the inbox, with $muted, when its thread has that
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,12 +233,35 @@ class IdChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class Snooze:
+    """How an email waits in the mailbox of role SNOOZED. It ends when the email leaves that mailbox, by
+    whatever way."""
+
+    until: float  # Unix time
+    target: MailboxId | None = None  # where it goes then; None, or a mailbox that is gone: the inbox
+    add: str = "$new"  # canonical keywords, set and taken then
+    remove: str = "$seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """What one call of `wake` did."""
+
+    emails: int
+    more: bool  # others are due as well
+    next_due: float | None  # Unix time of the first that still waits
+
+
+@dataclass(frozen=True, slots=True)
 class EmailUpdate:
-    """Email/set update: the whole new keywords and/or the whole new set of mailboxes (at least one)."""
+    """Email/set update: the whole new keywords and/or the whole new set of mailboxes (at least one).
+    `snooze`: only for an email that is then in the mailbox of role SNOOZED (else NotAllowed)."""
 
     email: EmailId
     keywords: str | None = None
     mailboxes: tuple[MailboxId, ...] | None = None
+    snooze: Snooze | None = None
+    end_snooze: bool = False  # it stays where it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,6 +418,14 @@ class IMailStore(Interface):
 
     def update_mailbox(account: AccountId, mailbox: MailboxId, update: MailboxUpdate) -> Deferred[int]:
         """Any of its properties, in one commit. Refused as rename_mailbox and create_mailbox are."""
+
+    def snoozed(account: AccountId, emails: Sequence[int]) -> Deferred[dict[int, Snooze]]:
+        """How those emails wait that do."""
+
+    def wake(now: float, limit: int) -> Deferred[Woken]:
+        """Bring back at most `limit` emails of any account whose time has come, in one commit: out of the
+        mailbox they wait in, into their target, with their keywords. There they stand in order of
+        SortBy.SNOOZED_UNTIL at `now`, as long as they stay."""
 
     def hold(account: AccountId, blob: StagedBlob, media_type: str, until: float) -> Deferred[None]:
         """Keep an upload readable by this account until then (RFC 8620 §6.1)."""

@@ -67,6 +67,9 @@ class SortBy(Enum):
     HAS_KEYWORD = "hasKeyword"
     ALL_IN_THREAD_HAVE_KEYWORD = "allInThreadHaveKeyword"
     SOME_IN_THREAD_HAVE_KEYWORD = "someInThreadHaveKeyword"
+    # Until when it waits in the mailbox, or when it came back to it from waiting, where that is later
+    # than its receivedAt; else that. The whole mailbox in descending order costs no more than receivedAt.
+    SNOOZED_UNTIL = "snoozedUntil"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Sort:
     by: SortBy = SortBy.RECEIVED_AT
     ascending: bool = False
     keyword: str = ""
+    mailbox: MailboxId | None = None  # of SNOOZED_UNTIL
 
 
 @dataclass(frozen=True, slots=True)

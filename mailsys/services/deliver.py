@@ -116,10 +116,13 @@ async def check_room(directory: Directory, route: Route, size: int) -> None:
 
 
 def deliveries(made: Plan, heard_from: str = "", writer: AccountId | None = None) -> tuple[Delivery, ...]:
-    """One per account, into its inbox. `heard_from`: the correspondent to credit, canonical (but not
-    for `writer`, who hears from himself)."""
+    """One per account, into its inbox unless the conversation is muted there. `heard_from`: the
+    correspondent to credit, canonical (but not for `writer`, who hears from himself)."""
     return tuple(
-        [Delivery(account, heard_from="" if account == writer else heard_from) for account in made.accounts]
+        [
+            Delivery(account, heard_from="" if account == writer else heard_from, heed_mute=True)
+            for account in made.accounts
+        ]
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mailsys.core.message.facts import MessageFacts
@@ -39,6 +39,11 @@ class Known:
     facts: MessageFacts
     keywords: set[str]
     mailboxes: set[MailboxId]
+    until: dict[MailboxId, float] = field(default_factory=dict)  # where it waits, or came back to
+
+    def moved(self) -> None:
+        """Its mailboxes changed: what it left is forgotten."""
+        self.until = {box: until for box, until in self.until.items() if box in self.mailboxes}
 
 
 class Garden(Stage):
@@ -116,6 +121,9 @@ class Garden(Stage):
             SortBy.FROM: lambda one: one.facts.sender.split(" <")[0].casefold(),
             SortBy.TO: lambda one: one.facts.recipients.casefold(),
             SortBy.SUBJECT: lambda one: one.facts.base_subject,
+            SortBy.SNOOZED_UNTIL: lambda one: max(
+                one.at, 0.0 if by.mailbox is None else one.until.get(by.mailbox, 0.0)
+            ),
             SortBy.HAS_KEYWORD: lambda one: by.keyword in one.keywords,
             SortBy.ALL_IN_THREAD_HAVE_KEYWORD: lambda one: all(
                 by.keyword in other.keywords for other in self.threads(one)
@@ -281,6 +289,7 @@ class Garden(Stage):
             for email in some:
                 boxes = self.random.sample(self.boxes, self.random.choice((1, 2)))
                 self.known[email].mailboxes = set(boxes)
+                self.known[email].moved()
                 self.known[email].keywords = {"work"}
                 updates.append(EmailUpdate(EmailId(email), "work", tuple(boxes)))
             await mail.update(account, updates)
@@ -291,12 +300,14 @@ class Garden(Stage):
             await mail.move(account, source, [row.uid for row in rows], target)
             for row in rows:
                 self.known[row.email].mailboxes ^= {source, target}
+                self.known[row.email].moved()
         else:
             box = self.random.choice(self.boxes)
             rows = [row for row in await self.rows(box) if row.email in some]
             await mail.expunge(account, box, [row.uid for row in rows], False)
             for row in rows:
                 self.known[row.email].mailboxes.discard(box)
+                self.known[row.email].moved()
                 if not self.known[row.email].mailboxes:
                     del self.known[row.email]
 

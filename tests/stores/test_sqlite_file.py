@@ -33,6 +33,7 @@ from tests.contracts import (
     mail_query,
     mail_rows,
     mail_search,
+    mail_snooze,
     mail_taking,
     queue,
 )
@@ -100,6 +101,18 @@ class Model(InFile, mail_model.ModelContract):
 
 
 class Queries(InFile, mail_query.QueryContract):
+    pass
+
+
+class Snoozes(InFile, mail_snooze.SnoozeContract):
+    pass
+
+
+class SnoozedOrder(InFile, mail_snooze.SnoozedOrderContract):
+    pass
+
+
+class Mutes(InFile, mail_snooze.MuteContract):
     pass
 
 

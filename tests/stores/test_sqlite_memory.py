@@ -17,6 +17,7 @@ from tests.contracts import (
     mail_query,
     mail_rows,
     mail_search,
+    mail_snooze,
     mail_taking,
     queue,
     sessions,
@@ -78,6 +79,18 @@ class Model(InMemory, mail_model.ModelContract):
 
 
 class Queries(InMemory, mail_query.QueryContract):
+    pass
+
+
+class Snoozes(InMemory, mail_snooze.SnoozeContract):
+    pass
+
+
+class SnoozedOrder(InMemory, mail_snooze.SnoozedOrderContract):
+    pass
+
+
+class Mutes(InMemory, mail_snooze.MuteContract):
     pass
 
 

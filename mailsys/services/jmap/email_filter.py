@@ -19,7 +19,7 @@ MAX_TEXT: Final = 1000  # characters of one
 MAX_SORTS: Final = 10
 
 COLLATIONS: Final = ("i;ascii-casemap", "i;unicode-casemap")
-SORTS: Final = tuple(one.value for one in SortBy)
+SORTS: Final = tuple(one.value for one in SortBy if one is not SortBy.SNOOZED_UNTIL)
 
 _NOWHERE: Final = MailboxId(-1)  # an id of no mailbox
 
@@ -186,14 +186,20 @@ def comparators(arguments: Arguments, known: tuple[str, ...]) -> Iterator[tuple[
         yield name, ascending, one
 
 
-def read_sort(arguments: Arguments) -> tuple[Sort, ...]:
-    """Default: the newest first."""
+def read_sort(arguments: Arguments, real_id: _RealId, more: tuple[str, ...] = ()) -> tuple[Sort, ...]:
+    """Default: the newest first. `more`: sorts of other capabilities."""
     found: list[Sort] = []
-    for name, ascending, one in comparators(arguments, SORTS):
+    for name, ascending, one in comparators(arguments, SORTS + more):
         keyword = one.get("keyword", "")
         if not isinstance(keyword, str):
             raise invalid_arguments('"keyword" of a comparator must be a string.', "sort")
         if name.lower().endswith("keyword") and not keyword:
             raise invalid_arguments(f'A comparator for {name!r} must have a "keyword".', "sort")
-        found.append(Sort(SortBy(name), ascending, keyword.lower()))
+        mailbox: MailboxId | None = None
+        if name == SortBy.SNOOZED_UNTIL.value:
+            given = one.get("mailboxId")
+            if not isinstance(given, str):
+                raise invalid_arguments(f'A comparator for {name!r} must have a "mailboxId".', "sort")
+            mailbox = MailboxId(ids.mailbox_number(real_id(given)) or _NOWHERE)
+        found.append(Sort(SortBy(name), ascending, keyword.lower(), mailbox))
     return tuple(found) or (Sort(),)

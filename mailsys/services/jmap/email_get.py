@@ -12,6 +12,7 @@ from mailsys.services.jmap.api import CallContext
 from mailsys.services.jmap.changes import changes_call, known_state
 from mailsys.services.jmap.email_properties import Budget, EmailReader, read_wanted
 from mailsys.services.jmap.hidden import Hidden
+from mailsys.services.jmap.snooze import SNOOZE, SNOOZED
 from mailsys.services.jmap.standard import get_answer, read_get_ids, read_properties, select, too_large
 
 
@@ -36,7 +37,7 @@ class EmailGet:
         arguments = Arguments(values)
         account = context.own_account(arguments)
         wanted_ids = read_get_ids(context, arguments)
-        wanted = read_wanted(arguments)
+        wanted = read_wanted(arguments, more=(SNOOZED,) if SNOOZE in context.using else ())
         arguments.finish()
         state = await known_state(context, "Email")
         if wanted_ids is None:

@@ -20,6 +20,8 @@ from mailsys.ports.ids import AccountId, BlobId
 from mailsys.ports.mail import Column, IMailStore
 from mailsys.services.jmap.content import BlobGone, Contents, Turn
 from mailsys.services.jmap.hidden import is_hidden
+from mailsys.services.jmap.snooze import SNOOZED
+from mailsys.services.jmap.snooze import shown as snooze_shown
 from mailsys.services.jmap.standard import read_properties
 
 METADATA: Final = frozenset(
@@ -57,9 +59,11 @@ class Wanted:
         return not BODY.isdisjoint(self.properties)
 
 
-def read_wanted(arguments: Arguments, *, parsed: bool = False) -> Wanted:
-    """The arguments that Email/get and Email/parse share."""
-    properties = read_properties(arguments, PROPERTIES, lambda name: header_property(name) is not None)
+def read_wanted(arguments: Arguments, *, parsed: bool = False, more: tuple[str, ...] = ()) -> Wanted:
+    """The arguments that Email/get and Email/parse share. `more`: properties of other capabilities."""
+    properties = read_properties(
+        arguments, PROPERTIES.union(more), lambda name: header_property(name) is not None
+    )
     if parsed and properties is not None and "id" not in (arguments.values["properties"] or ()):
         properties = properties[1:]
     body = arguments.optional_strings("bodyProperties") if "bodyProperties" in arguments else None
@@ -118,6 +122,10 @@ class EmailReader:
             rows, placed = await self._rows(account, page, columns, "mailboxIds" in properties)
             seen = [one for one in page if one in rows and not is_hidden(str(rows[one][0]))]
             shown = await self._build(seen, rows, at, plan, placed)
+            if SNOOZED in properties:
+                waiting = await self._mail.snoozed(account, seen)
+                for one, email in shown.items():
+                    email[SNOOZED] = snooze_shown(waiting[one]) if one in waiting else None
             if wanted.needs_body:
                 await self._add_bodies(shown, rows, at, wanted, budget)
             found.update(shown)
@@ -201,7 +209,11 @@ _COLUMNS: Final = {
 
 
 def _field(name: str) -> Any:
-    return field_property(name) if name not in METADATA and name not in BODY and name != "headers" else None
+    return (
+        field_property(name)
+        if name not in METADATA and name not in BODY and name not in ("headers", SNOOZED)
+        else None
+    )
 
 
 def _email(

@@ -15,6 +15,7 @@ from mailsys.services.jmap.api import CallContext
 from mailsys.services.jmap.changes import MAX_CHANGES, state_of
 from mailsys.services.jmap.email_filter import read_filter, read_sort
 from mailsys.services.jmap.hidden import Hidden
+from mailsys.services.jmap.snooze import SNOOZE, SORT
 from mailsys.services.jmap.standard import cannot_calculate, parse_state, read_max_changes
 
 DEFAULT_LIMIT: Final = 500
@@ -26,7 +27,7 @@ async def email_query(hidden: Hidden, context: CallContext, values: dict[str, An
     arguments = Arguments(values)
     account = context.own_account(arguments)
     filter_ = read_filter(arguments, context.real_id)
-    sort = read_sort(arguments)
+    sort = read_sort(arguments, context.real_id, (SORT,) if SNOOZE in context.using else ())
     position = arguments.integer("position", 0)
     anchor = arguments.optional_string("anchor")
     anchor_offset = arguments.integer("anchorOffset", 0)
@@ -71,7 +72,7 @@ async def email_query_changes(hidden: Hidden, context: CallContext, values: dict
     arguments = Arguments(values)
     account = context.own_account(arguments)
     filter_ = read_filter(arguments, context.real_id)
-    sort = read_sort(arguments)
+    sort = read_sort(arguments, context.real_id, (SORT,) if SNOOZE in context.using else ())
     since_state = arguments.string("sinceQueryState")
     limit = read_max_changes(arguments)
     up_to = arguments.optional_id("upToId")

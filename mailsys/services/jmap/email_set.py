@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from mailsys.core.jmap import creation, ids
@@ -14,11 +14,12 @@ from mailsys.core.message.keywords import canonical, names
 from mailsys.core.refusal import NoSuchMailbox, Refusal
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId
-from mailsys.ports.mail import Acceptance, Column, Delivered, Delivery, EmailUpdate
+from mailsys.ports.mail import Acceptance, Column, Delivered, Delivery, EmailUpdate, Snooze
 from mailsys.services.jmap.api import CallContext
 from mailsys.services.jmap.changes import state_of
 from mailsys.services.jmap.email_compose import Composer
 from mailsys.services.jmap.email_properties import PROPERTIES, EmailReader, Wanted, keyword_map
+from mailsys.services.jmap.snooze import SNOOZE, SNOOZED, Snoozing, snoozing
 from mailsys.services.jmap.standard import (
     SetOutcome,
     SetRequest,
@@ -34,10 +35,19 @@ _HIDDEN: Final = frozenset(("$deleted", "$recent"))  # IMAP's alone; kept when k
 
 
 class EmailSet:
-    def __init__(self, reader: EmailReader, composer: Composer, messages: MessageReader) -> None:
+    """`snoozed` is called when something was snoozed."""
+
+    def __init__(
+        self,
+        reader: EmailReader,
+        composer: Composer,
+        messages: MessageReader,
+        snoozed: Callable[[], None],
+    ) -> None:
         self._reader = reader
         self._composer = composer
         self._messages = messages
+        self._snoozed = snoozed
 
     async def run(self, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
         arguments = Arguments(values)
@@ -117,8 +127,13 @@ class EmailSet:
             return
         mail = context.ports.mail
         known = (
-            await mailbox_numbers(context) if any(_moves(patch) for _, patch in wanted.values()) else set()
+            await mailbox_numbers(context)
+            if _named("mailboxIds", (patch for _, patch in wanted.values()))
+            else set()
         )
+        snoozes: Snoozing | None = None
+        if SNOOZE in context.using and _named(SNOOZED, (patch for _, patch in wanted.values())):
+            snoozes = await snoozing(context, list(wanted))
         updates: list[EmailUpdate] = []
         numbers = list(wanted)
         rows: dict[int, tuple[object, ...]] = {}
@@ -132,7 +147,7 @@ class EmailSet:
                 continue
             try:
                 update = await self._patched(
-                    context, account, number, patch, str(rows[number][0]), placed[number], known
+                    context, account, number, patch, str(rows[number][0]), placed[number], known, snoozes
                 )
             except SetError as error:
                 outcome.not_updated[text] = error
@@ -140,8 +155,14 @@ class EmailSet:
             outcome.updated[text] = None
             if update is not None:
                 updates.append(update)
+                if update.mailboxes is not None and not _named("mailboxIds", (patch,)):
+                    outcome.updated[text] = {
+                        "mailboxIds": {ids.mailbox_id(one): True for one in update.mailboxes}
+                    }
         if updates:
             _, refused = await mail.update(account, updates)
+            if any(update.snooze is not None for update in updates):
+                self._snoozed()
             for number, refusal in refused.items():
                 if refusal is not None:
                     text = ids.email_id(number)
@@ -157,12 +178,15 @@ class EmailSet:
         keywords: str,
         placed: Sequence[MailboxId],
         known: set[int],
+        snoozes: Snoozing | None,
     ) -> EmailUpdate | None:
         """What to write; None when nothing changes. Raises SetError."""
         current: dict[str, Any] = {
             "keywords": keyword_map(keywords),
             "mailboxIds": {ids.mailbox_id(one): True for one in placed},
         }
+        if snoozes is not None:
+            current[SNOOZED] = snoozes.current(number)
         others = [name for name in {pointer.partition("/")[0] for pointer in patch} if name not in current]
         if others:
             await self._check_fixed(account, number, patch, others)
@@ -182,9 +206,15 @@ class EmailSet:
         if patched["mailboxIds"] != current["mailboxIds"]:
             chosen = creation.mailbox_set(patched["mailboxIds"])
             new_mailboxes = real_mailboxes(context, chosen, known)
-        if new_keywords is None and new_mailboxes is None:
+        snooze: Snooze | None = None
+        end = False
+        if snoozes is not None and patched[SNOOZED] != current[SNOOZED]:
+            asked = new_mailboxes or (tuple(placed) if _named("mailboxIds", (patch,)) else None)
+            snooze, new_mailboxes = await snoozes.changed(number, patched[SNOOZED], asked, placed)
+            end = snooze is None
+        if new_keywords is None and new_mailboxes is None and snooze is None and not end:
             return None
-        return EmailUpdate(EmailId(number), new_keywords, new_mailboxes)
+        return EmailUpdate(EmailId(number), new_keywords, new_mailboxes, snooze, end)
 
     async def _check_fixed(
         self, account: AccountId, number: int, patch: dict[str, Any], others: list[str]
@@ -223,8 +253,9 @@ class EmailSet:
                 outcome.not_destroyed[text] = not_found("email")
 
 
-def _moves(patch: dict[str, Any]) -> bool:
-    return any(pointer.startswith("mailboxIds") for pointer in patch)
+def _named(name: str, patches: Iterable[dict[str, Any]]) -> bool:
+    """Whether one of the patches is of this property."""
+    return any(pointer.partition("/")[0] == name for patch in patches for pointer in patch)
 
 
 def _real_pointer(pointer: str, real_id: Callable[[str], str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from random import Random
 from typing import Any, Final
@@ -27,6 +28,7 @@ from mailsys.services.jmap.mailbox_get import (
 )
 from mailsys.services.jmap.mailbox_set import MAX_DEPTH, MAX_NAME, mailbox_set
 from mailsys.services.jmap.snippet_get import SnippetGet
+from mailsys.services.jmap.snooze import SNOOZE
 from mailsys.services.reading import MessageReader
 
 MESSAGE_SIZE: Final = 50 * 1024 * 1024
@@ -43,9 +45,14 @@ def _account_capability(max_attachments: int, account: Account) -> dict[str, Any
     }
 
 
-def register_mail(api: JmapApi, random: Random, message_size: int = MESSAGE_SIZE) -> None:
+def register_mail(
+    api: JmapApi,
+    random: Random,
+    message_size: int = MESSAGE_SIZE,
+    snoozed: Callable[[], None] = lambda: None,
+) -> None:
     """Add Mailbox, Thread, Email and SearchSnippet to `api`. `message_size` is the largest message
-    that may be created or imported, octets."""
+    that may be created or imported, octets. `snoozed` is called when something was snoozed."""
     ports = api.ports
     reader = BlobReader(ports.mail, ports.blobs)
     contents = Contents(ports.blobs, reader, ports.offload)
@@ -54,10 +61,11 @@ def register_mail(api: JmapApi, random: Random, message_size: int = MESSAGE_SIZE
     emails = EmailReader(ports.mail, contents)
     hidden = Hidden(ports.mail, ports.events)
     getting = EmailGet(emails, hidden)
-    setting = EmailSet(emails, composer, MessageReader(analyse, ports.offload))
+    setting = EmailSet(emails, composer, MessageReader(analyse, ports.offload), snoozed)
     importing = EmailImport(reader, contents, message_size)
 
     api.announce(MAIL, account=partial(_account_capability, max_attachments))
+    api.announce(SNOOZE, account=lambda _: {})
     api.announce_types("Mailbox", "Thread", "Email", "EmailDelivery")
     api.register("Mailbox/get", MAIL, mailbox_get)
     api.register("Mailbox/changes", MAIL, mailbox_changes)

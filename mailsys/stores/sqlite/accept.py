@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import zstandard
 
 from mailsys.core.message.facts import MessageFacts
+from mailsys.core.message.keywords import with_added
 from mailsys.core.refusal import MessageRejected, NoSuchMailbox, OverQuota, TemporaryFailure
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId, ThreadId
@@ -27,6 +28,12 @@ from mailsys.stores.sqlite.timeline import record
 
 RAW, ZSTD, FILE = 0, 1, 2  # blob.form
 _COMPRESS_FROM: Final = 8192  # below, compressing costs more time than the pages it saves
+
+MUTED: Final = "$muted"
+_ANY_MUTED: Final = "SELECT 1 FROM keyword WHERE word = ? LIMIT 1"
+_THREAD_MUTED: Final = """SELECT 1 FROM email e INDEXED BY email_thread
+    CROSS JOIN keyword k ON k.word = ?3 AND k.keywords = e.keywords
+    WHERE e.account = ?1 AND e.thread = ?2 LIMIT 1"""
 
 _compressor = zstandard.ZstdCompressor(level=1)
 
@@ -223,14 +230,20 @@ def _deliver(
     keys: list[int],
 ) -> Delivered:
     thread = _thread(batch, account.id, keys)
+    keywords = delivery.keywords
+    if delivery.heed_mute and account.inbox in boxes and _is_muted(batch, account.id, thread):
+        keywords = with_added(keywords, MUTED)
+        archive = account.roles.get(Role.ARCHIVE.value, account.inbox)
+        others = [box for box in boxes if box is not account.inbox and box is not archive]
+        boxes = [archive, *others]
     email = NewEmail(
         batch.number("email"),
         blob.id,
         thread,
         float(acceptance.received_at),
         facts.size,
-        delivery.keywords,
-        flags_of(delivery.keywords) | (ATTACHMENT if facts.has_attachment else 0),
+        keywords,
+        flags_of(keywords) | (ATTACHMENT if facts.has_attachment else 0),
     )
     add_email(batch, account, email)
     modseq = account.delivery_state = batch.stamp(account)
@@ -260,6 +273,14 @@ def _thread(batch: Batch, account: int, keys: list[int]) -> int:
                 batch.references_known.add((account, key))
                 add((account, key, thread))
     return thread
+
+
+def _is_muted(batch: Batch, account: int, thread: int) -> bool:
+    """Whether an email of the thread has $muted. Nothing buffered needs to be written for it: the mute
+    came by a statement, and what was delivered since then is not the only one that has it."""
+    if thread in batch.lists.fresh or batch.read(_ANY_MUTED, (MUTED,)) is None:
+        return False
+    return batch.read(_THREAD_MUTED, (account, thread, MUTED)) is not None
 
 
 class NewEmail(NamedTuple):

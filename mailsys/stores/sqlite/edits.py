@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from mailsys.core.refusal import NoSuchMailbox, NotAllowed, Refusal
 from mailsys.ports.ids import EmailId
-from mailsys.ports.mail import EmailUpdate
+from mailsys.ports.mail import EmailUpdate, Role
 from mailsys.stores.sqlite import keywords
 from mailsys.stores.sqlite.accept import NewEmail, place
 from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
@@ -15,7 +15,7 @@ from mailsys.stores.sqlite.placements import EMAIL_COLUMNS, Row, emails_of, remo
 from mailsys.stores.sqlite.rows import values
 
 
-def _read(
+def read(
     batch: Batch, account: AccountState, emails: Iterable[int]
 ) -> tuple[dict[int, NewEmail], dict[int, dict[int, int]]]:
     """Those that exist, and the uid of each in each of its mailboxes."""
@@ -41,8 +41,9 @@ def _read(
     return found, places
 
 
-def _refusal(account: AccountState, update: EmailUpdate, known: bool) -> Refusal | None:
-    if not known:
+def _refusal(account: AccountState, update: EmailUpdate, before: Container[int] | None) -> Refusal | None:
+    """`before`: the mailboxes that it is in; None: there is no such email."""
+    if before is None:
         return NoSuchMailbox("No such email", cause=f"account {account.id} has no email {update.email}")
     if update.mailboxes is not None:
         if not update.mailboxes:
@@ -50,6 +51,10 @@ def _refusal(account: AccountState, update: EmailUpdate, known: bool) -> Refusal
         for mailbox in update.mailboxes:
             if mailbox not in account.mailboxes:
                 return NoSuchMailbox(cause=f"account {account.id} has no mailbox {mailbox}")
+    if update.snooze is not None:
+        waiting = account.roles.get(Role.SNOOZED.value)
+        if waiting is None or waiting.id not in (before if update.mailboxes is None else update.mailboxes):
+            return NotAllowed("Only what is in the mailbox for snoozed mail can be snoozed")
     return None
 
 
@@ -57,16 +62,44 @@ def update(
     batch: Batch, account_id: int, updates: Sequence[EmailUpdate]
 ) -> tuple[int, dict[int, Refusal | None]]:
     account = batch.account(account_id)
-    emails, places = _read(batch, account, (change.email for change in updates))
+    emails, places = read(batch, account, (change.email for change in updates))
     outcomes: dict[int, Refusal | None] = {}
     wanted: dict[int, EmailUpdate] = {}
     for change in updates:
-        outcomes[change.email] = refusal = _refusal(account, change, change.email in emails)
+        outcomes[change.email] = refusal = _refusal(account, change, places.get(change.email))
         if refusal is None:
             wanted[change.email] = change
     _change_keywords(batch, account, emails, wanted.values())
     _change_mailboxes(batch, account, emails, places, wanted.values())
+    _change_snoozes(batch, account, wanted.values())
     return account.modseq, outcomes
+
+
+def _change_snoozes(batch: Batch, account: AccountState, updates: Iterable[EmailUpdate]) -> None:
+    """After all moves, so that one that ends by a move is not begun before it."""
+    waiting = account.roles.get(Role.SNOOZED.value)
+    changed: list[int] = []
+    for change in updates:
+        snooze = change.snooze
+        if snooze is not None and waiting is not None:
+            batch.write(
+                "INSERT OR REPLACE INTO snooze VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
+                (
+                    waiting.id,
+                    change.email,
+                    account.id,
+                    snooze.until,
+                    snooze.target,
+                    snooze.add,
+                    snooze.remove,
+                ),
+            )
+            changed.append(change.email)
+        elif change.end_snooze and batch.write(
+            "DELETE FROM snooze WHERE account = ? AND email = ? AND woken = 0", (account.id, change.email)
+        ):
+            changed.append(change.email)
+    touch(batch, account, changed)
 
 
 def _change_keywords(
@@ -118,7 +151,7 @@ def _remove_from(batch: Batch, account: AccountState, going: dict[int, list[Row]
 
 def destroy(batch: Batch, account_id: int, emails: Sequence[int]) -> tuple[int, tuple[EmailId, ...]]:
     account = batch.account(account_id)
-    found, places = _read(batch, account, emails)
+    found, places = read(batch, account, emails)
     going: dict[int, list[Row]] = {}
     for email, boxes in places.items():
         for mailbox, uid in boxes.items():

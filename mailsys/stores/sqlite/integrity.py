@@ -56,6 +56,9 @@ _CHECKS: Final = {
         JOIN account_count c ON c.account = e.account WHERE max(e.modseq, e.touched) > c.modseq""",
     "mailbox without its parent": """SELECT m.id FROM mailbox m LEFT JOIN mailbox p
         ON p.id = m.parent AND p.account = m.account WHERE m.parent IS NOT NULL AND p.id IS NULL""",
+    "snooze without its placement": """SELECT s.mailbox, s.email FROM snooze s
+        LEFT JOIN placement p ON p.email = s.email AND p.mailbox = s.mailbox
+        WHERE p.email IS NULL AND s.account NOT IN (SELECT account FROM removal)""",
     "account without an inbox": """SELECT a.id FROM account a WHERE NOT EXISTS
         (SELECT 1 FROM mailbox m WHERE m.account = a.id AND m.role = 'inbox')""",
 }

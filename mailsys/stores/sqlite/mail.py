@@ -29,7 +29,9 @@ from mailsys.ports.mail import (
     MailboxUpdate,
     Role,
     Snapshot,
+    Snooze,
     TextField,
+    Woken,
 )
 from mailsys.ports.query import EmailPage, EmailQuery, QueryDelta
 from mailsys.stores.sqlite import (
@@ -44,6 +46,7 @@ from mailsys.stores.sqlite import (
     mailboxes,
     placements,
     search,
+    snoozes,
     tidy,
     uploads,
     views,
@@ -229,6 +232,12 @@ class MailStore:
 
     def update_mailbox(self, account: AccountId, mailbox: MailboxId, update: MailboxUpdate) -> Deferred[int]:
         return self._writer.submit(lambda batch: mailboxes.update(batch, account, mailbox, update))
+
+    def snoozed(self, account: AccountId, emails: Sequence[int]) -> Deferred[dict[int, Snooze]]:
+        return self._readers.run(lambda c: snoozes.snoozed(c, account, emails))
+
+    def wake(self, now: float, limit: int) -> Deferred[Woken]:
+        return self._writer.submit(lambda batch: snoozes.wake(batch, now, limit))
 
     def hold(self, account: AccountId, blob: StagedBlob, media_type: str, until: float) -> Deferred[None]:
         return self._writer.submit(lambda batch: uploads.hold(batch, account, blob, media_type, until))

@@ -64,6 +64,10 @@ class OrderedList:
         rank = self._rank(key)
         return rank - self._low if spec.ascending else self._high - 1 - rank
 
+    def above(self, key: Key) -> int:
+        """How many entries come after this key in time, of a list without bounds."""
+        return self._before[-1] - self._rank((key[0], key[1] + 1))
+
     def page(self, position: int, limit: int) -> list[int]:
         """The emails from a position on."""
         count = min(limit, self.total - position)

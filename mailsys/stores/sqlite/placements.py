@@ -154,6 +154,11 @@ def remove(batch: Batch, account: AccountState, box: MailboxState, rows: list[Ro
         "DELETE FROM placement WHERE mailbox = ? AND uid IN (SELECT value FROM carray(?))",
         (box.id, ids(row.uid for row in rows)),
     )
+    # Whatever waits ends with its place, and so does the order in which it came back.
+    batch.write(
+        "DELETE FROM snooze WHERE mailbox = ? AND email IN (SELECT value FROM carray(?))",
+        (box.id, ids(row.email.id for row in rows)),
+    )
     gone: list[Any] = []
     take = batch.lists.take
     for uid, email in rows:

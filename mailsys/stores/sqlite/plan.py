@@ -3,6 +3,7 @@ emails (statement.py); and whether changes of the answer can be told (delta.py).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from mailsys.ports.query import EmailQuery, Filter, SortBy
@@ -41,6 +42,17 @@ def kept_list(account: int, query: EmailQuery) -> ListSpec | None:
     if query.collapse_threads and (ascending or before is not None):
         return None  # the email shown of a thread is another than its newest
     return ListSpec(number, CONVERSATIONS if query.collapse_threads else EMAILS, after, before, ascending)
+
+
+def reordered_list(account: int, query: EmailQuery) -> ListSpec | None:
+    """The list of a mailbox that answers the query once what was snoozed is put in its place, if there
+    is one (reordered.py)."""
+    if len(query.sort) != 1 or query.sort[0].by is not SortBy.SNOOZED_UNTIL or query.sort[0].ascending:
+        return None
+    spec = kept_list(account, replace(query, sort=()))
+    if spec is None or spec.number != query.sort[0].mailbox or spec.after is not None:
+        return None
+    return None if spec.before is not None else spec
 
 
 def is_calculable(account: int, query: EmailQuery) -> bool:

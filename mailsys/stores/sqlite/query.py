@@ -10,8 +10,9 @@ import apsw
 from mailsys.ports.ids import EmailId
 from mailsys.ports.query import EmailPage, EmailQuery
 from mailsys.stores.sqlite.ordered import OrderedList, key_of
-from mailsys.stores.sqlite.plan import is_calculable, kept_list
+from mailsys.stores.sqlite.plan import is_calculable, kept_list, reordered_list
 from mailsys.stores.sqlite.readers import one_state
+from mailsys.stores.sqlite.reordered import Reordered
 from mailsys.stores.sqlite.rows import integers, one
 from mailsys.stores.sqlite.statement import Planner, Statement, stands_before
 
@@ -26,8 +27,13 @@ def page(connection: apsw.Connection, account: int, query: EmailQuery) -> EmailP
 
 def _page(connection: apsw.Connection, account: int, query: EmailQuery) -> EmailPage:
     modseq = state(connection, account)
-    answer = _Kept if kept_list(account, query) is not None else _Walked
-    found = answer(connection, account, query)
+    found: _Kept | _Walked | Reordered
+    if kept_list(account, query) is not None:
+        found = _Kept(connection, account, query)
+    elif (list_ := reordered_list(account, query)) is not None and is_own(connection, account, list_.number):
+        found = Reordered(connection, account, list_)
+    else:
+        found = _Walked(connection, account, query)
     total = found.total() if query.calculate_total or (query.anchor is None and query.position < 0) else None
     position = query.position
     if query.anchor is not None:

@@ -12,7 +12,7 @@ from mailsys.stores.sqlite.writer import Writer
 _CHUNK = 1000
 _TABLES = (
     "reference", "destroyed", "correspondent", "object", "gone_object", "gone_mailbox", "state", "session",
-    "sign_in",
+    "sign_in", "snooze",
 )  # fmt: skip
 
 

@@ -21,8 +21,18 @@ import apsw
 
 from mailsys.stores.sqlite.rows import one
 
-VERSION: Final = 2
+VERSION: Final = 3
 PAGE_SIZE: Final = 8192
+
+# until: while it waits, when it is due; once woken, when it came back to this mailbox
+SNOOZE: Final = """
+CREATE TABLE snooze (
+    mailbox INTEGER, email INTEGER, account INTEGER NOT NULL, until REAL NOT NULL, woken INTEGER NOT NULL,
+    target INTEGER, added TEXT NOT NULL, removed TEXT NOT NULL, PRIMARY KEY (mailbox, email)) WITHOUT ROWID;
+CREATE INDEX snooze_email ON snooze (account, email);
+CREATE INDEX snooze_due ON snooze (until) WHERE woken = 0;
+CREATE INDEX snooze_until ON snooze (mailbox, until) WHERE woken = 1;
+"""
 
 TABLES: Final = """
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -183,7 +193,8 @@ ALTER TABLE timeline ADD COLUMN sender TEXT;
 CREATE INDEX timeline_address ON timeline (lower(ifnull(sender, recipient)), trace)
     WHERE ifnull(sender, recipient) <> '';
 CREATE INDEX timeline_account ON timeline (account, trace) WHERE account IS NOT NULL;
-"""
+""",
+    2: SNOOZE,
 }
 
 
@@ -231,7 +242,7 @@ def version_of(connection: apsw.Connection) -> int:
 def create(connection: apsw.Connection) -> None:
     """Lay out an empty file, in one commit."""
     with connection:
-        connection.execute(TABLES)
+        connection.execute(TABLES + SNOOZE)
         connection.execute(f"PRAGMA user_version={VERSION}")
 
 

@@ -245,6 +245,11 @@ class Planner:
             return f"({self.conditions.thread_has(sort.keyword, alias, all_of=True)})"
         if sort.by is SortBy.SOME_IN_THREAD_HAVE_KEYWORD:
             return f"({self.conditions.thread_has(sort.keyword, alias, all_of=False)})"
+        if sort.by is SortBy.SNOOZED_UNTIL:
+            mailbox = self.bindings.name(-1 if sort.mailbox is None else sort.mailbox)
+            found = f"s.mailbox = {mailbox} AND s.email = {alias}.id"
+            until = f"SELECT s.until FROM snooze s WHERE {found}"  # noqa: S608
+            return f"max({alias}.received_at, ifnull(({until}), 0))"
         return _TEXT_KEYS[sort.by].replace("t.", f"t{alias}.")
 
     def _texts(self, sort: tuple[Sort, ...], alias: str) -> str:

@@ -120,6 +120,8 @@ class Changing(ImapTestCase):
         await client.ask(b"DELETE Junk")
         self.assertTrue((await client.ask(b"CREATE Spam (USE (\\Junk))"))[-1].startswith(b"OK"))
         self.assertIn(b'* LIST (\\HasNoChildren \\Junk) "/" Spam', await client.ask(b'LIST "" Spam'))
+        self.assertTrue((await client.ask(b"CREATE Later (USE (\\Snoozed))"))[-1].startswith(b"OK"))
+        self.assertIn(b'* LIST (\\HasNoChildren \\Snoozed) "/" Later', await client.ask(b'LIST "" Later'))
         for use in (b"\\All", b"\\Junk"):  # not supported; taken
             self.assertTrue((await client.ask(b"CREATE x (USE (%b))" % use))[-1].startswith(b"NO [USEATTR]"))
 

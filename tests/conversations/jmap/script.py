@@ -26,7 +26,7 @@ from typing import Any
 CAPABILITIES = [
     f"urn:ietf:params:jmap:{name}"
     for name in ("core", "mail", "submission", "vacationresponse", "quota", "blob", "mdn")
-]
+] + ["urn:mailsys:jmap:snooze"]
 _NAME = re.compile(r"\$[a-z]\w*")
 
 

@@ -1,0 +1,106 @@
+"""Emails that wait for a time, and how they come back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import apsw
+
+from mailsys.core.message.keywords import with_added, with_removed
+from mailsys.ports.ids import EmailId, MailboxId
+from mailsys.ports.mail import EmailUpdate, Snooze, Woken
+from mailsys.stores.sqlite.batch import AccountState, Batch, ids
+from mailsys.stores.sqlite.edits import read, update
+from mailsys.stores.sqlite.rows import one, values
+
+# Of one mailbox: those that came back earlier stand at their received time again. A page costs some
+# microseconds for each.
+REMEMBERED: Final = 200
+
+
+def snoozed(connection: apsw.Connection, account: int, emails: Sequence[int]) -> dict[int, Snooze]:
+    if not emails:
+        return {}
+    row = one(
+        connection,
+        """SELECT json_group_array(json_array(s.email, s.until, s.target, s.added, s.removed))
+        FROM carray(?1) w CROSS JOIN snooze s INDEXED BY snooze_email
+        ON s.account = ?2 AND s.email = w.value AND s.woken = 0""",
+        (ids(emails), account),
+    )
+    return {
+        email: Snooze(until, None if target is None else MailboxId(target), added, removed)
+        for email, until, target, added, removed in values(row[0])
+    }
+
+
+def wake(batch: Batch, now: float, limit: int) -> Woken:
+    row = batch.one(
+        """SELECT json_group_array(json_array(account, mailbox, email, target, added, removed)) FROM
+        (SELECT * FROM snooze INDEXED BY snooze_due WHERE woken = 0 AND until <= ? ORDER BY until LIMIT ?)""",
+        (now, limit),
+    )
+    by_account: dict[int, list[_Due]] = {}
+    for account_id, *due in values(row[0]):
+        by_account.setdefault(account_id, []).append(_Due(*due))
+    count = 0
+    for account_id, found in by_account.items():
+        # Whatever becomes of it, none of these is due again.
+        batch.execute(
+            "DELETE FROM snooze WHERE account = ? AND woken = 0 AND email IN (SELECT value FROM carray(?))",
+            (account_id, ids(due.email for due in found)),
+        )
+        account = batch.find_account(account_id)
+        if account is not None:
+            count += _wake(batch, account, found, now)
+    row = batch.one("SELECT min(until) FROM snooze INDEXED BY snooze_due WHERE woken = 0")
+    next_due: float | None = row[0]
+    return Woken(count, next_due is not None and next_due <= now, next_due)
+
+
+class _Due:
+    __slots__ = ("added", "email", "mailbox", "removed", "target")
+
+    def __init__(self, mailbox: int, email: int, target: int | None, added: str, removed: str) -> None:
+        self.mailbox = mailbox
+        self.email = email
+        self.target = target
+        self.added = added
+        self.removed = removed
+
+
+def _wake(batch: Batch, account: AccountState, found: list[_Due], now: float) -> int:
+    emails, places = read(batch, account, (due.email for due in found))
+    updates: list[EmailUpdate] = []
+    marks: list[tuple[int, int]] = []
+    for due in found:
+        email = emails.get(due.email)
+        if email is None:
+            continue
+        target = due.target if due.target in account.mailboxes else None
+        # One that was made the place to wait in, afterwards, would hold it for ever.
+        to = account.inbox.id if target is None or target == due.mailbox else target
+        boxes = dict.fromkeys((*(box for box in places[email.id] if box != due.mailbox), to))
+        updates.append(
+            EmailUpdate(
+                EmailId(email.id),
+                with_added(with_removed(email.keywords, due.removed), due.added),
+                tuple(map(MailboxId, boxes)),
+            )
+        )
+        marks.append((to, email.id))
+    update(batch, account.id, updates)
+    for mailbox, number in marks:
+        batch.write(
+            "INSERT OR REPLACE INTO snooze VALUES (?, ?, ?, ?, 1, NULL, '', '')",
+            (mailbox, number, account.id, now),
+        )
+    for mailbox in {mailbox for mailbox, _ in marks}:
+        batch.write(
+            """DELETE FROM snooze WHERE mailbox = ?1 AND woken = 1 AND email NOT IN (
+                SELECT email FROM snooze WHERE mailbox = ?1 AND woken = 1
+                ORDER BY until DESC, email DESC LIMIT ?2)""",
+            (mailbox, REMEMBERED),
+        )
+    return len(updates)
