@@ -3,7 +3,7 @@ import { ensureBody, ensureEmail, refreshLists } from './email';
 import { jmap, throwSetError } from './jmap';
 import { ensureMailboxes } from './mailboxes';
 import { MethodError } from './problems';
-import type { Email, EmailAddress, Id, QueryResponse, SetResponse } from './types';
+import type { Email, EmailAddress, GetResponse, Id, QueryResponse, SetResponse } from './types';
 
 export interface DraftContent {
   from: EmailAddress[];
@@ -93,4 +93,15 @@ export async function emailOfMessage(messageId: string): Promise<Id | undefined>
     limit: 1,
   });
   return ids[0];
+}
+
+/** To whom a message came by its envelope, as the server noted it on top: for what came hidden (Bcc). */
+export async function deliveredTo(id: Id): Promise<EmailAddress[]> {
+  const received = 'header:Received:asRaw:all';
+  const { list } = await jmap<GetResponse<{ id: Id; [received]: string[] }>>('Email/get', {
+    ids: [id],
+    properties: [received],
+  });
+  const email = /\sfor\s+<([^<>\s]+)>/.exec(list[0]?.[received][0] ?? '')?.[1];
+  return email === undefined ? [] : [{ name: null, email }];
 }

@@ -39,6 +39,8 @@ export const BODY_PROPERTIES = [
   'header:List-Unsubscribe:asURLs',
   'header:List-Unsubscribe-Post:asText',
   'header:List-Id:asText',
+  'header:List-Post:asURLs',
+  'header:Mail-Followup-To:asAddresses',
   'header:Auto-Submitted:asText',
 ];
 

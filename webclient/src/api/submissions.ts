@@ -5,7 +5,7 @@ import { jmap, throwSetError } from './jmap';
 import { roleId } from './mailboxes';
 import { MethodError } from './problems';
 import { accountId, useSession } from './session';
-import type { GetResponse, Id, Identity, QueryResponse, SetResponse } from './types';
+import type { EmailAddress, GetResponse, Id, Identity, QueryResponse, SetResponse } from './types';
 
 const IDENTITIES = ['identities'];
 
@@ -16,6 +16,30 @@ async function loadIdentities(): Promise<Identity[]> {
 /** Read again for each composer: there are few, and another window may have changed a signature. */
 export function ensureIdentities(): Promise<Identity[]> {
   return queryClient.query({ queryKey: IDENTITIES, queryFn: loadIdentities, staleTime: 30_000 });
+}
+
+const lower = (email: string) => email.toLowerCase();
+/** Without what stands behind a "+" (RFC 5233). */
+const base = (email: string) => lower(email).replace(/\+[^@]*@/, '@');
+
+/** Whether an address is one of `own`, or a sub-address of one (RFC 5233). */
+export function isOwn(email: string, own: readonly string[]): boolean {
+  return own.some((each) => lower(each) === lower(email) || lower(each) === base(email));
+}
+
+/** The identity that a message went to: that of the first address that is one's own; else `preferred`'s. */
+export function identityFor(
+  identities: readonly Identity[],
+  addressed: readonly EmailAddress[],
+  preferred: Id | null = null,
+): Identity | undefined {
+  for (const same of [lower, base]) {
+    for (const { email } of addressed) {
+      const found = identities.find((each) => lower(each.email) === same(email));
+      if (found) return found;
+    }
+  }
+  return identities.find((each) => each.id === preferred) ?? identities[0];
 }
 
 export interface Sending {

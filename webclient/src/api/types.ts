@@ -88,6 +88,10 @@ export interface EmailBody {
   'header:List-Unsubscribe:asURLs': string[] | null;
   'header:List-Unsubscribe-Post:asText': string | null;
   'header:List-Id:asText': string | null;
+  /** Where one writes to the list (RFC 2369 §3.4). */
+  'header:List-Post:asURLs': string[] | null;
+  /** Where its author wants answers to all (a convention of mailing lists, no standard). */
+  'header:Mail-Followup-To:asAddresses': EmailAddress[] | null;
   'header:Auto-Submitted:asText': string | null;
 }
 

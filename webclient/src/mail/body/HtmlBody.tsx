@@ -5,6 +5,7 @@ import { useIntl } from 'react-intl';
 
 import { fold, FRAME_STYLES } from '@/body/frame';
 import { hostOf, misleads, mixesScripts } from '@/body/links';
+import { parseMailto } from '@/body/mailto';
 import type { Cleaned } from '@/body/purify';
 import { openComposer } from '@/mail/compose/store';
 import { confirm, cx } from '@/parts';
@@ -149,24 +150,8 @@ export function LinkHost({ href }: { href: string }) {
   );
 }
 
-/** A mail address that was clicked (RFC 6068): only who, what about, and the text are taken. */
+/** A mail address that was clicked. */
 export function compose(href: string): void {
-  try {
-    const url = new URL(href);
-    const addresses = (text: string) =>
-      decodeURIComponent(text)
-        .split(',')
-        .map((each) => each.trim())
-        .filter((each) => each !== '')
-        .map((email) => ({ name: null, email }));
-    openComposer({
-      kind: 'new',
-      to: addresses(url.pathname),
-      cc: addresses(url.searchParams.get('cc') ?? ''),
-      subject: url.searchParams.get('subject') ?? '',
-      text: url.searchParams.get('body') ?? '',
-    });
-  } catch {
-    // Not an address after all.
-  }
+  const mail = parseMailto(href);
+  if (mail) openComposer({ kind: 'new', ...mail });
 }

@@ -13,7 +13,7 @@ import { ComposerFrame } from './ComposerFrame';
 import { isEmpty } from './content';
 import { Fields } from './Fields';
 import { htmlToText, textToHtml, withQuoteOpen } from './html';
-import { joined } from './recipients';
+import { joined, nameOf } from './recipients';
 import { hindrance, send } from './send';
 import {
   changeComposer,
@@ -135,6 +135,17 @@ export function Composer({ composer, begun }: { composer: OpenComposer; begun: B
               onClick={() => change((now) => ({ cc: joined(now.cc, now.others), others: [] }))}
             >
               {t('compose.reply-all')}
+            </Button>
+          </p>
+        )}
+        {draft.author && (
+          <p className="flex flex-wrap items-center gap-2 bg-warn-soft px-3 py-1.5 text-sm text-warn">
+            <span className="flex-1">{t('compose.to-list')}</span>
+            <Button
+              className="h-7!"
+              onClick={() => change((now) => ({ to: now.author ?? now.to, author: null }))}
+            >
+              {t('compose.to-author', { who: draft.author.map(nameOf).join(', ') })}
             </Button>
           </p>
         )}

@@ -2,16 +2,22 @@
 import type { IntlShape } from 'react-intl';
 
 import { downloadUrl } from '@/api/blobs';
-import { wholeEmail } from '@/api/drafts';
+import { deliveredTo, wholeEmail } from '@/api/drafts';
 import { settings } from '@/api/settings';
-import { ensureIdentities } from '@/api/submissions';
+import { ensureIdentities, identityFor, isOwn } from '@/api/submissions';
 import type { BodyPart, Email, EmailAddress, Identity } from '@/api/types';
 
 import { type Attached, blankDraft, type Draft } from './draft';
 import { escaped, htmlToText, quotedText, safeHtml, splitQuote, textToHtml } from './html';
-import { joined, same } from './recipients';
+import { joined } from './recipients';
 import { swapHtml, swapText } from './signature';
-import { forwardSubject, referencesOf, replyRecipients, replySubject } from './reply';
+import {
+  authorBehindList,
+  forwardSubject,
+  referencesOf,
+  replyRecipients,
+  replySubject,
+} from './reply';
 import type { ComposeIntent } from './store';
 
 export interface Begun {
@@ -41,15 +47,24 @@ export async function begin(intent: ComposeIntent, intl: IntlShape): Promise<Beg
     return { draft: signed(draft, identity), identities };
   }
   const { email } = intent;
-  const to = [...(email.to ?? []), ...(email.cc ?? []), ...(email.from ?? [])];
-  const draft = { ...signed(blank, chosen(identities, to)) };
+  const to = [
+    ...(email.to ?? []),
+    ...(email.cc ?? []),
+    ...(email.bcc ?? []),
+    ...(email.from ?? []),
+  ];
+  const own = identities.map((each) => each.email);
+  const told = identities.length < 2 || to.some((each) => isOwn(each.email, own));
+  const addressed = told ? to : await deliveredTo(email.id);
+  const draft = { ...signed(blank, chosen(identities, addressed)) };
   draft.origin = { id: email.id, keyword: '$answered' };
-  if (intent.kind === 'reply' || intent.kind === 'reply-all') {
-    const own = identities.map((each) => each.email);
-    const all = replyRecipients(email, own, true);
-    const { to: first, cc } = replyRecipients(email, own, intent.kind === 'reply-all');
-    Object.assign(draft, { to: first, cc });
-    if (intent.kind === 'reply') draft.others = all.cc;
+  if (intent.kind === 'reply' || intent.kind === 'reply-all' || intent.kind === 'reply-list') {
+    const answer = replyRecipients(email, own, intent.kind);
+    Object.assign(draft, answer);
+    if (intent.kind === 'reply') {
+      draft.author = authorBehindList(email, answer.to);
+      if (!draft.author) draft.others = replyRecipients(email, own, 'reply-all').cc;
+    }
     draft.subject = replySubject(email.subject);
     draft.inReplyTo = email.messageId ?? [];
     draft.references = referencesOf(email);
@@ -80,13 +95,8 @@ export async function begin(intent: ComposeIntent, intl: IntlShape): Promise<Beg
   return { draft, identities };
 }
 
-function chosen(identities: Identity[], to: EmailAddress[]): Identity | undefined {
-  return (
-    identities.find((each) => to.some(({ email }) => same(email, each.email))) ??
-    identities.find((each) => each.id === settings().defaultIdentity) ??
-    identities[0]
-  );
-}
+const chosen = (identities: Identity[], addressed: EmailAddress[]): Identity | undefined =>
+  identityFor(identities, addressed, settings().defaultIdentity);
 
 /** With the identity's signature in place of the one before; one that was edited is left alone. */
 export function signed(draft: Draft, identity: Identity | undefined): Draft {

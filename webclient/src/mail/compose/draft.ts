@@ -40,6 +40,8 @@ export interface Draft {
   origin: { id: Id; keyword: '$answered' | '$forwarded' } | null;
   /** How many would get a reply to all; for the hint. */
   others: EmailAddress[];
+  /** The answer goes to a mailing list that these did not ask for; for the hint. */
+  author: EmailAddress[] | null;
   signature: string;
 }
 
@@ -61,6 +63,7 @@ export function blankDraft(): Draft {
     references: [],
     origin: null,
     others: [],
+    author: null,
     signature: '',
   };
 }

@@ -1,5 +1,6 @@
 // Addresses as people type and paste them.
 import type { EmailAddress } from '@/api/types';
+import { neutral } from '@/body/links';
 
 const ADDRESS = /^[^\s@<>(),;:"[\]]+@[^\s@<>(),;:"[\]]+$/u;
 
@@ -72,3 +73,6 @@ export function joined(list: readonly EmailAddress[], more: readonly EmailAddres
 export function without(list: readonly EmailAddress[], gone: readonly string[]): EmailAddress[] {
   return list.filter(({ email }) => !gone.some((each) => same(each, email)));
 }
+
+export const nameOf = ({ name, email }: EmailAddress): string =>
+  neutral(name ?? '').trim() || email;

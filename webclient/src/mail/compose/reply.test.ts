@@ -4,7 +4,9 @@ import type { EmailAddress } from '@/api/types';
 
 import { parseRecipients } from './recipients';
 import {
+  authorBehindList,
   forwardSubject,
+  listOf,
   referencesOf,
   replyRecipients,
   replySubject,
@@ -12,17 +14,26 @@ import {
 } from './reply';
 
 const list = (text: string): EmailAddress[] => parseRecipients(text);
-const answer = (
-  fields: { from?: string; to?: string; cc?: string; replyTo?: string },
-  all: boolean,
-) => {
-  const email = {
-    from: list(fields.from ?? 'carol@x.org'),
-    to: list(fields.to ?? 'me@x.org'),
-    cc: list(fields.cc ?? ''),
-    replyTo: fields.replyTo === undefined ? null : list(fields.replyTo),
-  };
-  const { to, cc } = replyRecipients(email, ['me@x.org', 'me@y.org'], all);
+interface Fields {
+  from?: string;
+  to?: string;
+  cc?: string;
+  replyTo?: string;
+  post?: string[];
+  followUp?: string;
+}
+const emailOf = (fields: Fields) => ({
+  from: list(fields.from ?? 'carol@x.org'),
+  to: list(fields.to ?? 'me@x.org'),
+  cc: list(fields.cc ?? ''),
+  replyTo: fields.replyTo === undefined ? null : list(fields.replyTo),
+  'header:List-Post:asURLs': fields.post ?? null,
+  'header:Mail-Followup-To:asAddresses':
+    fields.followUp === undefined ? null : list(fields.followUp),
+});
+const answer = (fields: Fields, how: boolean | 'list') => {
+  const kind = how === 'list' ? 'reply-list' : how ? 'reply-all' : 'reply';
+  const { to, cc } = replyRecipients(emailOf(fields), ['me@x.org', 'me@y.org'], kind);
   const emails = (people: EmailAddress[]) => people.map((each) => each.email).join(' ');
   return [emails(to), emails(cc)];
 };
@@ -54,6 +65,32 @@ describe('a reply', () => {
   it('to a note to oneself goes to oneself', () => {
     expect(answer({ from: 'me@x.org', to: 'me@x.org' }, true)).toEqual(['me@x.org', '']);
     expect(answer({ replyTo: 'me@y.org' }, false)).toEqual(['me@y.org', '']);
+  });
+
+  it('to all leaves out sub-addresses of one\'s own', () => {
+    expect(answer({ to: 'me+shop@x.org, bob+x@x.org' }, true)).toEqual(['carol@x.org', 'bob+x@x.org']);
+  }); // prettier-ignore
+
+  it('to a list goes to the list alone', () => {
+    const post = ['mailto:roses@lists.org?subject=x'];
+    expect(answer({ post, to: 'roses@lists.org', cc: 'bob@x.org' }, 'list')).toEqual(['roses@lists.org', '']); // prettier-ignore
+    expect(answer({ post: ['https://lists.org/post'] }, 'list')).toEqual(['carol@x.org', '']);
+    expect(listOf({ 'header:List-Post:asURLs': null })).toBeNull();
+  });
+
+  it('to all goes where Mail-Followup-To says, but a reply to one does not', () => {
+    const fields = { to: 'roses@lists.org', followUp: 'roses@lists.org, me@x.org' };
+    expect(answer(fields, true)).toEqual(['roses@lists.org', '']);
+    expect(answer(fields, false)).toEqual(['carol@x.org', '']);
+    expect(answer({ followUp: 'me@x.org' }, true)).toEqual(['carol@x.org', '']);
+  });
+
+  it('that a list turned to itself still knows the author', () => {
+    const email = emailOf({ post: ['mailto:Roses@lists.org'], replyTo: 'roses@lists.org' });
+    const { to } = replyRecipients(email, ['me@x.org'], 'reply');
+    expect(authorBehindList(email, to)?.map((each) => each.email)).toEqual(['carol@x.org']);
+    const open = emailOf({ post: ['mailto:roses@lists.org'] });
+    expect(authorBehindList(open, replyRecipients(open, [], 'reply').to)).toBeNull();
   });
 
   it('has one prefix, whatever there was', () => {

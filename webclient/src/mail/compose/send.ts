@@ -84,16 +84,20 @@ export async function send(
 /** Shows on the original that it was answered or forwarded; without that the mail is sent all the same. */
 async function markOrigin(draft: Draft, on: boolean): Promise<void> {
   try {
-    const [answered] = draft.inReplyTo;
-    if (draft.origin) await setKeyword(draft.origin.id, draft.origin.keyword, on);
-    else if (answered !== undefined) {
-      // Gone on with on another device: the draft itself says only what it answers.
-      const id = await emailOfMessage(answered);
-      if (id !== undefined) await setKeyword(id, '$answered', on);
-    }
+    const origin = draft.origin ?? (await originOf(draft));
+    if (origin) await setKeyword(origin.id, origin.keyword, on);
   } catch {
     // A mark is not worth a message.
   }
+}
+
+/** Gone on with on another device: the draft itself says what it answers, or else what it passes on. */
+async function originOf(draft: Draft): Promise<Draft['origin']> {
+  const [answered] = draft.inReplyTo;
+  const messageId = answered ?? draft.references.at(-1);
+  const id = messageId === undefined ? undefined : await emailOfMessage(messageId);
+  if (id === undefined) return null;
+  return { id, keyword: answered === undefined ? '$forwarded' : '$answered' };
 }
 
 function confirmedDraft(draft: Draft): Draft {

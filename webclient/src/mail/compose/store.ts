@@ -6,6 +6,7 @@ import { whenSessionEnds } from '@/api/session';
 import type { Email, EmailAddress, Id } from '@/api/types';
 
 import type { Draft } from './draft';
+import type { ReplyKind } from './reply';
 
 /** What somebody wants to write. */
 export type ComposeIntent =
@@ -17,7 +18,7 @@ export type ComposeIntent =
       subject?: string;
       text?: string;
     }
-  | { kind: 'reply' | 'reply-all' | 'forward' | 'forward-as-attachment'; email: Email }
+  | { kind: ReplyKind | 'forward' | 'forward-as-attachment'; email: Email }
   /** Goes on with a draft of the server's. */
   | { kind: 'draft'; emailId: Id }
   /** Goes on with what was taken back, or could not be saved. */

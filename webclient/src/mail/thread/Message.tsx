@@ -1,4 +1,13 @@
-import { ChevronDown, Ellipsis, Forward, Paperclip, Reply, ReplyAll, Star } from 'lucide-react';
+import {
+  ChevronDown,
+  Ellipsis,
+  Forward,
+  MailPlus,
+  Paperclip,
+  Reply,
+  ReplyAll,
+  Star,
+} from 'lucide-react';
 import { lazy, memo, Suspense, useState } from 'react';
 import { useIntl } from 'react-intl';
 
@@ -31,7 +40,7 @@ const MessageBody = lazy(() =>
   import('./MessageBody').then((module) => ({ default: module.MessageBody })),
 );
 
-export type WriteKind = 'reply' | 'reply-all' | 'forward' | 'forward-as-attachment';
+export type WriteKind = 'reply' | 'reply-all' | 'reply-list' | 'forward' | 'forward-as-attachment';
 
 interface MessageProps {
   email: EmailSummary;
@@ -72,6 +81,7 @@ export const Message = memo(function Message({
       each.email.toLowerCase() === me.address.toLowerCase() ? t('message.me') : nameOf(each),
     );
   const starred = has(email, '$flagged');
+  const list = body?.['header:List-Post:asURLs']?.some((url) => /^mailto:/i.test(url)) ?? false;
   const hasHtml = body?.htmlBody.some((part) => part.type === 'text/html') ?? false;
   const rawUrl = downloadUrl(
     email.blobId,
@@ -89,6 +99,15 @@ export const Message = memo(function Message({
       icon: <ReplyAll size={16} />,
       run: () => void onWrite('reply-all', email.id),
     },
+    ...(list
+      ? [
+          {
+            label: t('message.reply-list'),
+            icon: <MailPlus size={16} />,
+            run: () => void onWrite('reply-list', email.id),
+          },
+        ]
+      : []),
     {
       label: t('key.forward'),
       icon: <Forward size={16} />,

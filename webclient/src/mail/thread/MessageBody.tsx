@@ -1,17 +1,17 @@
-import { Image, MailMinus } from 'lucide-react';
+import { Image } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
 
 import { updateSettings, useSettings } from '@/api/settings';
 import type { EmailBody, EmailSummary } from '@/api/types';
-import { HtmlBody, compose } from '@/mail/body/HtmlBody';
+import { HtmlBody } from '@/mail/body/HtmlBody';
 import { PlainBody } from '@/mail/body/PlainBody';
-import { Button, confirm, errorText, toast } from '@/parts';
+import { errorText, toast } from '@/parts';
 import { useShownTheme } from '@/theme/theme';
 
 import { Attachments } from './Attachments';
 import { nameOf } from './People';
-import { unsubscribeOf } from './unsubscribe';
+import { UnsubscribeBar } from './UnsubscribeBar';
 import { useShownBody } from './use-body';
 
 /** What the message says, the bars above it, and what is attached. */
@@ -42,36 +42,10 @@ export function MessageBody({
       toast(errorText(intl, error), { kind: 'error' }),
     );
   };
-  const leave = unsubscribeOf(body);
   const name = nameOf(email.from?.[0]);
   return (
     <>
-      {leave && (
-        <Bar>
-          <span className="flex-1" />
-          <Button
-            kind="plain"
-            icon={<MailMinus size={15} />}
-            className="h-8 px-2 text-sm"
-            onClick={() =>
-              void confirm({
-                title: intl.formatMessage({ id: 'unsubscribe.title' }),
-                text:
-                  leave.kind === 'mail'
-                    ? intl.formatMessage({ id: 'unsubscribe.mail' }, { address: leave.address })
-                    : intl.formatMessage({ id: 'unsubscribe.web' }, { host: leave.host }),
-                confirm: intl.formatMessage({ id: 'unsubscribe' }),
-              }).then((yes) => {
-                if (!yes) return;
-                if (leave.kind === 'mail') compose(leave.href);
-                else window.open(leave.href, '_blank', 'noopener,noreferrer');
-              })
-            }
-          >
-            {intl.formatMessage({ id: 'unsubscribe' })}
-          </Button>
-        </Bar>
-      )}
+      <UnsubscribeBar email={email} body={body} />
       {html && html.blocked > 0 && !images && (
         <Bar tinted>
           <Image size={16} className="shrink-0 text-muted" aria-hidden />

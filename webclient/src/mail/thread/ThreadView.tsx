@@ -29,7 +29,7 @@ import { cx, ErrorState, errorText, IconButton, Loading, Menu, toast } from '@/p
 
 import { useRoom } from '@/shell/layout';
 
-import { Message } from './Message';
+import { Message, type WriteKind } from './Message';
 
 export interface ThreadProps {
   threadId: Id;
@@ -132,10 +132,7 @@ function Conversation({
   );
 
   const write = useCallback(
-    async (
-      kind: 'reply' | 'reply-all' | 'forward' | 'forward-as-attachment',
-      id: Id | undefined,
-    ) => {
+    async (kind: WriteKind, id: Id | undefined) => {
       if (id === undefined) return;
       try {
         const [summary, body] = await Promise.all([ensureEmail(id), ensureBody(id)]);
