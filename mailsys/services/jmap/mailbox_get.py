@@ -33,8 +33,8 @@ def shown_name(mailbox: Mailbox) -> str:
     return "Inbox" if mailbox.role is Role.INBOX and mailbox.name == "INBOX" else mailbox.name
 
 
-def rights(mailbox: Mailbox, writable: bool) -> dict[str, bool]:
-    fixed = mailbox.role is Role.INBOX
+def rights(fixed: bool, writable: bool) -> dict[str, bool]:
+    """`fixed`: it keeps its name, place and role, as the inbox does."""
     return {
         "mayReadItems": True,
         "mayAddItems": writable,
@@ -60,7 +60,7 @@ def document(mailbox: Mailbox, writable: bool) -> dict[str, Any]:
         "unreadEmails": mailbox.unread,
         "totalThreads": mailbox.threads,
         "unreadThreads": mailbox.unseen_threads,
-        "myRights": rights(mailbox, writable),
+        "myRights": rights(mailbox.role is Role.INBOX, writable),
         "isSubscribed": mailbox.subscribed,
     }
 

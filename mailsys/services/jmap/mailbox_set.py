@@ -17,13 +17,14 @@ from mailsys.ports.ids import AccountId, MailboxId
 from mailsys.ports.mail import IMailStore, Mailbox, MailboxUpdate, Role
 from mailsys.services.jmap.api import CallContext
 from mailsys.services.jmap.changes import state_of
-from mailsys.services.jmap.mailbox_get import PROPERTIES, document, shown_name
+from mailsys.services.jmap.mailbox_get import COUNTS, PROPERTIES, document, rights, shown_name
 from mailsys.services.jmap.standard import SetOutcome, SetRequest, check_state, not_found, read_set
 
 MAX_NAME: Final = 255  # octets of a name
 MAX_DEPTH: Final = 32
 MAX_SORT_ORDER: Final = 2**31 - 1
 _SETTABLE: Final = ("name", "parentId", "role", "sortOrder", "isSubscribed")
+_FRESH: Final[dict[str, Any]] = {**dict.fromkeys(COUNTS, 0), "myRights": rights(False, True)}
 _DEFAULTS: Final[dict[str, Any]] = {"parentId": None, "role": None, "sortOrder": 0, "isSubscribed": True}
 _ROLES: Final = {role.value: role for role in Role}
 
@@ -175,12 +176,14 @@ class _Setting:
     # -- one change --------------------------------------------------------------------------------------
 
     async def _create(self, key: str, value: dict[str, Any]) -> None:
-        unknown = [name for name in value if name not in _SETTABLE]
-        if unknown:
-            known = all(name in PROPERTIES for name in unknown)
-            raise invalid_properties(
-                "The server sets these properties." if known else "There are no such properties.", *unknown
-            )
+        if unknown := [name for name in value if name not in PROPERTIES]:
+            raise invalid_properties("There are no such properties.", *unknown)
+        # What a client has read and gives back as it will be does no harm (RFC 8620 §5.3 on updates)
+        fixed = [
+            name for name in value if name not in _SETTABLE and (name == "id" or value[name] != _FRESH[name])
+        ]
+        if fixed:
+            raise invalid_properties("The server sets these properties.", *fixed)
         if "name" not in value:
             raise invalid_properties("A mailbox needs a name.", "name")
         wanted = self._check({**_DEFAULTS, **value}, None)
@@ -311,12 +314,20 @@ class _Setting:
             if other.parent == wanted.parent and (
                 other.name == wanted.name or (other.name == "INBOX" and wanted.name.upper() == "INBOX")
             ):
-                raise _Later(invalid_properties("A sibling has that name.", "name"))
+                raise _Later(_name_taken(other, box is None))
             if wanted.role is not None and other.role is wanted.role:
                 raise _Later(invalid_properties("Another mailbox has that role.", "role"))
 
     def _path(self, wanted: _Wanted) -> str:
         return wanted.name if wanted.parent is None else f"{self._boxes[wanted.parent].path}/{wanted.name}"
+
+
+def _name_taken(by: Mailbox, creating: bool) -> SetError:
+    """RFC 8620 §5.3, §5.4: alreadyExists is for what is created, and tells which there is."""
+    text = "A sibling has that name."
+    if not creating:
+        return invalid_properties(text, "name")
+    return SetError("alreadyExists", text, ("name",), existingId=ids.mailbox_id(by.id))
 
 
 def valid_name(name: str) -> bool:

@@ -105,7 +105,6 @@ class SetTests(JmapTestCase):
         self.assertEqual(made["createdIds"], {"k": made["methodResponses"][0][1]["created"]["k"]["id"]})
 
     async def test_values_that_cannot_be_are_named(self):
-        await self.make("Taken")
         for value, properties in (
             ({}, ["name"]),
             ({"name": ""}, ["name"]),
@@ -114,8 +113,6 @@ class SetTests(JmapTestCase):
             ({"name": "a/b"}, ["name"]),
             ({"name": "a\nb"}, ["name"]),
             ({"name": "x" * 256}, ["name"]),
-            ({"name": "Taken"}, ["name"]),
-            ({"name": "inbox"}, ["name"]),
             ({"name": "a", "parentId": "F999"}, ["parentId"]),
             ({"name": "a", "parentId": "#none"}, ["parentId"]),
             ({"name": "a", "parentId": 7}, ["parentId"]),
@@ -125,7 +122,8 @@ class SetTests(JmapTestCase):
             ({"name": "a", "sortOrder": 2**31}, ["sortOrder"]),
             ({"name": "a", "sortOrder": True}, ["sortOrder"]),
             ({"name": "a", "isSubscribed": 1}, ["isSubscribed"]),
-            ({"name": "a", "totalEmails": 0}, ["totalEmails"]),
+            ({"name": "a", "totalEmails": 1}, ["totalEmails"]),
+            ({"name": "a", "id": "F1"}, ["id"]),
             ({"name": "a", "colour": "red"}, ["colour"]),
         ):
             found = await self.set(create={"n": value})
@@ -133,6 +131,12 @@ class SetTests(JmapTestCase):
             self.assertEqual(
                 (error["type"], error.get("properties")), ("invalidProperties", properties), value
             )
+
+    async def test_a_name_that_a_sibling_has_tells_whose_it_is(self):
+        taken = await self.make("Taken")
+        for name, other in (("Taken", taken), ("inbox", self.inbox)):
+            error = (await self.set(create={"n": {"name": name}}))["notCreated"]["n"]
+            self.assertEqual((error["type"], error["existingId"]), ("alreadyExists", other))
 
     async def test_a_name_is_kept_in_its_normal_form_and_told_so(self):
         found = await self.set(create={"n": {"name": "u\u0308"}})
