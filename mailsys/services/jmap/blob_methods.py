@@ -225,30 +225,15 @@ class BlobMethods:
     # -- copy --------------------------------------------------------------------------------------------
 
     async def copy(self, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
-        """RFC 8620 §6.3. Nobody has two accounts here, so there is nothing to do but to look."""
+        """RFC 8620 §6.3. Between accounts only, as /copy is (§5.4), and a caller has one."""
         arguments = Arguments(values)
-        account = context.own_account(arguments)
+        context.own_account(arguments)
         source = arguments.id("fromAccountId")
-        blob_ids = arguments.ids("blobIds")
+        arguments.ids("blobIds")
         arguments.finish()
-        if source != context.account_id:
-            raise MethodError("fromAccountNotFound", f"There is no account {source!r}.")
-        if len(blob_ids) > context.limits.max_objects_in_set:
-            raise too_large("blobIds", context.limits.max_objects_in_set)
-        copied: dict[str, str] = {}
-        not_copied: dict[str, Any] = {}
-        for text in blob_ids:
-            real = context.real_id(text)
-            if await self._reader.find(account, real) is None:
-                not_copied[text] = SetError("notFound", "There is no such blob.").document()
-            else:
-                copied[text] = real
-        return {
-            "fromAccountId": source,
-            "accountId": context.account_id,
-            "copied": copied or None,
-            "notCopied": not_copied or None,
-        }
+        if source == context.account_id:
+            raise invalid_arguments("The accounts must be two.", "fromAccountId")
+        raise MethodError("fromAccountNotFound", f"There is no account {source!r}.")
 
     # -- lookup ------------------------------------------------------------------------------------------
 
