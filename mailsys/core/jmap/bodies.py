@@ -97,7 +97,7 @@ class Bodies:
                     return None
                 return part_blob_id(self.blob, part.body, part.size, part.encoding.decode("ascii", "replace"))
             case "size":
-                return part.size if part.children else decoded_size(self.content, part)
+                return 0 if part.children else decoded_size(self.content, part)  # of what blobId names
             case "name":
                 return part_name(part)
             case "type":

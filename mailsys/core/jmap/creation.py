@@ -171,13 +171,13 @@ class _Reader:
         for key, one in value.items():
             match one:
                 case {"value": str(text), **rest} if set(rest) <= {"isEncodingProblem", "isTruncated"}:
-                    if any(flag is not False for flag in rest.values()):
-                        raise invalid_properties(
-                            "isEncodingProblem and isTruncated must be false.", "bodyValues"
-                        )
+                    if wrong := [
+                        f"bodyValues/{key}/{name}" for name, flag in rest.items() if flag is not False
+                    ]:
+                        raise invalid_properties("isEncodingProblem and isTruncated must be false.", *wrong)
                     found[key] = text
                 case _:
-                    raise invalid_properties("A body value must have a value.", "bodyValues")
+                    raise invalid_properties("A body value must have a value.", f"bodyValues/{key}")
         return found
 
     def root(self) -> Tree:
@@ -185,7 +185,7 @@ class _Reader:
         if value.get("bodyStructure") is not None:
             others = [name for name in ("textBody", "htmlBody", "attachments") if value.get(name) is not None]
             if others:
-                raise invalid_properties("bodyStructure excludes these.", "bodyStructure", *others)
+                raise invalid_properties("bodyStructure excludes these.", *others)
             return self._part("bodyStructure", value["bodyStructure"], top=True)
         text = self._one_text("textBody", "text/plain")
         html = self._one_text("htmlBody", "text/html")
@@ -196,8 +196,8 @@ class _Reader:
             raise invalid_properties("attachments must be an array of EmailBodyPart.", "attachments")
         inline: list[Tree] = []
         attached: list[Tree] = []
-        for one in attachments:
-            part = self._part("attachments", one, attached=True)
+        for number, one in enumerate(attachments):
+            part = self._part(f"attachments/{number}", one, attached=True)
             shown = isinstance(one, dict) and one.get("cid") and one.get("disposition") == "inline"
             (inline if shown and html is not None else attached).append(part)
         return _arrange(text, html, inline, attached)
@@ -209,31 +209,36 @@ class _Reader:
         if not isinstance(value, list) or len(value) != 1 or not isinstance(value[0], dict):
             raise invalid_properties(f"{name} must hold exactly one EmailBodyPart.", name)
         one = value[0]
-        part = self._part(name, one if one.get("type") else {**one, "type": kind})
+        part = self._part(f"{name}/0", one if one.get("type") else {**one, "type": kind})
         if not isinstance(part, Leaf) or part.type != kind:
-            raise invalid_properties(f"{name} must be of type {kind}.", name)
+            raise invalid_properties(f"{name} must be of type {kind}.", f"{name}/0/type")
         return part
 
     def _part(
         self, where: str, value: Any, depth: int = 0, *, top: bool = False, attached: bool = False
     ) -> Tree:
+        """`where`: the way to the part, as a JSON pointer has it; what is wrong is named below it."""
         self._count += 1
         if not isinstance(value, dict):
             raise invalid_properties("A body part must be an object.", where)
         if depth > MAX_DEPTH or self._count > MAX_PARTS:
             raise invalid_properties("There are too many body parts.", where)
+        headers: dict[str, Any] = {}
         for name in value:
-            if name not in _PART and (field_property(name) is None or not name.startswith("header:")):
-                raise invalid_properties(f"A body part cannot have {name[:100]!r}.", where)
-        headers = {name: one for name, one in value.items() if name.startswith("header:")}
+            wanted = field_property(name) if name.startswith("header:") else None
+            if wanted is not None:
+                headers[name] = value[name]
+            elif name not in _PART:
+                raise invalid_properties(f"A body part cannot have {name[:100]!r}.", f"{where}/{name[:100]}")
+            if wanted is not None and wanted.name == "content-transfer-encoding":
+                raise invalid_properties("The server chooses Content-Transfer-Encoding.", f"{where}/{name}")
+            if wanted is not None and top and wanted.name in self._names:
+                raise invalid_properties(f"The email has {wanted.name} already.", f"{where}/{name}")
         try:
             fields, names = _header_fields(headers, False)
         except SetError as error:
-            raise invalid_properties(error.description, where) from error
-        if "content-transfer-encoding" in names:
-            raise invalid_properties("The server chooses Content-Transfer-Encoding.", where)
-        if top and (twice := names & self._names):
-            raise invalid_properties(f"The email has {min(twice)} already.", where)
+            named = [f"{where}/{one}" for one in error.properties]
+            raise invalid_properties(error.description, *named) from error
         kind, params, fields = self._type(where, value, headers, fields)
         fields += self._part_fields(where, value, names, attached)
         if value.get("name") is not None and value["name"] != "":
@@ -255,10 +260,14 @@ class _Reader:
     ) -> Multipart:
         sub_parts = value.get("subParts")
         if not kind.startswith("multipart/") or not isinstance(sub_parts, list) or not sub_parts:
-            raise invalid_properties("A multipart, and nothing else, has subParts, one at least.", where)
-        if value.get("partId") is not None or value.get("blobId") is not None:
-            raise invalid_properties("A multipart has no partId or blobId.", where)
-        parts = [self._part(where, one, depth + 1) for one in sub_parts]
+            raise invalid_properties(
+                "A multipart, and nothing else, has subParts, one at least.", f"{where}/subParts"
+            )
+        if given := [f"{where}/{name}" for name in ("partId", "blobId") if value.get(name) is not None]:
+            raise invalid_properties("A multipart has no partId or blobId.", *given)
+        parts = [
+            self._part(f"{where}/subParts/{number}", one, depth + 1) for number, one in enumerate(sub_parts)
+        ]
         kept = [one for one in params if one[0] not in ("boundary", "charset")]
         return Multipart(fields, kind.partition("/")[2], parts, kept)
 
@@ -272,21 +281,23 @@ class _Reader:
     ) -> Leaf:
         part_id, blob_id = value.get("partId"), value.get("blobId")
         if (part_id is None) == (blob_id is None):
-            raise invalid_properties("A body part has either a partId or a blobId.", where)
+            raise invalid_properties(
+                "A body part has either a partId or a blobId.", f"{where}/partId", f"{where}/blobId"
+            )
         if part_id is not None:
             if not isinstance(part_id, str) or part_id not in self._values:
-                raise invalid_properties("There is no body value for a partId.", where, "bodyValues")
+                raise invalid_properties("There is no body value for a partId.", f"{where}/partId")
             for name in ("charset", "size"):
                 if value.get(name) is not None:
-                    raise invalid_properties(f"With a partId, {name} must be left out.", where)
+                    raise invalid_properties(f"With a partId, {name} must be left out.", f"{where}/{name}")
             kept = [one for one in params if one[0] != "charset"]
             return Leaf(fields, kind or "text/plain", kept, text=self._values[part_id])
         if not isinstance(blob_id, str) or not is_id(blob_id.removeprefix("#")):
-            raise invalid_properties("A blobId must be an id.", where)
+            raise invalid_properties("A blobId must be an id.", f"{where}/blobId")
         charset = value.get("charset")
         if charset is not None:
             if not isinstance(charset, str) or _TOKEN.fullmatch(charset) is None:
-                raise invalid_properties("That is no charset.", where)
+                raise invalid_properties("That is no charset.", f"{where}/charset")
             params = [("charset", charset), *(one for one in params if one[0] != "charset")]
         return Leaf(fields, kind, params, blob=blob_id)
 
@@ -296,13 +307,13 @@ class _Reader:
         """Type and parameters: of `type`, or of a Content-Type field, which is then written anew."""
         kind = value.get("type")
         if kind is not None and (not isinstance(kind, str) or _TYPE.fullmatch(kind) is None):
-            raise invalid_properties("That is no media type.", where)
+            raise invalid_properties("That is no media type.", f"{where}/type")
         raw = [one for one in fields if one[:13].lower() == b"content-type:"]
         if not raw:
             return (kind or "").lower(), [], fields
         found = mime.content_type(raw[0][13:].replace(b"\r\n", b""))
         if kind is not None or len(raw) > 1 or found is None:
-            raise invalid_properties("type and Content-Type are the same header field.", where)
+            raise invalid_properties("type and Content-Type are the same header field.", f"{where}/type")
         params = [
             (name.decode("utf-8", "replace"), text.decode("utf-8", "replace"))
             for name, text in found.params
@@ -312,19 +323,19 @@ class _Reader:
 
     def _text(self, where: str, name: str, value: Any) -> str:
         if not isinstance(value, str) or len(value) > 1000 or _CONTROL.search(value):
-            raise invalid_properties(f"The {name} of a body part cannot be used.", where)
+            raise invalid_properties(f"The {name} of a body part cannot be used.", f"{where}/{name}")
         return value
 
     def _part_fields(self, where: str, value: dict[str, Any], names: set[str], attached: bool) -> list[bytes]:
         for own, header in _SAME_FIELD:
             if value.get(own) is not None and header in names:
-                raise invalid_properties(f"{own} and {header} are the same header field.", where)
+                raise invalid_properties(f"{own} and {header} are the same header field.", f"{where}/{own}")
         fields: list[bytes] = []
         disposition, name = value.get("disposition"), value.get("name")
         if disposition is not None and (
             not isinstance(disposition, str) or _TOKEN.fullmatch(disposition) is None
         ):
-            raise invalid_properties("That is no disposition.", where)
+            raise invalid_properties("That is no disposition.", f"{where}/disposition")
         if disposition is None and (attached or name) and "content-disposition" not in names:
             disposition = "attachment" if attached else ("inline" if name else None)
         if disposition is not None:
@@ -335,18 +346,18 @@ class _Reader:
         cid, language, location = value.get("cid"), value.get("language"), value.get("location")
         if cid is not None:
             if not isinstance(cid, str) or re.fullmatch(r"[!-;=?-~]{1,900}", cid) is None:
-                raise invalid_properties("That is no cid.", where)
+                raise invalid_properties("That is no cid.", f"{where}/cid")
             fields.append(b"Content-ID: <%b>\r\n" % cid.encode("ascii"))
         if language is not None:
             if not isinstance(language, list) or not all(
                 isinstance(one, str) and re.fullmatch(r"[A-Za-z0-9-]{1,60}", one) for one in language[:100]
             ):
-                raise invalid_properties("language must be an array of language tags.", where)
+                raise invalid_properties("language must be an array of language tags.", f"{where}/language")
             if language:
                 fields.append(content_field("Content-Language", [", ".join(language[:100])]))
         if location is not None:
             if not isinstance(location, str) or re.fullmatch(r"[!-~]{1,900}", location) is None:
-                raise invalid_properties("That is no location.", where)
+                raise invalid_properties("That is no location.", f"{where}/location")
             fields.append(b"Content-Location: %b\r\n" % location.encode("ascii"))
         return fields
 

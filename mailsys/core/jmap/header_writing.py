@@ -65,7 +65,8 @@ def _field(wanted: HeaderProperty, value: Any) -> bytes:
 
 
 def _raw(name: str, value: Any) -> bytes:
-    """As it is given: a line break only where it folds, lines of at most 998 octets (RFC 5322 §2.1.1)."""
+    """As it is given, but for the space that stands after the colon everywhere: a line break only where
+    it folds, lines of at most 998 octets (RFC 5322 §2.1.1)."""
     if not isinstance(value, str) or len(value) > MAX_VALUE:
         raise BadValue("must be a string")
     value = value.replace("\r\n", "\n")
@@ -73,8 +74,9 @@ def _raw(name: str, value: Any) -> bytes:
         raise BadValue("holds a line break that is no fold")
     if any(not line.strip() for line in value.split("\n")[1:]):
         raise BadValue("holds an empty line")
+    space = "" if value[:1] in ("", " ", "\t", "\n") else " "
     try:
-        field = f"{name}:{value}".replace("\n", "\r\n").encode("utf-8")
+        field = f"{name}:{space}{value}".replace("\n", "\r\n").encode("utf-8")
     except UnicodeEncodeError as error:
         raise BadValue("holds half a character") from error
     if max(map(len, field.split(b"\r\n"))) > 998:

@@ -73,44 +73,54 @@ class PlanTests(SynchronousTestCase):
         self.assertEqual([one.split(b":")[0] for one in found.fields], [b"Date", b"From", b"To", b"Subject"])
 
     def test_structure_and_lists_exclude_each_other(self):
-        self.refused(email(bodyStructure={"partId": "t"}, **TEXT), "bodyStructure", "textBody")
+        self.refused(email(bodyStructure={"partId": "t"}, attachments=[], **TEXT), "textBody", "attachments")
 
     def test_the_text_is_one_part_of_its_type(self):
         values = {"t": {"value": "x"}}
         for name, wrong in (("textBody", "text/html"), ("htmlBody", "text/plain")):
             one = {"partId": "t", "type": wrong}
-            self.refused(email(**{name: [one]}, bodyValues=values), name)
+            self.refused(email(**{name: [one]}, bodyValues=values), f"{name}/0/type")
             self.refused(email(**{name: []}, bodyValues=values), name)
             self.refused(email(**{name: [{"partId": "t"}] * 2}, bodyValues=values), name)
             self.refused(email(**{name: {"partId": "t"}}, bodyValues=values), name)
 
     def test_a_part_has_a_part_id_or_a_blob_id(self):
         values = {"t": {"value": "x"}}
-        self.refused(email(bodyStructure={"type": "text/plain"}))
-        self.refused(email(bodyStructure={"partId": "t", "blobId": BLOB}, bodyValues=values))
-        self.refused(
-            email(bodyStructure={"partId": "other"}, bodyValues=values), "bodyStructure", "bodyValues"
-        )
+        both = "bodyStructure/partId", "bodyStructure/blobId"
+        self.refused(email(bodyStructure={"type": "text/plain"}), *both)
+        self.refused(email(bodyStructure={"partId": "t", "blobId": BLOB}, bodyValues=values), *both)
+        self.refused(email(bodyStructure={"partId": "other"}, bodyValues=values), "bodyStructure/partId")
 
     def test_with_a_part_id_charset_and_size_are_the_servers(self):
         values = {"t": {"value": "x"}}
-        self.refused(email(bodyStructure={"partId": "t", "charset": "utf-8"}, bodyValues=values))
-        self.refused(email(bodyStructure={"partId": "t", "size": 1}, bodyValues=values))
+        for name, value in (("charset", "utf-8"), ("size", 1)):
+            part = {"partId": "t", name: value}
+            self.refused(email(bodyStructure=part, bodyValues=values), f"bodyStructure/{name}")
 
     def test_the_transfer_encoding_is_the_servers(self):
         part = {"partId": "t", "header:Content-Transfer-Encoding": " 7bit"}
-        self.refused(email(bodyStructure=part, bodyValues={"t": {"value": "x"}}), "bodyStructure")
+        name = "bodyStructure/header:Content-Transfer-Encoding"
+        self.refused(email(bodyStructure=part, bodyValues={"t": {"value": "x"}}), name)
 
     def test_a_root_part_may_not_repeat_a_field_of_the_email(self):
         part = {"partId": "t", "header:Subject:asText": "x"}
-        self.refused(
-            email(subject="y", bodyStructure=part, bodyValues={"t": {"value": "x"}}), "bodyStructure"
-        )
+        name = "bodyStructure/header:Subject:asText"
+        self.refused(email(subject="y", bodyStructure=part, bodyValues={"t": {"value": "x"}}), name)
+
+    def test_what_is_wrong_in_a_part_is_named_by_the_way_to_it(self):
+        values = {"t": {"value": "x"}}
+        wrong = {"partId": "t", "headers": []}
+        tree = {"type": "multipart/mixed", "subParts": [{"partId": "t"}, wrong]}
+        self.refused(email(bodyStructure=wrong, bodyValues=values), "bodyStructure/headers")
+        self.refused(email(bodyStructure=tree, bodyValues=values), "bodyStructure/subParts/1/headers")
+        self.refused(email(textBody=[wrong], bodyValues=values), "textBody/0/headers")
 
     def test_body_values_are_whole(self):
-        for value in ({"value": "x", "isTruncated": True}, {"value": "x", "isEncodingProblem": True},
-                      {}, {"value": 1}, "x", {"value": "x", "more": 1}):  # fmt: skip
-            self.refused(email(bodyValues={"t": value}), "bodyValues")
+        for value in ({}, {"value": 1}, "x", {"value": "x", "more": 1}):
+            self.refused(email(bodyValues={"t": value}), "bodyValues/t")
+        flags = {"isTruncated": True, "isEncodingProblem": True}
+        names = [f"bodyValues/t/{name}" for name in flags]
+        self.refused(email(bodyValues={"t": {"value": "x", **flags}}), *names)
 
     def test_only_a_multipart_has_sub_parts(self):
         values = {"t": {"value": "x"}}
@@ -176,4 +186,4 @@ class PlanTests(SynchronousTestCase):
             "language": ["d e"],
             "charset": "a;b",
         }.items():
-            self.refused(email(attachments=[{"blobId": BLOB, name: value}]), "attachments")
+            self.refused(email(attachments=[{"blobId": BLOB, name: value}]), f"attachments/0/{name}")
