@@ -103,3 +103,20 @@ test('an answer to a conversation in the trash is not hidden with it', async ({
   await thread.getByRole('button', { name: 'Show' }).click();
   await expect(thread.getByRole('article')).toHaveCount(2);
 });
+
+test('what is being read stays as it is when mail comes in', async ({ me, mail, signedIn }) => {
+  await mail(me, {
+    subject: 'Long reading',
+    html: '<p>Yes.</p><blockquote type="cite">Shall we?</blockquote>',
+  });
+  const page = await signedIn(me);
+  await open(page);
+  const thread = await read(page, 'Long reading');
+  await expect(row(page, 'Long reading')).not.toContainText('Unread.');
+  const body = thread.frameLocator('iframe');
+  await body.getByText('•••').click();
+  await expect(body.getByText('Shall we?')).toBeVisible();
+  await mail(me, { subject: 'Something else' });
+  await expect(row(page, 'Something else')).toBeVisible();
+  await expect(body.getByText('Shall we?')).toBeVisible();
+});

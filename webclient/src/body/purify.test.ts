@@ -62,6 +62,17 @@ describe('cleaning HTML', () => {
     expect(found.usedCids.has('logo@x')).toBe(true);
   });
 
+  it('keeps the attributes that old markup is laid out with', () => {
+    const html =
+      '<table width="600" align="center" bgcolor="#eeeeee" cellpadding="0" border="0"><tbody><tr><td colspan="2" ' +
+      'valign="top" height="20" dir="rtl" lang="ar"><font color="red" face="Georgia" size="2">x</font></td></tr></tbody></table>' +
+      '<ol start="3" type="a"><li>x</li></ol><blockquote type="cite">x</blockquote>';
+    const names = (of: ParentNode) =>
+      [...of.querySelectorAll('*')].flatMap((each) => each.getAttributeNames().sort());
+    const wanted = new DOMParser().parseFromString(html, 'text/html').body;
+    expect(names(cleaned(html).body)).toEqual(names(wanted));
+  });
+
   it('opens links elsewhere, without a referrer', () => {
     const link = cleaned('<a href="https://x.test/" target=_top>x</a>').body.querySelector('a');
     expect(link?.getAttribute('target')).toBe('_blank');

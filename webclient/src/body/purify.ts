@@ -35,6 +35,13 @@ const FORBIDDEN = [
   'base', 'link', 'meta', 'object', 'embed', 'applet', 'audio', 'video', 'source', 'track', 'svg', 'math',
   'dialog', 'template', 'slot', 'marquee', 'portal', 'title', 'noscript', 'canvas', 'picture',
 ]; // prettier-ignore
+// What names no address and so is not held against the addresses that are allowed.
+const HARMLESS = [
+  'abbr', 'align', 'axis', 'bgcolor', 'border', 'bordercolor', 'cellpadding', 'cellspacing', 'char', 'charoff',
+  'clear', 'color', 'cols', 'colspan', 'compact', 'coords', 'datetime', 'dir', 'face', 'headers', 'height',
+  'hspace', 'lang', 'noshade', 'nowrap', 'open', 'reversed', 'rows', 'rowspan', 'rules', 'scope', 'shape', 'size',
+  'span', 'start', 'type', 'valign', 'vspace', 'width', 'wrap',
+]; // prettier-ignore
 const RASTER = /^data:image\/(png|jpe?g|gif|webp|bmp|avif);base64,[a-z0-9+/=\s]+$/i;
 const LONGEST_URL = 2048;
 
@@ -126,6 +133,7 @@ export function clean(html: string, options: CleanOptions): Cleaned {
       FORBID_TAGS: FORBIDDEN,
       ADD_TAGS: ['style'],
       ADD_ATTR: ['background', 'bgcolor', 'target', 'align', 'valign'],
+      ADD_URI_SAFE_ATTR: HARMLESS,
       ALLOW_DATA_ATTR: false,
       ALLOW_ARIA_ATTR: true,
       ALLOWED_URI_REGEXP:

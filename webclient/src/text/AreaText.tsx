@@ -1,5 +1,5 @@
 // Texts of areas that the start does without: they come with the area's page.
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import { IntlProvider, useIntl } from 'react-intl';
 
 import { useSettings } from '@/api/settings';
@@ -13,6 +13,7 @@ const AREAS = {
   forms: { en: () => import('./en/forms.json'), de: () => import('./de/forms.json') },
   'sign-in': { en: () => import('./en/sign-in.json'), de: () => import('./de/sign-in.json') },
   settings: { en: () => import('./en/settings.json'), de: () => import('./de/settings.json') },
+  organise: { en: () => import('./en/organise.json'), de: () => import('./de/organise.json') },
   reading: { en: () => import('./en/reading.json'), de: () => import('./de/reading.json') },
   admin: { en: () => import('./en/admin.json'), de: () => import('./de/admin.json') },
 } satisfies Record<string, Record<Language, Load>>;
@@ -20,7 +21,7 @@ const AREAS = {
 type Area = keyof typeof AREAS;
 
 // Areas without forms in them.
-const BARE: ReadonlySet<Area> = new Set(['reading']);
+const BARE: ReadonlySet<Area> = new Set(['reading', 'organise']);
 // Read once: an area that was there before is there at once.
 const known = new Map<string, Messages>();
 
@@ -53,14 +54,15 @@ export function AreaText({ area, children }: { area: Area; children: ReactNode }
       current = false;
     };
   }, [area, language]);
+  // The same object while nothing changes: another one would have whatever shows a text made anew.
+  const messages = useMemo(
+    () => ({ ...(intl.messages as Messages), ...loaded }),
+    [intl.messages, loaded],
+  );
   if (error) throw error; // the page's error boundary offers to try again
   if (!loaded) return null;
   return (
-    <IntlProvider
-      locale={intl.locale}
-      messages={{ ...(intl.messages as Messages), ...loaded }}
-      defaultLocale="en"
-    >
+    <IntlProvider locale={intl.locale} messages={messages} defaultLocale="en">
       {children}
     </IntlProvider>
   );

@@ -185,7 +185,13 @@ export function Composer({ composer, begun }: { composer: OpenComposer; begun: B
             className="mx-4 mb-3 h-6! self-start px-2!"
             aria-label={t('compose.quote')}
             title={t('compose.quote')}
-            onClick={() => change(withQuoteOpen)}
+            onClick={({ currentTarget }) => {
+              // The button goes away with what it showed: one goes on in the text.
+              currentTarget.parentElement
+                ?.querySelector<HTMLElement>('textarea, [role=textbox]')
+                ?.focus();
+              change(withQuoteOpen);
+            }}
           >
             •••
           </Button>
