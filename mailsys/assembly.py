@@ -24,10 +24,12 @@ from mailsys.services.administration import Administration
 from mailsys.services.arrivals import Arrivals
 from mailsys.services.bounce import Reporter
 from mailsys.services.certificates import CertificateError, Certificates
+from mailsys.services.contacts import Contacts
 from mailsys.services.directory import Directory
 from mailsys.services.feedback import Feedback
 from mailsys.services.jmap.api import JmapApi, Ports
 from mailsys.services.jmap.api import Limits as JmapLimits
+from mailsys.services.jmap.contacts import register_contacts
 from mailsys.services.jmap.mail import register_mail
 from mailsys.services.jmap.more import register_more
 from mailsys.services.jmap.push_subscriptions import PushSubscriptions
@@ -212,6 +214,8 @@ class System:
         arrivals.add(self._feedback)
         identities = register_sending(api, submission, directory, responder)
         register_more(api, submission, identities, directory, counters, settings.web.upload_per_hour)
+        contacts = Contacts(store.mail, store.blobs, store.objects, offload, time.time)
+        register_contacts(api, contacts)
         feed = Feed(events, api.state_change, reactor)
         private = settings.web.push_to_private
         self._outbound = OutboundHttp(reactor, resolver, private)
@@ -238,7 +242,8 @@ class System:
             self._web,
             parts,
             sign_in,
-            api.ports,
+            api,
+            contacts,
             counters,
             settings,
             reactor,

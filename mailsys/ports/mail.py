@@ -427,8 +427,9 @@ class IMailStore(Interface):
         mailbox they wait in, into their target, with their keywords. There they stand in order of
         SortBy.SNOOZED_UNTIL at `now`, as long as they stay."""
 
-    def hold(account: AccountId, blob: StagedBlob, media_type: str, until: float) -> Deferred[None]:
-        """Keep an upload readable by this account until then (RFC 8620 §6.1)."""
+    def hold(account: AccountId, blob: StagedBlob | BlobId, media_type: str, until: float) -> Deferred[None]:
+        """Keep an upload, or a blob that it may read, readable by this account until then (RFC 8620
+        §6.1). Held already: the later of both times."""
 
     def let_go(account: AccountId, blob: BlobId, until: float) -> Deferred[None]:
         """Keep an upload until then at the most; nothing happens when it is none, or ends before."""
@@ -450,7 +451,7 @@ class IMailStore(Interface):
         """Address or name starting with prefix (taken literally), by 3*sent + received, descending."""
 
     def known_correspondents(account: AccountId, addresses: Sequence[str]) -> Deferred[list[Correspondent]]:
-        """Those of these addresses (canonical, at most 100) that it wrote to or heard from."""
+        """Those of these addresses (canonical, at most 1,000) that it wrote to or heard from."""
 
     def integrity() -> Deferred[list[str]]:
         """Check the whole store; fires with complaints, empty when all is well."""

@@ -9,7 +9,7 @@ from mailsys.core.jmap import creation, ids
 from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.bodies import Bodies
 from mailsys.core.jmap.header_forms import HeaderBlock, field_property
-from mailsys.core.jmap.problems import MethodError, SetError, invalid_arguments, invalid_properties
+from mailsys.core.jmap.problems import SetError, invalid_arguments, invalid_properties
 from mailsys.core.message import dates
 from mailsys.core.message.analysis import analyse
 from mailsys.core.message.header import MAX_HEADER
@@ -24,7 +24,7 @@ from mailsys.services.jmap.changes import state_of
 from mailsys.services.jmap.content import Contents
 from mailsys.services.jmap.email_properties import Budget, Wanted, body_values, read_wanted
 from mailsys.services.jmap.email_set import created_email, mailbox_numbers, real_mailboxes, take
-from mailsys.services.jmap.standard import check_state, set_error, too_large
+from mailsys.services.jmap.standard import check_state, copy_from_nobody, set_error, too_large
 from mailsys.services.reading import AT_ONCE, Reading, is_plain
 
 _FIELD: Final = re.compile(rb"(?:>?From [^\n]*\n)?[!-9;-~]+[ \t]*:")
@@ -135,23 +135,7 @@ class EmailImport:
     # -- copy --------------------------------------------------------------------------------------------
 
     async def copy(self, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
-        """Between accounts only, and a caller has one: there is never one to copy from."""
-        arguments = Arguments(values)
-        source = arguments.id("fromAccountId")
-        target = arguments.id("accountId")
-        if source != target and target != context.account_id:
-            raise MethodError("accountNotFound", f"There is no account {target!r}.")
-        arguments.optional_string("ifFromInState")
-        arguments.optional_string("ifInState")
-        objects = arguments.optional_objects("create")
-        arguments.boolean("onSuccessDestroyOriginal", False)
-        arguments.optional_string("destroyFromIfInState")
-        arguments.finish()
-        if objects is None:
-            raise invalid_arguments('"create" is missing.', "create")
-        if source == target:
-            raise invalid_arguments("The accounts must be two.", "fromAccountId")
-        raise MethodError("fromAccountNotFound", f"There is no account {source!r}.")
+        return copy_from_nobody(context, values)
 
     # -- parse -------------------------------------------------------------------------------------------
 

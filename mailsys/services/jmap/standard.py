@@ -153,3 +153,27 @@ def set_error(refusal: Refusal) -> SetError:
     if isinstance(refusal, NoSuchMailbox):
         return SetError("notFound", refusal.text)
     return SetError("forbidden", refusal.text)
+
+
+# -- /copy ---------------------------------------------------------------------------------------------------
+
+
+def copy_from_nobody(context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
+    """/copy (RFC 8620 §5.4) goes between accounts only, and a caller has one: there is never one to copy
+    from. Always raises MethodError."""
+    arguments = Arguments(values)
+    source = arguments.id("fromAccountId")
+    target = arguments.id("accountId")
+    if source != target and target != context.account_id:
+        raise MethodError("accountNotFound", f"There is no account {target!r}.")
+    arguments.optional_string("ifFromInState")
+    arguments.optional_string("ifInState")
+    objects = arguments.optional_objects("create")
+    arguments.boolean("onSuccessDestroyOriginal", False)
+    arguments.optional_string("destroyFromIfInState")
+    arguments.finish()
+    if objects is None:
+        raise invalid_arguments('"create" is missing.', "create")
+    if source == target:
+        raise invalid_arguments("The accounts must be two.", "fromAccountId")
+    raise MethodError("fromAccountNotFound", f"There is no account {source!r}.")

@@ -239,7 +239,9 @@ class MailStore:
     def wake(self, now: float, limit: int) -> Deferred[Woken]:
         return self._writer.submit(lambda batch: snoozes.wake(batch, now, limit))
 
-    def hold(self, account: AccountId, blob: StagedBlob, media_type: str, until: float) -> Deferred[None]:
+    def hold(
+        self, account: AccountId, blob: StagedBlob | BlobId, media_type: str, until: float
+    ) -> Deferred[None]:
         return self._writer.submit(lambda batch: uploads.hold(batch, account, blob, media_type, until))
 
     def let_go(self, account: AccountId, blob: BlobId, until: float) -> Deferred[None]:

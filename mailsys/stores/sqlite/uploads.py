@@ -9,7 +9,7 @@ from mailsys.stores.sqlite.batch import Batch
 from mailsys.stores.sqlite.rows import values
 
 
-def hold(batch: Batch, account: int, staged: StagedBlob, media_type: str, until: float) -> None:
+def hold(batch: Batch, account: int, staged: StagedBlob | BlobId, media_type: str, until: float) -> None:
     """Held already: the later of both times, and the newer type."""
     batch.account(account)
     blob = stored(batch, staged)

@@ -29,11 +29,18 @@ class SuggestionQuery(Model, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=50)] = 5
 
 
-class Suggestion(Model, frozen=True):
+class Member(Model, frozen=True):
+    name: str
     address: str
+
+
+class Suggestion(Model, frozen=True):
+    address: Annotated[str, Meta(description="Empty for a group.")]
     name: str
     sent: int
     received: int
+    contact: bool
+    members: Annotated[list[Member], Meta(description="Whom a group of contacts stands for.")]
 
 
 class SuggestionList(Model, frozen=True):
@@ -73,7 +80,8 @@ class MailRoutes:
 
     def mount(self, api: Api) -> None:
         api.add(
-            Route("GET", "/suggestions", self.suggest, "Whom one may mean: written to or heard from.",
+            Route("GET", "/suggestions", self.suggest,
+                  "Whom one may mean: contacts, and those written to or heard from.",
                   "Mail", query=SuggestionQuery, answer=SuggestionList),
             Route("GET", "/timelines/{trace}", self.timeline, "What became of a message.", "Mail",
                   answer=Timeline, problems=(404,)),
@@ -94,7 +102,14 @@ class MailRoutes:
         found = await self._suggestions.suggest(call.account, call.query.q, call.query.limit)
         return SuggestionList(
             suggestions=[
-                Suggestion(address=each.address, name=each.name, sent=each.sent, received=each.received)
+                Suggestion(
+                    address=each.address,
+                    name=each.name,
+                    sent=each.sent,
+                    received=each.received,
+                    contact=each.contact,
+                    members=[Member(name=name, address=address) for name, address in each.members],
+                )
                 for each in found
             ]
         )

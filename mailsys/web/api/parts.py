@@ -15,8 +15,10 @@ from mailsys.ports.sessions import ISessionStore
 from mailsys.services.administration import Administration
 from mailsys.services.app_passwords import AppPasswords
 from mailsys.services.at_rest import AtRest
+from mailsys.services.contacts import Contacts
 from mailsys.services.image_proxy import ImageProxy
-from mailsys.services.jmap.api import Ports
+from mailsys.services.jmap.api import JmapApi
+from mailsys.services.jmap.blobs import BlobReader
 from mailsys.services.outbound_http import OutboundHttp
 from mailsys.services.own_password import OwnPassword
 from mailsys.services.passkeys import Passkeys
@@ -33,11 +35,13 @@ from mailsys.services.suggestions import Suggestions
 from mailsys.services.throttle import Throttle
 from mailsys.services.timeline_of import Timelines
 from mailsys.services.unsubscribe import Unsubscribing
+from mailsys.services.vcards import VCards
 from mailsys.services.web_sign_in import WebSignIn
 from mailsys.services.webhooks import Webhooks
 from mailsys.settings import Settings
 from mailsys.web.api.admin_accounts import AccountRoutes
 from mailsys.web.api.admin_domains import DomainRoutes
+from mailsys.web.api.contacts import ContactRoutes
 from mailsys.web.api.document import DocumentRoutes
 from mailsys.web.api.images import ImageRoutes
 from mailsys.web.api.mail import MailRoutes
@@ -108,7 +112,8 @@ class AccountApi:
         web: WebApplication,
         parts: SignInParts,
         sign_in: SignIn,
-        ports: Ports,
+        jmap: JmapApi,
+        contacts: Contacts,
         limits: ILimits,
         settings: Settings,
         clock: Any,
@@ -119,7 +124,9 @@ class AccountApi:
         submission: Submission,
         outbound: OutboundHttp,
     ) -> None:
+        ports = jmap.ports
         accounts, objects = ports.accounts, ports.objects
+        blobs = BlobReader(ports.mail, ports.blobs)
         changed = submission.directory.refresh
         seal = Seal(secret, limits, clock, random_bytes)
         throttle = Throttle(limits, settings.limits, clock)
@@ -177,11 +184,12 @@ class AccountApi:
             ),
             DomainRoutes(accounts, administration, changed),
             MailRoutes(
-                Suggestions(ports.mail),
+                Suggestions(ports.mail, contacts),
                 Timelines(ports.mail, ports.queue, settings.hostname),
                 objects,
                 Unsubscribing(ports.mail, outbound, limits, clock),
             ),
+            ContactRoutes(VCards(contacts, blobs, ports.offload, jmap.exclusive, clock.seconds), blobs),
             MailServerRoutes(settings),
             QueueRoutes(ports.queue, accounts, rights, clock.seconds),
             TraceRoutes(ports.queue, accounts),

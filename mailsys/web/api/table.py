@@ -67,6 +67,7 @@ class Call:
     path: dict[str, str]
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)  # of the answer
     status: int | None = None  # another than the route's
+    answered: bool = False  # the handler has written its answer by itself
 
     @property
     def me(self) -> Caller:
@@ -136,10 +137,10 @@ class Api:
                 routes.takes(rule.encode("ascii"), BodyRule(route.limit))
             routes.add(rule, self._serving(route), route.method)
 
-    def _serving(self, route: Route) -> Callable[..., Awaitable[Reply]]:
+    def _serving(self, route: Route) -> Callable[..., Awaitable[Reply | None]]:
         decoder = msgspec.json.Decoder(route.body) if route.body is not None and not route.raw else None
 
-        async def serve(request: WebRequest, **path: str) -> Reply:
+        async def serve(request: WebRequest, **path: str) -> Reply | None:
             caller, rights = await self._admit(route, request)
             query = _query(route.query, request) if route.query is not None else None
             body = await self._body(decoder, request) if decoder is not None else None
@@ -148,6 +149,8 @@ class Api:
                 answer = await route.handler(call)
             except BadField as bad:
                 raise _invalid(bad.field, bad.text, bad.cause) from bad
+            if call.answered:
+                return None
             if isinstance(answer, Reply):
                 return answer
             if route.answer is None:

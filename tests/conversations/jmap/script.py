@@ -25,7 +25,7 @@ from typing import Any
 
 CAPABILITIES = [
     f"urn:ietf:params:jmap:{name}"
-    for name in ("core", "mail", "submission", "vacationresponse", "quota", "blob", "mdn")
+    for name in ("core", "mail", "submission", "vacationresponse", "quota", "blob", "mdn", "contacts")
 ] + ["urn:mailsys:jmap:snooze"]
 _NAME = re.compile(r"\$[a-z]\w*")
 

@@ -19,8 +19,10 @@ from mailsys.core.message.analysis import analyse
 from mailsys.ports.accounts import Account, Credentials, Domain
 from mailsys.services.administration import Administration
 from mailsys.services.bounce import Reporter
+from mailsys.services.contacts import Contacts
 from mailsys.services.directory import Directory
 from mailsys.services.jmap.api import JmapApi, Ports
+from mailsys.services.jmap.contacts import register_contacts
 from mailsys.services.outbound_http import OutboundHttp
 from mailsys.services.passwords import PasswordPool, make_credentials
 from mailsys.services.push import Feed
@@ -198,12 +200,14 @@ class ApiTestCase(TestCase):
         )
         jmap = JmapApi(ports, clock, random.Random(1))
         jmap.announce_types("Email", "EmailDelivery", "Thread", "Mailbox")
+        self.contacts = contacts = Contacts(self.mail, self.blobs, self.objects, maybeDeferred, clock.seconds)
+        register_contacts(jmap, contacts)
         self.web = WebApplication(
             jmap, Feed(self.events, jmap.state_change, clock), self.mail, self.blobs, self.accounts,
             self.counters, settings, clock, static=Path("nowhere"),
         )  # fmt: skip
         self.account_api = AccountApi(
-            self.web, parts, self.sign_in, ports, self.counters, settings, clock, chance, SECRET,
+            self.web, parts, self.sign_in, jmap, contacts, self.counters, settings, clock, chance, SECRET,
             hash_password, self.administration, self.submission, self.outbound(),
         )  # fmt: skip
         self.contract = contract(json.dumps(document(self.account_api.api.routes)))

@@ -60,6 +60,7 @@ class ForeignTests(ApiTestCase):
             ("GET", f"/timelines/{TRACE}", None, hidden),
             ("GET", f"/emails/{email_id(self.email)}/timeline", None, hidden),
             ("POST", f"/emails/{email_id(self.email)}/unsubscribe", None, hidden),
+            ("POST", "/contacts/import", {"blobId": self.blob}, hidden),
             ("GET", f"/queue/{self.item}", None, hidden),
             ("POST", f"/queue/{self.item}/hold", None, hidden),
             ("POST", f"/queue/{self.item}/retry", None, hidden),
