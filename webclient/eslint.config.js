@@ -83,7 +83,7 @@ export default tseslint.config(
   },
   ...apart,
   {
-    files: ['e2e/**/*.ts'],
+    files: ['e2e/**/*.ts', 'budgets/**/*.ts'],
     rules: { 'react-hooks/rules-of-hooks': 'off' }, // Playwright's `use` is another one
   },
   {

@@ -22,7 +22,7 @@ import { keysOf } from '@/keys/table';
 import type { MenuEntry } from '@/parts';
 
 import { type Action, anyStarred, anyUnread } from './act';
-import { currentIndex } from './list/ConversationList';
+import { currentIndex } from './list/place';
 import {
   clearSelection,
   moveCursor,

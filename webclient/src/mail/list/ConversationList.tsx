@@ -1,5 +1,4 @@
 // The list of conversations: a grid over the full count of which only the visible rows exist.
-import { useVirtualizer } from '@tanstack/react-virtual';
 import { Inbox, SearchX } from 'lucide-react';
 import {
   type KeyboardEvent,
@@ -7,7 +6,6 @@ import {
   useEffect,
   useLayoutEffect,
   useMemo,
-  useRef,
   useState,
 } from 'react';
 import { useIntl } from 'react-intl';
@@ -18,11 +16,13 @@ import type { Id } from '@/api/types';
 import type { Action } from '@/mail/act';
 import { beginDrag, endDrag } from '@/mail/drag';
 import { beginList, moveCursor, selectRange, toggle, useListState } from '@/mail/list-state';
-import type { Scope } from '@/mail/scope';
+import { roleIn, type Scope } from '@/mail/scope';
 import type { Targets } from '@/mail/use-actions';
 import { EmptyState, ErrorState, type MenuEntry, showContextMenu } from '@/parts';
+import { useVisibleRows } from '@/parts/use-visible-rows';
 
 import { ConversationRow, type RowHandlers, RowSkeleton } from './ConversationRow';
+import { currentIndex, focusIndex, useKeepFocus, useKeepPlace } from './place';
 import { useSnippets } from './use-snippets';
 
 const COARSE = window.matchMedia('(pointer: coarse)');
@@ -53,7 +53,6 @@ export function ConversationList(props: ListProps) {
   const { density } = useSettings();
   const key = listKeyOf(query);
   const { selected, all, cursor } = useListState();
-  const [scroller, setScroller] = useState<HTMLDivElement | null>(null);
   const [grid, setGrid] = useState<HTMLDivElement | null>(null);
   const height = rowHeight(density);
   const { data, ensure } = list;
@@ -62,23 +61,14 @@ export function ConversationList(props: ListProps) {
   const rowAt = useCallback((index: number): Row | undefined => rows?.[index], [rows]);
   const idAt = useCallback((index: number) => rows?.[index]?.threadId, [rows]);
 
+  const { attach, first, last, extent, topOf, reveal, ...scroll } = useVisibleRows(total, height);
+  const { scrollTo } = scroll;
+
   useLayoutEffect(() => {
     beginList(key);
-    scroller?.scrollTo({ top: 0 });
-  }, [key, scroller]);
+    scrollTo(0);
+  }, [key, scrollTo]);
 
-  const virtual = useVirtualizer({
-    count: total,
-    getScrollElement: () => scroller,
-    estimateSize: () => height,
-    overscan: 6,
-    getItemKey: (index) => rows?.[index]?.threadId ?? `unknown ${index}`,
-  });
-  useEffect(() => virtual.measure(), [height, virtual]);
-
-  const items = virtual.getVirtualItems();
-  const first = items[0]?.index ?? 0;
-  const last = items.at(-1)?.index ?? 0;
   useEffect(() => {
     if (total === 0) return undefined;
     // While one flies by, nothing is asked for.
@@ -86,18 +76,19 @@ export function ConversationList(props: ListProps) {
     return () => window.clearTimeout(timer);
   }, [ensure, first, last, total, data]);
 
-  useKeepPlace(scroller, rows, height, onFirstSeen);
+  useKeepPlace(scroll, rows, height, onFirstSeen);
   useKeepFocus(grid, cursor, rows, total);
 
   const current = currentIndex(cursor, rows, total);
   const focusRow = useCallback(
     (index: number) => {
       const to = Math.max(0, Math.min(total - 1, index));
-      virtual.scrollToIndex(to);
       moveCursor(rows?.[to]?.threadId ?? null, to);
-      requestAnimationFrame(() => focusIndex(grid, to));
+      reveal(to);
+      // A row that only now comes into the window stands there in the next frame.
+      if (!focusIndex(grid, to)) requestAnimationFrame(() => focusIndex(grid, to));
     },
-    [rows, total, virtual, grid],
+    [rows, total, reveal, grid],
   );
 
   const targetsAt = useCallback(
@@ -151,7 +142,7 @@ export function ConversationList(props: ListProps) {
 
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const page = Math.max(1, Math.floor((scroller?.clientHeight ?? 0) / height) - 1);
+    const page = Math.max(1, Math.floor((scroll.scroller?.clientHeight ?? 0) / height) - 1);
     const steps: Record<string, number> = {
       ArrowDown: current + 1,
       ArrowUp: current - 1,
@@ -194,16 +185,17 @@ export function ConversationList(props: ListProps) {
   }
   if (total === 0) {
     const search = scope.kind === 'search';
+    const what = search ? '.search' : roleIn(scope) === 'snoozed' ? '.snoozed' : '';
     return (
       <EmptyState
         icon={search ? <SearchX size={26} /> : <Inbox size={26} />}
-        title={intl.formatMessage({ id: search ? 'list.empty.search' : 'list.empty' })}
-        text={intl.formatMessage({ id: search ? 'list.empty.search.text' : 'list.empty.text' })}
+        title={intl.formatMessage({ id: `list.empty${what}` })}
+        text={intl.formatMessage({ id: `list.empty${what}.text` })}
       />
     );
   }
   return (
-    <div ref={setScroller} className="min-h-0 flex-1 overflow-y-auto overscroll-contain">
+    <div ref={attach} className="min-h-0 flex-1 overflow-y-auto overscroll-contain">
       <div
         ref={setGrid}
         role="grid"
@@ -212,45 +204,44 @@ export function ConversationList(props: ListProps) {
         aria-rowcount={total}
         aria-multiselectable
         className="relative w-full outline-none"
-        style={{ height: virtual.getTotalSize() }}
+        style={{ height: extent }}
         onKeyDown={onKeyDown}
       >
-        {items.map((item) => {
-          const row = rows?.[item.index];
+        {Array.from({ length: last - first + 1 }, (_, at) => first + at).map((index) => {
+          const row = rows?.[index];
           const chosen = row !== undefined && (all || selected.has(row.threadId));
           return (
             // eslint-disable-next-line jsx-a11y/click-events-have-key-events -- the grid takes the keys
             <div
-              key={item.key}
+              key={row?.threadId ?? `unknown ${index}`}
               role="row"
-              data-index={item.index}
-              aria-rowindex={item.index + 1}
+              data-index={index}
+              aria-rowindex={index + 1}
               aria-selected={chosen}
-              tabIndex={item.index === current ? 0 : -1}
+              tabIndex={index === current ? 0 : -1}
               className="absolute inset-x-0 top-0 outline-none focus-visible:z-10 focus-visible:outline-2 focus-visible:-outline-offset-2 focus-visible:outline-accent"
-              style={{ height, transform: `translateY(${item.start}px)` }}
+              style={{ height, transform: `translateY(${topOf(index)}px)` }}
               onFocus={(event) => {
-                if (event.target === event.currentTarget)
-                  moveCursor(row?.threadId ?? null, item.index);
+                if (event.target === event.currentTarget) moveCursor(row?.threadId ?? null, index);
               }}
               onClick={(event) => {
                 const link = event.target instanceof Element && event.target.closest('a');
                 if (!row || event.ctrlKey || event.metaKey) return;
                 if (event.defaultPrevented && !link) return;
                 event.preventDefault(); // the link is followed by us, with the index
-                if (event.shiftKey) handlers.onSelect(item.index, event);
-                else onOpen(row.threadId, item.index);
+                if (event.shiftKey) handlers.onSelect(index, event);
+                else onOpen(row.threadId, index);
               }}
             >
               {row ? (
                 <ConversationRow
                   row={row}
-                  index={item.index}
+                  index={index}
                   scope={scope}
                   collapse={query.collapse}
                   selected={chosen}
                   selecting={all || selected.size > 0}
-                  current={item.index === current}
+                  current={index === current}
                   open={row.threadId === open}
                   snippet={snippets.get(row.id)}
                   handlers={handlers}
@@ -264,76 +255,4 @@ export function ConversationList(props: ListProps) {
       </div>
     </div>
   );
-}
-
-/** The cursor's row; when it left the list, the one that took its place. */
-export function currentIndex(
-  cursor: { threadId: Id | null; index: number },
-  rows: readonly (Row | undefined)[] | undefined,
-  total: number,
-): number {
-  if (!rows || total === 0) return 0;
-  if (cursor.threadId !== null && rows[cursor.index]?.threadId !== cursor.threadId) {
-    const found = rows.findIndex((row) => row?.threadId === cursor.threadId);
-    if (found >= 0) return found;
-  }
-  return Math.min(cursor.index, total - 1);
-}
-
-function focusIndex(grid: HTMLElement | null, index: number): void {
-  grid?.querySelector<HTMLElement>(`[data-index="${index}"]`)?.focus({ preventScroll: true });
-}
-
-/** Rows that come or go above leave the visible ones where they are. */
-function useKeepPlace(
-  scroller: HTMLElement | null,
-  rows: readonly (Row | undefined)[] | undefined,
-  height: number,
-  onFirstSeen: (index: number) => void,
-): void {
-  const before = useRef<{ rows: readonly (Row | undefined)[]; top: number } | null>(null);
-  useEffect(() => {
-    if (!scroller) return undefined;
-    const seen = () => {
-      onFirstSeen(scroller.scrollTop < height / 2 ? 0 : Math.ceil(scroller.scrollTop / height));
-      if (before.current) before.current.top = scroller.scrollTop;
-    };
-    seen();
-    scroller.addEventListener('scroll', seen, { passive: true });
-    return () => scroller.removeEventListener('scroll', seen);
-  }, [scroller, height, onFirstSeen]);
-  useLayoutEffect(() => {
-    const was = before.current;
-    before.current = rows ? { rows, top: scroller?.scrollTop ?? 0 } : null;
-    if (!scroller || !rows || !was || was.rows === rows || scroller.scrollTop < height / 2) return;
-    const at = Math.ceil(scroller.scrollTop / height);
-    const anchor = was.rows[at];
-    if (!anchor || rows[at]?.threadId === anchor.threadId) return;
-    const now = rows.findIndex((row) => row?.threadId === anchor.threadId);
-    if (now >= 0) scroller.scrollBy({ top: (now - at) * height });
-  }, [rows, scroller, height]);
-}
-
-/** A focused row that was removed hands the focus to its successor. */
-function useKeepFocus(
-  grid: HTMLElement | null,
-  cursor: { threadId: Id | null; index: number },
-  rows: readonly (Row | undefined)[] | undefined,
-  total: number,
-): void {
-  const had = useRef(false);
-  useEffect(() => {
-    if (!grid) return undefined;
-    const track = () => {
-      had.current = grid.contains(document.activeElement);
-    };
-    document.addEventListener('focusin', track);
-    return () => document.removeEventListener('focusin', track);
-  }, [grid]);
-  useEffect(() => {
-    if (!had.current || document.activeElement !== document.body || total === 0) return;
-    const index = currentIndex(cursor, rows, total);
-    moveCursor(rows?.[index]?.threadId ?? null, index);
-    focusIndex(grid, index);
-  }, [grid, cursor, rows, total]);
 }

@@ -48,6 +48,16 @@ export interface ShownBody {
 
 const NO_LINKS: ReadonlyMap<string, string> = new Map();
 
+/** Made apart: the cache keeps it for a while, and with it would keep the cleaned document. */
+const linksFor = (remote: readonly string[]) => async () => {
+  const found = new Map<string, string>();
+  for (const urls of pieces(remote, 500)) {
+    const answer = await apiV1<{ links: string[] }>('POST', '/image-links', { body: { urls } });
+    answer.links.forEach((link, at) => found.set(urls[at] ?? '', link));
+  }
+  return found;
+};
+
 export function useShownBody(body: EmailBody, images: boolean): ShownBody {
   const base = useMemo(() => {
     const html = htmlOf(body);
@@ -57,14 +67,7 @@ export function useShownBody(body: EmailBody, images: boolean): ShownBody {
   const remote = base.first?.remote ?? [];
   const links = useQuery({
     queryKey: ['image-links', body.id],
-    queryFn: async () => {
-      const found = new Map<string, string>();
-      for (const urls of pieces(remote, 500)) {
-        const answer = await apiV1<{ links: string[] }>('POST', '/image-links', { body: { urls } });
-        answer.links.forEach((link, at) => found.set(urls[at] ?? '', link));
-      }
-      return found;
-    },
+    queryFn: linksFor(remote),
     enabled: images && remote.length > 0,
     structuralSharing: false,
     staleTime: 12 * 3600 * 1000, // the server's links are good for a day
