@@ -73,6 +73,13 @@ describe('cleaning HTML', () => {
     expect(names(cleaned(html).body)).toEqual(names(wanted));
   });
 
+  it('shows the beginning of what is too much to lay out', () => {
+    const found = cleaned('<p>word</p>'.repeat(20_000));
+    expect(found.cut).toBe(true);
+    expect(found.body.childElementCount).toBe(12_000);
+    expect(cleaned('<p>word</p>').cut).toBe(false);
+  });
+
   it('opens links elsewhere, without a referrer', () => {
     const link = cleaned('<a href="https://x.test/" target=_top>x</a>').body.querySelector('a');
     expect(link?.getAttribute('target')).toBe('_blank');

@@ -22,12 +22,16 @@ export interface Cleaned {
   usedCids: Set<string>;
   /** It says itself how it looks in the dark. */
   declaresDark: boolean;
+  /** Only the beginning of a very long message. */
+  cut: boolean;
 }
 
 interface Run extends CleanOptions {
   remote: Set<string>;
   blocked: Set<string>;
   usedCids: Set<string>;
+  /** Styles of elements that were cleaned already: in a table each cell has the same. */
+  styles: Map<string, string>;
 }
 
 const FORBIDDEN = [
@@ -87,7 +91,8 @@ purifier.addHook('uponSanitizeElement', (node, data) => {
 purifier.addHook('uponSanitizeAttribute', (node, data) => {
   const { attrName, attrValue } = data;
   if (attrName === 'style') {
-    data.attrValue = cleanCss(attrValue, resolve);
+    data.attrValue = run?.styles.get(attrValue) ?? cleanCss(attrValue, resolve);
+    run?.styles.set(attrValue, data.attrValue);
   } else if (attrName === 'src' || attrName === 'background') {
     const to = resolve(attrValue);
     if (to === null) {
@@ -118,15 +123,33 @@ purifier.addHook('afterSanitizeAttributes', (node) => {
   }
 });
 
-/** Longer markup is cut: a browser lays out no more than that in a bearable time. */
-export const LONGEST_HTML = 4 * 1024 * 1024;
+// More than that takes seconds to clean and lay out, in which nothing else moves.
+const MOST_TAGS = 24_000;
+const LONGEST_HTML = 4 * 1024 * 1024;
+
+/** The beginning of the markup that a browser bears in reasonable time; letters alone are no burden. */
+function beginning(html: string): string {
+  let at = -1;
+  for (let tags = 0; tags <= MOST_TAGS; tags += 1) {
+    at = html.indexOf('<', at + 1);
+    if (at < 0) return html.slice(0, LONGEST_HTML);
+  }
+  return html.slice(0, Math.min(at, LONGEST_HTML));
+}
 
 export function clean(html: string, options: CleanOptions): Cleaned {
-  const own: Run = { ...options, remote: new Set(), blocked: new Set(), usedCids: new Set() };
+  const own: Run = {
+    ...options,
+    remote: new Set(),
+    blocked: new Set(),
+    usedCids: new Set(),
+    styles: new Map(),
+  };
+  const shown = beginning(html);
   const declaresDark = /color-scheme|prefers-color-scheme/i.test(html.slice(0, 100_000));
   run = own;
   try {
-    const root = purifier.sanitize(html.slice(0, LONGEST_HTML), {
+    const root = purifier.sanitize(shown, {
       WHOLE_DOCUMENT: true,
       RETURN_DOM: true,
       USE_PROFILES: { html: true },
@@ -152,6 +175,7 @@ export function clean(html: string, options: CleanOptions): Cleaned {
       blocked: own.blocked.size,
       usedCids: own.usedCids,
       declaresDark,
+      cut: shown.length < html.length,
     };
   } finally {
     run = null;

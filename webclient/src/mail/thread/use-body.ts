@@ -87,9 +87,11 @@ export function useShownBody(body: EmailBody, images: boolean): ShownBody {
     return {
       html,
       text: textParts.map((part) => body.bodyValues[part.partId ?? '']?.value ?? '').join('\n'),
-      cut: [...body.textBody, ...body.htmlBody].some(
-        (part) => body.bodyValues[part.partId ?? '']?.isTruncated,
-      ),
+      cut:
+        html?.cut === true ||
+        [...body.textBody, ...body.htmlBody].some(
+          (part) => body.bodyValues[part.partId ?? '']?.isTruncated,
+        ),
       attachments: [
         ...body.attachments,
         // Images between the texts of the body belong to the message as well.
