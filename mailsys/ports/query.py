@@ -44,6 +44,8 @@ class Condition:
     subject: str | None = None
     body: str | None = None
     header: tuple[str, str | None] | None = None  # name, and text or None: has it at all
+    attachment_name: str | None = None  # part of a file's name, case-folded
+    attachment_type: str | None = None  # "application/pdf", "image/*": of any part
     message_id: str | None = None
     thread: ThreadId | None = None
 

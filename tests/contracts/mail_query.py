@@ -174,6 +174,10 @@ class Garden(Stage):
             lambda c, one: c.text is None or has(one, c.text, "subject_text", "body_text", "from_text"),
             lambda c, one: c.from_ is None or c.from_ in one.facts.from_text,
             lambda c, one: c.header is None or self.has_header(one, *c.header),
+            lambda c, one: c.attachment_name is None or c.attachment_name in one.facts.header_text,
+            lambda c, one: (
+                c.attachment_type is None or f"content-type: {c.attachment_type}" in one.facts.header_text
+            ),
             lambda c, one: c.thread is None or one.thread == c.thread,
             lambda c, one: c.message_id is None or one.facts.message_id == c.message_id,
         ]
@@ -329,6 +333,42 @@ class QueryContract(Garden):
                         await self.agree(replace(query, position=position))
                     for anchor in list(self.known)[::3]:
                         await self.agree(replace(query, anchor=EmailId(anchor), anchor_offset=-2))
+
+    async def test_files_by_name_and_type(self) -> None:
+        async def put(number: int, *fields: str) -> EmailId:
+            part = "\r\n".join(fields)
+            more = 'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"'
+            body = f"--b\r\nContent-Type: text/plain\r\n\r\nname=invoice\r\n--b\r\n{part}\r\n\r\nx\r\n--b--"
+            (done,) = await self.accept(letter(number, body=body, more=more), Delivery(self.alice.id))
+            return done.email
+
+        pdf = await put(
+            5001, "Content-Type: application/pdf", 'Content-Disposition: attachment; filename="Invoice 7.PDF"'
+        )
+        image = await put(5002, "Content-Type: IMAGE/png; name=holiday.png", "Content-Disposition: inline")
+        umlaut = await put(
+            5003,
+            "Content-Type: application/octet-stream",
+            "Content-Disposition: attachment; filename*=UTF-8''%C3%9Cbersicht%20Gr%C3%BC%C3%9Fe.txt",
+        )
+        word = await put(5004, 'Content-Type: text/calendar; name="=?utf-8?q?=C3=9Cbung.ics?="')
+        whole = (await self.accept(letter(5005, more="Content-Type: application/pdf; name=alone.pdf")))[
+            0
+        ].email
+        for condition, expected in (
+            (Condition(attachment_name="invoice"), {pdf}),
+            (Condition(attachment_name="Invoice 7.pdf"), {pdf}),
+            (Condition(attachment_name="holiday"), {image}),
+            (Condition(attachment_name="\u00dcbersicht"), {umlaut}),
+            (Condition(attachment_name="gr\u00fc\u00dfe"), {umlaut}),
+            (Condition(attachment_name="\u00fcbung"), {word}),
+            (Condition(attachment_name="alone"), {whole}),
+            (Condition(attachment_name="attachment"), set()),
+            (Condition(attachment_type="application/pdf"), {pdf, whole}),
+            (Condition(attachment_type="image/*"), {image}),
+            (Condition(attachment_type="text/calendar"), {word}),
+        ):
+            self.assertEqual(set((await self.ask(condition)).emails), expected, condition)
 
     async def test_nothing_of_another_account_is_found(self) -> None:
         his = (await self.box("INBOX", self.bob.id)).id

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Container, Iterator
 from typing import Any, Final
 
 from mailsys.core.jmap import ids
@@ -12,6 +13,10 @@ from mailsys.core.jmap.problems import MethodError, invalid_arguments
 from mailsys.ports.ids import MailboxId
 from mailsys.ports.query import Compound, Condition, Filter, Operator, Sort, SortBy
 
+# Capability of ours: conditions by the files of an email, `attachmentName` and `attachmentType`.
+SEARCH: Final = "urn:mailsys:jmap:search"
+
+_MEDIA_TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/(?:\*|[A-Za-z0-9!#$&^_.+-]{1,127})")
 MAX_DEPTH: Final = 16
 MAX_CONDITIONS: Final = 100
 MAX_TERMS: Final = 50  # texts looked for
@@ -27,8 +32,9 @@ _NOWHERE: Final = MailboxId(-1)  # an id of no mailbox
 class FilterReader:
     """One filter; counts what it holds."""
 
-    def __init__(self, real_id: Callable[[str], str]) -> None:
+    def __init__(self, real_id: Callable[[str], str], using: Container[str]) -> None:
         self._real_id = real_id
+        self._using = using
         self._conditions = 0
         self._terms = 0
 
@@ -45,7 +51,7 @@ class FilterReader:
         found: dict[str, Any] = {}
         for name, given in value.items():
             kind = _CONDITIONS.get(name)
-            if kind is None:
+            if kind is None or (name in _OURS and SEARCH not in self._using):
                 raise MethodError("unsupportedFilter", f"There is no condition {name[:100]!r}.")
             field, read = kind
             if name in _TEXTS:
@@ -119,6 +125,12 @@ def _text(name: str, value: Any, real_id: _RealId) -> str:
     return value
 
 
+def _type(name: str, value: Any, real_id: _RealId) -> str:
+    if not isinstance(value, str) or _MEDIA_TYPE.fullmatch(value) is None:
+        raise _wrong(name, 'a media type, or one such as "image/*"')
+    return value
+
+
 def _header(name: str, value: Any, real_id: _RealId) -> tuple[str, str | None]:
     match value:
         case [str(field)]:
@@ -149,13 +161,17 @@ _CONDITIONS: Final[dict[str, tuple[str, Callable[[str, Any, _RealId], Any]]]] = 
     "subject": ("subject", _text),
     "body": ("body", _text),
     "header": ("header", _header),
+    "attachmentName": ("attachment_name", _text),
+    "attachmentType": ("attachment_type", _type),
 }
-_TEXTS: Final = frozenset(("text", "from", "to", "cc", "bcc", "subject", "body", "header"))
+_OURS: Final = frozenset(("attachmentName", "attachmentType"))
+_TEXTS: Final = frozenset(("text", "from", "to", "cc", "bcc", "subject", "body", "header", "attachmentName"))
 
 
-def read_filter(arguments: Arguments, real_id: _RealId) -> Filter | None:
+def read_filter(arguments: Arguments, real_id: _RealId, using: Container[str]) -> Filter | None:
+    """`using`: the capabilities of the request."""
     value = arguments.raw("filter", None)
-    return None if value is None else FilterReader(real_id).read(value)
+    return None if value is None else FilterReader(real_id, using).read(value)
 
 
 # -- sort --------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ _MAX_COMPARED: Final = 10_000  # results of a list that is compared with its pas
 async def email_query(hidden: Hidden, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
     arguments = Arguments(values)
     account = context.own_account(arguments)
-    filter_ = read_filter(arguments, context.real_id)
+    filter_ = read_filter(arguments, context.real_id, context.using)
     sort = read_sort(arguments, context.real_id, (SORT,) if SNOOZE in context.using else ())
     position = arguments.integer("position", 0)
     anchor = arguments.optional_string("anchor")
@@ -71,7 +71,7 @@ def _no_anchor() -> MethodError:
 async def email_query_changes(hidden: Hidden, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
     arguments = Arguments(values)
     account = context.own_account(arguments)
-    filter_ = read_filter(arguments, context.real_id)
+    filter_ = read_filter(arguments, context.real_id, context.using)
     sort = read_sort(arguments, context.real_id, (SORT,) if SNOOZE in context.using else ())
     since_state = arguments.string("sinceQueryState")
     limit = read_max_changes(arguments)

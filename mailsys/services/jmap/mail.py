@@ -13,7 +13,7 @@ from mailsys.services.jmap.api import MAIL, WRITE, JmapApi
 from mailsys.services.jmap.blobs import BlobReader
 from mailsys.services.jmap.content import Contents
 from mailsys.services.jmap.email_compose import Composer
-from mailsys.services.jmap.email_filter import SORTS
+from mailsys.services.jmap.email_filter import SEARCH, SORTS
 from mailsys.services.jmap.email_get import EmailGet, ThreadGet, thread_changes
 from mailsys.services.jmap.email_import import EmailImport
 from mailsys.services.jmap.email_properties import EmailReader
@@ -66,6 +66,7 @@ def register_mail(
 
     api.announce(MAIL, account=partial(_account_capability, max_attachments))
     api.announce(SNOOZE, account=lambda _: {})
+    api.announce(SEARCH, account=lambda _: {})
     api.announce_types("Mailbox", "Thread", "Email", "EmailDelivery")
     api.register("Mailbox/get", MAIL, mailbox_get)
     api.register("Mailbox/changes", MAIL, mailbox_changes)

@@ -45,7 +45,7 @@ class SnippetGet:
     async def get(self, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
         arguments = Arguments(values)
         account = context.own_account(arguments)
-        filter_ = read_filter(arguments, context.real_id)
+        filter_ = read_filter(arguments, context.real_id, context.using)
         wanted = [context.real_id(one) for one in arguments.ids("emailIds")]
         arguments.finish()
         if len(wanted) > context.limits.max_objects_in_get:

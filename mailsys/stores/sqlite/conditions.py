@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 
+from mailsys.core.message.text import nfc
 from mailsys.ports.query import Compound, Condition, Filter, Operator
 from mailsys.stores.sqlite import phrases
 from mailsys.stores.sqlite.flags import ATTACHMENT, BITS
@@ -29,10 +31,11 @@ _TEXTS: Final[dict[str, tuple[str, tuple[str, ...], str]]] = {
     "cc": ("{people}", ("t.cc",), ""),
     "bcc": ("{people}", ("t.bcc",), ""),
 }
+_WHOLE: Final = "x'0a' || h.folded"
 _PEOPLE: Final = ("from_", "to", "cc", "bcc")
 _IMMUTABLE: Final = (
     "before", "after", "min_size", "max_size", "has_attachment", "text", "from_", "to", "cc", "bcc",
-    "subject", "body", "header", "message_id", "thread",
+    "subject", "body", "header", "attachment_name", "attachment_type", "message_id", "thread",
 )  # fmt: skip
 
 
@@ -148,6 +151,10 @@ class Conditions:
             return f"({alias}.flags & {ATTACHMENT} <> 0) = {bind(bool(value))}"
         if field == "header":
             return self._header(value[0], value[1], alias)
+        if field == "attachment_name":
+            return self._file_name(value, alias)
+        if field == "attachment_type":
+            return self._part_type(value, alias)
         if field == "message_id":
             return f"(SELECT message_id FROM content WHERE blob = {alias}.blob) = {bind(_clean(value))}"
         if field == "thread":
@@ -213,19 +220,47 @@ class Conditions:
     def _header(self, name: str, text: str | None, alias: str) -> str:
         """The lines of the field one after another, once a look at the whole says that it is worth it."""
         start = self.bind(b"\n" + name.casefold().encode("utf-8", "replace") + b":")
-        whole = "x'0a' || h.folded"
         if text is None or not text.strip():
             return f"""EXISTS (SELECT 1 FROM header h WHERE h.blob = {alias}.blob
-                AND instr({whole}, {start}) > 0)"""
-        needle = self.bind(phrases.needle(phrases.Term(text, True)))
+                AND instr({_WHOLE}, {start}) > 0)"""
+        return self._line(start, self.bind(phrases.needle(phrases.Term(text, True))), alias)
+
+    def _line(self, start: str, needle: str, alias: str, after: str = "x''") -> str:
+        """A line that begins so, and has the needle behind `after`."""
         return f"""EXISTS (SELECT 1 FROM header h WHERE h.blob = {alias}.blob
-            AND instr(h.folded, {needle}) > 0 AND instr({whole}, {start}) > 0
+            AND instr(h.folded, {needle}) > 0 AND instr({_WHOLE}, {start}) > 0
             AND EXISTS (WITH RECURSIVE line(rest) AS (
-                SELECT substr({whole}, instr({whole}, {start}) + length({start}))
+                SELECT substr({_WHOLE}, instr({_WHOLE}, {start}) + length({start}))
                 UNION ALL SELECT substr(rest, instr(rest, {start}) + length({start})) FROM line
-                    WHERE instr(rest, {start}) > 0 LIMIT 1000)
-            SELECT 1 FROM line WHERE instr(CASE instr(rest, x'0a') WHEN 0 THEN rest
-                ELSE substr(rest, 1, instr(rest, x'0a') - 1) END, {needle}) > 0))"""
+                    WHERE instr(rest, {start}) > 0 LIMIT 1000),
+                one(text) AS (SELECT CASE instr(rest, x'0a') WHEN 0 THEN rest
+                    ELSE substr(rest, 1, instr(rest, x'0a') - 1) END FROM line)
+            SELECT 1 FROM one WHERE instr(text, {after}) > 0
+                AND instr(substr(text, instr(text, {after})), {needle}) > 0))"""
+
+    def _file_name(self, name: str, alias: str) -> str:
+        """In the MIME fields, which are kept decoded; names of RFC 2231 are still percent-encoded there,
+        in lower case."""
+        spelled = nfc(" ".join(name.split()))
+        needles = {phrases.needle(phrases.Term(spelled, True))}
+        if not spelled.isascii():
+            needles |= {quote(text, safe="%").lower().encode() for text in (spelled, spelled.lower())}
+        pieces = []
+        for needle in map(self.bind, sorted(needles)):
+            for field in (b"content-disposition:", b"content-type:"):
+                for start in (b"\n", b"\n "):  # the message's own, and those of its parts
+                    after = self.bind(b"name")
+                    pieces.append(self._line(self.bind(start + field), needle, alias, after))
+        return f"({' OR '.join(pieces)})"
+
+    def _part_type(self, kind: str, alias: str) -> str:
+        wanted = kind.casefold().removesuffix("*").encode("utf-8", "replace")
+        pieces = []
+        for start in (b"\n", b"\n "):
+            needle = self.bind(start + b"content-type: " + wanted)
+            pieces.append(f"instr({_WHOLE}, {needle}) > 0")
+        return f"""EXISTS (SELECT 1 FROM header h WHERE h.blob = {alias}.blob
+            AND ({" OR ".join(pieces)}))"""
 
 
 def _members(condition: Condition) -> Iterator[tuple[str, Any]]:

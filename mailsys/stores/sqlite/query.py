@@ -8,7 +8,7 @@ from typing import Any, Final
 import apsw
 
 from mailsys.ports.ids import EmailId
-from mailsys.ports.query import EmailPage, EmailQuery
+from mailsys.ports.query import EmailPage, EmailQuery, Sort, SortBy
 from mailsys.stores.sqlite.ordered import OrderedList, key_of
 from mailsys.stores.sqlite.plan import is_calculable, kept_list, reordered_list
 from mailsys.stores.sqlite.readers import one_state
@@ -27,6 +27,8 @@ def page(connection: apsw.Connection, account: int, query: EmailQuery) -> EmailP
 
 def _page(connection: apsw.Connection, account: int, query: EmailQuery) -> EmailPage:
     modseq = state(connection, account)
+    calculable = is_calculable(account, query)
+    query = _as_received(connection, query)
     found: _Kept | _Walked | Reordered
     if kept_list(account, query) is not None:
         found = _Kept(connection, account, query)
@@ -39,7 +41,7 @@ def _page(connection: apsw.Connection, account: int, query: EmailQuery) -> Email
     if query.anchor is not None:
         place = found.position(query.anchor)
         if place is None:
-            return EmailPage((), 0, total, modseq, False, is_calculable(account, query))
+            return EmailPage((), 0, total, modseq, False, calculable)
         position = max(0, place + query.anchor_offset)
     elif position < 0:
         position = max(0, (total or 0) + position)
@@ -50,8 +52,21 @@ def _page(connection: apsw.Connection, account: int, query: EmailQuery) -> Email
         position,
         total if query.calculate_total else None,
         modseq,
-        can_calculate_changes=is_calculable(account, query),
+        can_calculate_changes=calculable,
     )
+
+
+def _as_received(connection: apsw.Connection, query: EmailQuery) -> EmailQuery:
+    """Where nothing waits in a mailbox or came back to it, SNOOZED_UNTIL is receivedAt, and as cheap."""
+    return replace(query, sort=tuple(_plain(connection, sort) for sort in query.sort))
+
+
+def _plain(connection: apsw.Connection, sort: Sort) -> Sort:
+    if sort.by is SortBy.SNOOZED_UNTIL:
+        row = one(connection, "SELECT 1 FROM snooze WHERE mailbox = ? LIMIT 1", (sort.mailbox,))
+        if row is None:
+            return replace(sort, by=SortBy.RECEIVED_AT)
+    return sort
 
 
 def state(connection: apsw.Connection, account: int) -> int:

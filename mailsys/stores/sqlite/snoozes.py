@@ -12,7 +12,8 @@ from mailsys.ports.ids import EmailId, MailboxId
 from mailsys.ports.mail import EmailUpdate, Snooze, Woken
 from mailsys.stores.sqlite.batch import AccountState, Batch, ids
 from mailsys.stores.sqlite.edits import read, update
-from mailsys.stores.sqlite.rows import one, values
+from mailsys.stores.sqlite.placements import touch
+from mailsys.stores.sqlite.rows import integers, one, values
 
 # Of one mailbox: those that came back earlier stand at their received time again. A page costs some
 # microseconds for each.
@@ -97,10 +98,16 @@ def _wake(batch: Batch, account: AccountState, found: list[_Due], now: float) ->
             (mailbox, number, account.id, now),
         )
     for mailbox in {mailbox for mailbox, _ in marks}:
-        batch.write(
-            """DELETE FROM snooze WHERE mailbox = ?1 AND woken = 1 AND email NOT IN (
-                SELECT email FROM snooze WHERE mailbox = ?1 AND woken = 1
-                ORDER BY until DESC, email DESC LIMIT ?2)""",
+        row = batch.one(
+            """SELECT group_concat(email) FROM (SELECT email FROM snooze INDEXED BY snooze_until
+            WHERE mailbox = ? AND woken = 1 ORDER BY until DESC, email DESC LIMIT -1 OFFSET ?)""",
             (mailbox, REMEMBERED),
         )
+        old = integers(row[0])
+        if old:
+            batch.write(
+                "DELETE FROM snooze WHERE mailbox = ? AND email IN (SELECT value FROM carray(?))",
+                (mailbox, ids(old)),
+            )
+            touch(batch, account, old)  # they stand elsewhere now
     return len(updates)

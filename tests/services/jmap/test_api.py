@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from mailsys.core.jmap.problems import MethodError, RequestProblem
 from mailsys.core.refusal import OverQuota, TemporaryFailure
 from mailsys.services.jmap.api import CORE, MAIL, READ, WRITE, Caller, Limits
+from mailsys.services.jmap.email_filter import SEARCH
 from mailsys.services.jmap.snooze import SNOOZE
 from tests.services.jmap.rig import JmapTestCase
 
@@ -164,7 +165,7 @@ class SessionTests(JmapTestCase):
         account = session["accounts"][self.account]
         self.assertEqual((account["name"], account["isPersonal"], account["isReadOnly"]),
                          ("alice@example.com", True, False))  # fmt: skip
-        self.assertEqual(session["primaryAccounts"], {MAIL: self.account, SNOOZE: self.account})
+        self.assertEqual(session["primaryAccounts"], dict.fromkeys((MAIL, SNOOZE, SEARCH), self.account))
         self.assertEqual(session["capabilities"][MAIL], {})
         core = session["capabilities"][CORE]
         self.assertEqual((core["maxCallsInRequest"], core["maxObjectsInGet"]), (16, 500))

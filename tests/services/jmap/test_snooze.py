@@ -36,6 +36,8 @@ class SnoozeTests(JmapTestCase):
         sort = [{"property": "snoozedUntil", "mailboxId": self.inbox}]
         _, error = await self.answer("Email/query", sort=sort)
         self.assertEqual(error["type"], "unsupportedSort")
+        _, error = await self.answer("Email/query", filter={"attachmentName": "x"})
+        self.assertEqual(error["type"], "unsupportedFilter")
 
     async def test_a_mailbox_of_that_name_becomes_the_one(self) -> None:
         made = await self.call("Mailbox/set", create={"b": {"name": "Snoozed"}})
