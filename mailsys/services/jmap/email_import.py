@@ -87,11 +87,11 @@ class EmailImport:
         unknown = [name for name in value if name not in ("blobId", "mailboxIds", "keywords", "receivedAt")]
         if unknown:
             raise invalid_properties("There are no such properties.", *unknown)
-        blob_id = value.get("blobId")
+        if missing := [name for name in ("blobId", "mailboxIds") if value.get(name) is None]:
+            raise invalid_properties("An import needs these.", *missing)
+        blob_id = value["blobId"]
         if not isinstance(blob_id, str):
-            raise invalid_properties("An import needs a blobId.", "blobId")
-        if "mailboxIds" not in value:
-            raise invalid_properties("An email is in one mailbox at least.", "mailboxIds")
+            raise invalid_properties("A blobId must be an id.", "blobId")
         mailboxes = real_mailboxes(context, creation.mailbox_set(value["mailboxIds"]), known)
         keywords = canonical(creation.keyword_set(value["keywords"])) if value.get("keywords") else ""
         given = value.get("receivedAt")

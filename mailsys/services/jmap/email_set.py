@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from mailsys.core.jmap import creation, ids
 from mailsys.core.jmap.arguments import Arguments
+from mailsys.core.jmap.bodies import DEFAULT_BODY_PROPERTIES
 from mailsys.core.jmap.header_forms import header_property
 from mailsys.core.jmap.patches import apply_patch
 from mailsys.core.jmap.problems import SetError, invalid_properties
@@ -223,7 +224,7 @@ class EmailSet:
         unknown = [name for name in others if name not in PROPERTIES and header_property(name) is None]
         if unknown:
             raise invalid_properties("There are no such properties.", *sorted(unknown))
-        wanted = Wanted(tuple(others), ("partId", "blobId", "size", "type"), False, False, False, 0)
+        wanted = Wanted(tuple(others), DEFAULT_BODY_PROPERTIES, False, False, False, 0)
         found = (await self._reader.read(account, [number], wanted)).get(number, {})
         wrong = [name for name in others if name not in patch or patch[name] != found.get(name)]
         if wrong:

@@ -310,6 +310,14 @@ class UpdateTests(JmapTestCase):
         found = await self.get(one, "subject", "size", "threadId", "from", "receivedAt")
         await self.update(one, **found, **{"keywords/$seen": True})
 
+    async def test_an_email_may_be_given_back_whole_as_get_tells_of_it(self):
+        one = (await self.create(**TEXT, subject="s", attachments=[]))["id"]
+        (whole,) = (await self.call("Email/get", ids=[one]))["list"]
+        await self.update(one, **(whole | {"keywords": {"$seen": True}}))
+        self.assertEqual(await self.get(one, "keywords"), {"$seen": True})
+        error = await self.not_updated(one, whole | {"textBody": []})
+        self.assertEqual(error["properties"], ["textBody"])
+
     async def test_what_is_not_there_is_not_found(self):
         for id_ in ("M999", "x"):
             self.assertEqual((await self.not_updated(id_, {"keywords/$seen": True}))["type"], "notFound")
