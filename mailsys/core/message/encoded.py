@@ -108,11 +108,11 @@ def decode_parameter(params: Iterable[tuple[bytes, bytes]], name: bytes) -> str 
     plain: bytes | None = None
     for key, value in params:
         if key == name + b"*":
-            charset, quote, rest = value.partition(b"'")
+            charset, _, rest = value.partition(b"'")
+            _, quote, text = rest.partition(b"'")
             if quote:
-                rest = rest.partition(b"'")[2]
-                return decode_charset(unquote_to_bytes(rest), charset.decode("ascii", "replace") or None)
-            return decode_charset(unquote_to_bytes(value))
+                return decode_charset(unquote_to_bytes(text), charset.decode("ascii", "replace") or None)
+            return decode_charset(unquote_to_bytes(value))  # a quote alone is a character of the text
         if key == name and plain is None:
             plain = value
     return None if plain is None else decode_words(plain)

@@ -69,13 +69,13 @@ def sort_parts(
 
 
 def part_name(part: Part) -> str | None:
-    """The file name: of the disposition, else of the type (RFC 8621 §4.1.4)."""
+    """The file name: of the disposition, else of the type (RFC 8621 §4.1.4). A blank one is none."""
     name = None
     if part.disposition is not None:
         name = decode_parameter(part.disposition.params, b"filename")
-    if name is None:
+    if name is None or not name.strip():
         name = decode_parameter(part.params, b"name")
-    return None if name is None else nfc(name.replace("\0", ""))
+    return None if name is None or not name.strip() else nfc(name.replace("\0", ""))
 
 
 # -- attachments -------------------------------------------------------------------------------------------

@@ -227,6 +227,11 @@ class ParameterTests(SynchronousTestCase):
         found = mime.parameters(b"; f*0*=utf-8'en'%e2%82; f*1*=%ac; f*2=50%")
         self.assertEqual(encoded.decode_parameter(found, b"f"), "€50%")
 
+    def test_an_extended_parameter_without_a_charset_is_text(self) -> None:
+        for value, expected in ((b'"It\'s %41"', "It's A"), (b"plain", "plain"), (b"''x", "x")):
+            found = mime.parameters(b"; f*=" + value)
+            self.assertEqual(encoded.decode_parameter(found, b"f"), expected)
+
     @given(st.binary(max_size=200))
     def test_no_octets_make_it_fail(self, value: bytes) -> None:
         mime.content_type(value)
