@@ -314,7 +314,7 @@ class _Setting:
             if other.parent == wanted.parent and (
                 other.name == wanted.name or (other.name == "INBOX" and wanted.name.upper() == "INBOX")
             ):
-                raise _Later(_name_taken(other, box is None))
+                raise _Later(_name_taken(other))
             if wanted.role is not None and other.role is wanted.role:
                 raise _Later(invalid_properties("Another mailbox has that role.", "role"))
 
@@ -322,12 +322,9 @@ class _Setting:
         return wanted.name if wanted.parent is None else f"{self._boxes[wanted.parent].path}/{wanted.name}"
 
 
-def _name_taken(by: Mailbox, creating: bool) -> SetError:
-    """RFC 8620 §5.3, §5.4: alreadyExists is for what is created, and tells which there is."""
-    text = "A sibling has that name."
-    if not creating:
-        return invalid_properties(text, "name")
-    return SetError("alreadyExists", text, ("name",), existingId=ids.mailbox_id(by.id))
+def _name_taken(by: Mailbox) -> SetError:
+    """RFC 8620 §5.4: which mailbox has the name."""
+    return SetError("alreadyExists", "A sibling has that name.", ("name",), existingId=ids.mailbox_id(by.id))
 
 
 def valid_name(name: str) -> bool:
