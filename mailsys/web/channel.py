@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
-from mailsys.core.refusal import TooManyConnections
+from mailsys.core.refusal import Refusal, ShuttingDown
 from mailsys.services.throttle import network
 from mailsys.web.problems import WebProblem, encode
 
@@ -34,11 +34,14 @@ class Channel(HTTPChannel):
     def connectionMade(self) -> None:  # noqa: N802
         super().connectionMade()
         self.peer_address = self.site.origin.plain(self.transport.getPeer())
-        if self.site.admit_connection(self, network(self.peer_address)):
+        try:
+            self.site.admit_connection(self, network(self.peer_address))
+        except ShuttingDown:
+            self.transport.abortConnection()  # as it will be in a moment, when nobody listens
+        except Refusal as refusal:
+            self.say(WebProblem(refusal.http, refusal.text, headers=[(b"Retry-After", b"60")]))
+        else:
             self._counted = True
-            return
-        refusal = TooManyConnections()
-        self.say(WebProblem(429, refusal.text, headers=[(b"Retry-After", b"60")]))
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override] # noqa: N802
         super().connectionLost(reason)

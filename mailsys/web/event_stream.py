@@ -7,6 +7,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 
 from mailsys import metrics
+from mailsys.core.refusal import ShuttingDown
 from mailsys.services.push import Feed, Follower, Moved
 from mailsys.web.admission import Admission
 from mailsys.web.app import Routes
@@ -40,7 +41,13 @@ class EventStreamRoutes:
         ping = ping_of(request.argument(b"ping"))
         account = caller.account.id
         stream = EventStream(request, types, close_after == "state", ping, self._clock)
-        leave = self._streams.enter(caller, stream.close)
+        try:
+            leave = self._streams.enter(caller, stream.close)
+        except ShuttingDown:
+            # A browser never comes back after an answer that is not 200, but does when there is none
+            # (HTML, "Server-sent events": fail the connection, reestablish the connection).
+            request.channel.transport.abortConnection()
+            return
         metrics.web_streams.inc()
         try:
             since = (request.getHeader(b"last-event-id") or b"").decode("ascii", "replace").strip()

@@ -13,6 +13,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from mailsys import metrics
+from mailsys.core.refusal import ShuttingDown, TemporaryFailure, TooManyConnections
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
 from mailsys.settings import Limits, Web
@@ -106,20 +107,21 @@ class WebSite(Site):
 
     # -- connections -------------------------------------------------------------------------------------
 
-    def admit_connection(self, channel: Channel, address: str) -> bool:
+    def admit_connection(self, channel: Channel, address: str) -> None:
+        """Count one in. Raises TooManyConnections, TemporaryFailure (the server is full) or ShuttingDown."""
         here = self._addresses[address]
         limits = self._limits
-        if (
-            self._stopped is not None
-            or len(self._channels) >= limits.connections
-            or here >= limits.connections_per_address
-        ):
-            log.info("turned away", peer=address, here=here, connections=len(self._channels))
-            return False
+        if self._stopped is not None:
+            raise ShuttingDown()
+        if here >= limits.connections_per_address:
+            log.info("turned away", peer=address, here=here)
+            raise TooManyConnections()
+        if len(self._channels) >= limits.connections:
+            log.warning("turned away", peer=address, connections=len(self._channels))
+            raise TemporaryFailure("The server has too many connections")
         self._channels.add(channel)
         self._addresses[address] = here + 1
         metrics.web_connections.inc()
-        return True
 
     def connection_gone(self, channel: Channel, address: str) -> None:
         self._channels.discard(channel)

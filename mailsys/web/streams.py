@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.internet.task import LoopingCall
 
-from mailsys.core.refusal import TooManyConnections
+from mailsys.core.refusal import ShuttingDown, TooManyConnections
 from mailsys.log import Log
 from mailsys.ports.accounts import IAccountStore
 from mailsys.ports.ids import AccountId
@@ -58,10 +58,12 @@ class Streams:
             self._close(account, _GOING_AWAY, "The server is closing")
 
     def enter(self, caller: Caller, close: Close) -> Callable[[], None]:
-        """Count one in; the result counts it out. Raises TooManyConnections."""
+        """Count one in; the result counts it out. Raises TooManyConnections or ShuttingDown."""
+        if self._stopping:
+            raise ShuttingDown()
         account = caller.account.id
         streams = self._open.setdefault(account, {})
-        if self._stopping or len(streams) >= self._limit:
+        if len(streams) >= self._limit:
             if not streams:
                 del self._open[account]
             raise TooManyConnections("Too many open streams", cause=f"account {account}")

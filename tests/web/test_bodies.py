@@ -126,3 +126,15 @@ class CrowdTests(WebTestCase):
         for each in open_ones:
             each.close()
         self.assertTrue(answer.startswith(b"HTTP/1.1 429 "), answer)
+
+
+class FullTests(WebTestCase):
+    limits = {"connections": 1}  # noqa: RUF012
+
+    async def test_connections_past_what_the_server_takes_are_told_to_come_back(self) -> None:
+        import socket
+
+        with socket.create_connection(("127.0.0.1", self.number)):
+            answer = await talk(self.number, until=b"}")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 503 "), answer)
+        self.assertIn(b"\r\nRetry-After: 60\r\n", answer)

@@ -345,3 +345,21 @@ class CrowdTests(WebTestCase):
         bob = await connect(self, "bob")
         for each in [*sockets, bob]:
             await each.leave()
+
+
+class StoppingTests(WebTestCase):
+    """A stream that is asked for while the server stops."""
+
+    async def test_an_event_stream_is_dropped_so_that_browsers_come_back(self) -> None:
+        self.web.streams.stop()
+        start = head("GET", "/jmap/eventsource/?types=*", Authorization=basic("alice"))
+        self.assertEqual(await talk(self.number, start), b"")
+
+    async def test_a_socket_is_told_to_come_back(self) -> None:
+        self.web.streams.stop()
+        with self.assertRaisesRegex(ConnectionError, "503"):
+            await connect(self)
+
+    async def test_new_connections_get_no_answer(self) -> None:
+        await self.web.stop()
+        self.assertEqual(await talk(self.number, head("GET", "/health/live")), b"")
