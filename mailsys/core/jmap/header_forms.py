@@ -256,21 +256,9 @@ def as_urls(value: bytes) -> list[str] | None:
     return _bracketed(value)
 
 
-_ZONE: Final = re.compile(rb"([+-])([0-9]{2}):?([0-9]{2})\s*(?:\(.*)?$", re.S)
-
-
 def as_date(value: bytes) -> str | None:
-    value = _unfolded(value).strip()
-    moment = dates.parse(value)
-    if moment is None:
-        return None
-    found = _ZONE.search(value[:200])
-    offset = 0
-    if found is not None:
-        minutes = int(found.group(2)) * 60 + int(found.group(3))
-        if minutes < 24 * 60:
-            offset = -minutes if found.group(1) == b"-" else minutes
-    return render_date(moment, offset)
+    found = dates.parse_zoned(_unfolded(value).strip())
+    return None if found is None else render_date(*found)
 
 
 _READERS: Final[dict[str, Callable[[bytes], Any]]] = {

@@ -18,7 +18,7 @@ _ZONES: Final = {
 }  # fmt: skip
 _DATE: Final = re.compile(
     rb"\s*(?:[A-Za-z]{1,12}\.?\s*,?\s*)?([0-9]{1,2})[\s-]+([A-Za-z]{3})[a-z]{0,6}[\s,.-]+([0-9]{2,4})[\s,]+"
-    rb"([0-9]{1,2})[:.]([0-9]{1,2})(?:[:.]([0-9]{1,2})(?:\.[0-9]{1,9})?)?"
+    rb"([0-9]{1,2})\s*[:.]\s*([0-9]{1,2})(?:\s*[:.]\s*([0-9]{1,2})(?:\.[0-9]{1,9})?)?"
     rb"\s*(?:([+-])\s?([0-9]{2}):?([0-9]{2})|([A-Za-z]{1,5}))?"
 )
 # asctime: "Thu Aug 22 18:26:25 2002" with an optional zone before or after the year
@@ -32,14 +32,15 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 def _read(
     year: int, month: int, day: int, hour: int, minute: int, second: int, zone: int
-) -> tuple[float, int] | None:
+) -> tuple[float, int, int] | None:
+    """Unix time, the day that was named in days since 1970-01-01, the zone."""
     if hour > 24 or minute > 59 or second > 61 or not -1440 < zone < 1440:
         return None
     try:
         days = date(year, month, day).toordinal() - _EPOCH
     except ValueError:
         return None
-    return float(days * 86400 + hour * 3600 + (minute - zone) * 60 + second), days
+    return float(days * 86400 + hour * 3600 + (minute - zone) * 60 + second), days, zone
 
 
 def _unix(year: int, month: int, day: int, hour: int, minute: int, second: int, zone: int) -> float | None:
@@ -54,6 +55,12 @@ def parse(value: bytes) -> float | None:
     return None if found is None else found[0]
 
 
+def parse_zoned(value: bytes) -> tuple[float, int] | None:
+    """As `parse`, with the zone that it was written in: minutes east of UTC."""
+    found = _parse(value)
+    return None if found is None else (found[0], found[2])
+
+
 def own_day(value: bytes) -> int | None:
     """The day that a Date field's value names, whatever its time and zone, in days since 1970-01-01:
     what SENTON and its kin compare (RFC 9051 §6.4.4). None when it is no date."""
@@ -61,10 +68,12 @@ def own_day(value: bytes) -> int | None:
     return None if found is None else found[1]
 
 
-def _parse(value: bytes) -> tuple[float, int] | None:
+def _parse(value: bytes) -> tuple[float, int, int] | None:
     value = value[:200]
-    if b"(" in value:
-        value = _COMMENT.sub(b" ", value)
+    while b"(" in value:  # nested ones from the inside out
+        value, found = _COMMENT.subn(b" ", value)
+        if not found:
+            break
     m = _DATE.match(value)
     if m is None:
         return _asctime(value)
@@ -87,7 +96,7 @@ def _parse(value: bytes) -> tuple[float, int] | None:
     return _read(full, number, int(day), int(hour), int(minute), int(second or 0), zone)
 
 
-def _asctime(value: bytes) -> tuple[float, int] | None:
+def _asctime(value: bytes) -> tuple[float, int, int] | None:
     m = _ASCTIME.match(value)
     if m is None or (number := _NUMBER.get(m.group(1).lower())) is None:
         return None

@@ -106,6 +106,8 @@ class ReadingTests(SynchronousTestCase):
     def test_a_date_keeps_its_zone_and_one_that_is_none_is_null(self):
         self.assertEqual(self.get("Date:asDate"), "2014-10-30T14:12:00+08:00")
         self.assertIsNone(self.get("Date:asDate", b"Date: yesterday\r\n\r\n"))
+        named = self.get("Date:asDate", b"Date: Fri, 21 Nov 97 09(c): 55 EST\r\n\r\n")
+        self.assertEqual(named, "1997-11-21T09:55:00-05:00")
 
     def test_urls_are_without_brackets_and_folds(self):
         self.assertEqual(self.get("List-Post:asURLs"), ["mailto:a@b.test", "https://x.test/ab"])

@@ -217,6 +217,7 @@ class DateTests(SynchronousTestCase):
             (b"Tue, 24 Nov 2026 03:02:11 +0000 (UTC (really))", 1795489331.0),
             (b"Tue,24 Nov 2026 03:02:11 Z", 1795489331.0),
             (b"Tue Nov 24 03:02:11 2026", 1795489331.0),
+            (b"Tue, 24 Nov 2026 03(comment):   02  (a (b) c):  11 +0000", 1795489331.0),  # RFC 5322 §A.6.3
             (b"Tuesday, 24-Nov-26 03:02:11 UT", 1795489331.0),
             (b"1 Jan 70 00:00:00 -0000", 0.0),
             (b"31 Feb 2026 00:00:00 +0000", None),
@@ -226,6 +227,19 @@ class DateTests(SynchronousTestCase):
             (b"", None),
         ):
             self.assertEqual(dates.parse(value), expected, value)
+
+    def test_the_zone_is_the_one_it_was_written_in(self) -> None:
+        for zone, minutes in (
+            (b"-0330", -210),
+            (b"EST", -300),
+            (b"GMT", 0),
+            (b"-0000", 0),
+            (b"A", 0),
+            (b"", 0),
+        ):
+            found = dates.parse_zoned(b"24 Nov 2026 03:02:11 " + zone)
+            self.assertEqual(found, (1795489331.0 - minutes * 60, minutes), zone)
+        self.assertIsNone(dates.parse_zoned(b"24 Nov 2026 03:02:11 +9999"))
 
     @given(st.integers(0, 4_000_000_000), st.integers(-14 * 60, 14 * 60))
     def test_what_is_rendered_parses_to_the_same(self, at: int, offset: int) -> None:
