@@ -1,8 +1,19 @@
-"""Quota (RFC 9425)."""
+"""Quota (RFC 9425), and the announcement of it and of what else stands beside mail."""
 
 from dataclasses import replace
 
+from mailsys.services.jmap.more import BLOB, MDN, QUOTA
+from mailsys.services.jmap.sending import SUBMISSION, VACATION
 from tests.services.jmap.post_rig import PostTestCase
+
+
+class CapabilityTests(PostTestCase):
+    async def test_each_is_announced_by_the_server_and_for_the_account(self):
+        session = await self.api.session(self.caller, "https://x")
+        for capability in (QUOTA, BLOB, MDN, SUBMISSION, VACATION):
+            self.assertEqual(session["capabilities"][capability], {})
+            self.assertIn(capability, session["accounts"][self.account]["accountCapabilities"])
+            self.assertEqual(session["primaryAccounts"][capability], self.account)
 
 
 class QuotaTests(PostTestCase):
