@@ -211,7 +211,7 @@ async def fill(
 
 
 def announce(settings: Settings, addresses: Sequence[tuple[str, str]], accounts: dict[str, str]) -> None:
-    """The one line on standard output."""
+    """The one line on standard output; for people, where the web client is."""
     line: dict[str, object] = {"ready": True, "domain": settings.domain}
     line |= {name: f"http://{where}" if name == "http" else where for name, where in addresses}
     line |= dict.fromkeys(LATER)
@@ -219,6 +219,11 @@ def announce(settings: Settings, addresses: Sequence[tuple[str, str]], accounts:
     line["state"] = settings.state
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
+    if settings.log.format == "text":  # somebody reads
+        hint = f"\n  Open {line['http']}/ and sign in as " + " or ".join(
+            f"{address}, password {password}" for address, password in list(accounts.items())[:2]
+        )
+        sys.stderr.write(hint + "\n\n")
 
 
 def _shared(source: Deferred[Credentials]) -> Deferred[Credentials]:

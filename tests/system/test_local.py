@@ -52,6 +52,15 @@ class LocalTests(TestCase):
         self.assertIn("started", names)
         self.assertEqual(names[-1], "stopped")
 
+    def test_people_are_told_where_the_web_client_is(self) -> None:
+        system = self.start("--log-format", "text")
+        address, password = system.account()
+        wait_for(
+            lambda: (
+                f"Open {system.ready['http']}/ and sign in as {address}, password {password}" in system.log
+            )
+        )
+
     def test_ports_follow_the_base(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             base = probe.getsockname()[1]
