@@ -11,10 +11,11 @@ from typing import Any, Final
 from mailsys.core.jmap.dates import render_date
 from mailsys.core.message import dates
 from mailsys.core.message.address import Group, Mailbox, parse_list
-from mailsys.core.message.charsets import codec
+from mailsys.core.message.charsets import codec, header_in_utf_8
 from mailsys.core.message.charsets import decode as decode_charset
 from mailsys.core.message.encoded import decode_words
 from mailsys.core.message.header import MAX_HEADER, MAX_VALUE, scan
+from mailsys.core.message.mime import content_type
 from mailsys.core.message.text import nfc
 
 MAX_LIST: Final = 128 * 1024  # octets of an address list that are read: 1000 addresses and more
@@ -144,10 +145,16 @@ class HeaderBlock:
 
     def get(self, wanted: HeaderProperty) -> Any:
         read = _READERS[wanted.form]
-        if wanted.all:
-            return [read(value) for value in self.every(wanted.name)]
-        value = self.last(wanted.name)
-        return None if value is None else read(value)
+        values: list[bytes | None] = [*self.every(wanted.name)] if wanted.all else [self.last(wanted.name)]
+        if wanted.form != "asRaw":  # where RFC 8621 §4.1.2.1 has U+FFFD for what is not UTF-8
+            values = [one if one is None or one.isascii() else self._in_utf_8(one) for one in values]
+        found = [None if one is None else read(one) for one in values]
+        return found if wanted.all else found[0]
+
+    def _in_utf_8(self, value: bytes) -> bytes:
+        kind = content_type(_unfolded(self.last("content-type") or b"").strip())
+        charset = dict(kind.params).get(b"charset") if kind is not None else None
+        return value if charset is None else header_in_utf_8(value, charset.decode("ascii", "replace"))
 
 
 _FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")

@@ -11,7 +11,8 @@ from typing import Final
 
 from mailsys.core.message import dates, mime, structure, thread
 from mailsys.core.message.address import mailbox, parse_raw
-from mailsys.core.message.body import decoded_text
+from mailsys.core.message.body import charset, decoded_text
+from mailsys.core.message.charsets import header_in_utf_8
 from mailsys.core.message.encoded import decode_words
 from mailsys.core.message.facts import MessageFacts
 from mailsys.core.message.header import MAX_VALUE, Fields
@@ -47,6 +48,10 @@ def analyse(content: Content, size: int | None = None) -> MessageFacts:
     """
     root = mime.parse(content, size)
     found = structure.index(root.fields)
+    envelope = structure.envelope(found)
+    fields = _readable(content, root)
+    if fields is not root.fields:
+        found = structure.index(fields)
     body, body_structure = structure.bodies(root)
     subject_raw = found.get(b"subject", _NOTHING)[0]
     subject = clean(decode_words(subject_raw[:MAX_VALUE]), MAX_SUBJECT)
@@ -66,7 +71,7 @@ def analyse(content: Content, size: int | None = None) -> MessageFacts:
         dates.parse(date[0]) if date else None,
         preview,
         attachment,
-        structure.envelope(found),
+        envelope,
         body,
         body_structure,
         _search(found.get(b"subject")),
@@ -74,12 +79,20 @@ def analyse(content: Content, size: int | None = None) -> MessageFacts:
         _search(found.get(b"to")),
         _search(found.get(b"cc")),
         _search(found.get(b"bcc")),
-        _header_text(root.fields) + _part_headers(root),
+        _header_text(fields) + _part_headers(root),
         text,
     )
 
 
 _NOTHING: Final = [b""]
+
+
+def _readable(content: Content, root: Part) -> Fields:
+    """The fields, those that are not in ASCII nor in UTF-8 by the charset that the text is in."""
+    name = charset(root)
+    if name is None or content[: root.body].isascii():
+        return root.fields
+    return [(field, header_in_utf_8(value, name)) for field, value in root.fields]
 
 
 def _people(values: list[bytes] | None, limit: int) -> str:

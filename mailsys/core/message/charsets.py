@@ -118,6 +118,24 @@ def decode(data: bytes, charset: str | None = None) -> str:
     return text
 
 
+_PRINTABLE: Final = bytes(range(32, 127))
+
+
+@lru_cache(maxsize=256)
+def _extends_ascii(name: str) -> bool:
+    return _strict(_PRINTABLE, name) == _PRINTABLE.decode("ascii")
+
+
+def header_in_utf_8(value: bytes, charset: str | None) -> bytes:
+    """A field's value as UTF-8. Old mail has its subject and names in the octets of the charset that it
+    declares for its text; what is UTF-8 already, or cannot be in that charset, stays as it is."""
+    if value.isascii() or charset is None or _strict(value, "utf_8") is not None or _resembles_utf_8(value):
+        return value
+    name = codec(charset)
+    text = _strict(value, name) if name is not None and _extends_ascii(name) else None
+    return value if text is None else text.encode("utf-8")
+
+
 # A few bad octets must not turn all of a text into another: U+FFFD stands for them (RFC 8621 §4.1.4).
 _SEVERAL_OCTETS: Final = frozenset(("gb18030", "cp950", "cp932", "cp949", "euc_jp", "iso2022_jp_ext"))
 _STEP: Final = 16 * 1024  # replacement costs 0.1 us an octet

@@ -30,6 +30,17 @@ class ReadingTests(SynchronousTestCase):
     def test_raw_replaces_what_is_no_utf8_and_drops_nul(self):
         self.assertEqual(self.get("X-Raw:asRaw"), " \ufffdüend ")
 
+    def test_what_is_in_the_charset_of_the_text_is_read_in_it_but_raw(self):
+        block = "Subject: Привет\r\nTo: Пётр <p@b.org>\r\nX-A: Ж\r\nX-A: =?utf-8?q?=C3=A9?=\r\n".encode(
+            "koi8-r"
+        )
+        kind = b'Content-Type: text/plain;\r\n charset="KOI8-R"\r\n\r\n'
+        self.assertEqual(self.get("Subject:asText", block + kind), "Привет")
+        self.assertEqual(self.get("To:asAddresses", block + kind), [{"name": "Пётр", "email": "p@b.org"}])
+        self.assertEqual(self.get("X-A:asText:all", block + kind), ["Ж", "é"])
+        self.assertEqual(self.get("Subject", block + kind), " " + "\ufffd" * 6)
+        self.assertEqual(self.get("Subject:asText", block), "ðÒÉ×ÅÔ")
+
     def test_text_is_unfolded_and_decoded(self):
         self.assertEqual(self.get("Subject:asText"), "Re: café  again")
 

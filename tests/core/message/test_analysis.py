@@ -51,6 +51,17 @@ class FactTests(SynchronousTestCase):
         self.assertEqual(facts.preview, "Dear all, hello")
         self.assertFalse(facts.has_attachment)
 
+    def test_fields_in_the_charset_of_the_text_are_read_in_it(self) -> None:
+        content = (
+            "From: Пётр <p@b.org>\r\nSubject: Привет\r\nX-Mailer: Ж\r\n"
+            "Content-Type: text/plain; charset=koi8-r\r\n\r\n"
+        )
+        facts = analyse(content.encode("koi8-r"))
+        self.assertEqual((facts.sender, facts.subject), ("Пётр <p@b.org>", "Привет"))
+        self.assertEqual((facts.subject_text, facts.base_subject), ("привет", "привет"))
+        self.assertIn("x-mailer: ж\n", facts.header_text)
+        self.assertIn("Привет".encode("koi8-r"), facts.envelope)
+
     def test_encoded_fields_are_decoded_for_people_and_search(self) -> None:
         facts = analyse(
             b"From: =?utf-8?q?J=C3=B6rg?= <j@b.org>\r\nSubject: =?utf-8?b?R3LDvMOfZQ==?=\r\n"

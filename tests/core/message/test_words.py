@@ -82,6 +82,30 @@ class CharsetTests(SynchronousTestCase):
         self.assertEqual(charsets.decode(b"\x93x\x94", None), "“x”")
         self.assertEqual(charsets.decode(b"\xff\x81", "utf-8"), "ÿ\ufffd")
 
+    def test_a_field_in_the_charset_of_the_text_becomes_utf_8(self) -> None:
+        for words, name in (
+            ("Привет", "koi8-r"),
+            ("日本語", "shift_jis"),
+            ("中文", "gb2312"),
+            ("café", "latin1"),
+        ):
+            value = f'"{words}" <a@b.org>'
+            octets = value.encode(charsets.codec(name) or "")
+            self.assertEqual(charsets.header_in_utf_8(octets, name), value.encode(), name)
+
+    def test_a_field_that_is_utf_8_or_cannot_be_in_the_charset_stays(self) -> None:
+        for octets, name in (
+            ("Grüße".encode(), "koi8-r"),
+            ("Grüße aus".encode() + b"\xe9", "koi8-r"),
+            (b"plain", "utf-16"),
+            (b"\xe9\xe8", "utf-16"),
+            (b"\xe9", "cp037"),
+            (b"\xe9", "euc-jp"),
+            (b"\xe9", "x-nonsense"),
+            (b"\xe9", None),
+        ):
+            self.assertEqual(charsets.header_in_utf_8(octets, name), octets, name)
+
     def test_a_few_bad_octets_do_not_change_the_charset_of_all(self) -> None:
         for words, name in (
             ("café 日本", "utf-8"),
