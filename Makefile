@@ -5,11 +5,12 @@ CLIENT := mailsys/web/static/index.html
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help run test setup lint types arrows check docs wheel clean
+.PHONY: help run test test-browser setup lint types arrows check docs wheel clean
 
 help:
 	@echo "make run    set up and start everything on free loopback ports (ARGS='--state DIR' and the like)"
 	@echo "make test   set up and run the whole test suite (ARGS='tests/cli -x' to narrow it)"
+	@echo "make test-browser  set up and run the web client's journeys in Chromium (ARGS='search' to narrow it)"
 	@echo "make check  formatting, lint, types and import arrows"
 	@echo "make docs   write the generated parts of the documentation again"
 	@echo "make wheel  build the wheel into dist/"
@@ -43,6 +44,9 @@ run: setup
 
 test: setup
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+test-browser: setup
+	@cd webclient && npm run --silent test:browser -- $(ARGS)
 
 lint: setup
 	$(BIN)/ruff format --check .
