@@ -19,8 +19,9 @@ log = Log("web")
 PACKAGED: Final = Path(__file__).parent / "static"
 _MOST: Final = 64 * 1024 * 1024  # octets of all files together
 _ENCODINGS: Final = ((".br", b"br"), (".gz", b"gzip"))
-# What the bundler names by content: app-4f3Ac9d0.js, fonts/inter.1a2b3c4d.woff2
-_HASHED: Final = re.compile(r"[.-][A-Za-z0-9_-]{8,}\.[a-z0-9]+$")
+# What the bundler names by content: assets/app-4f3Ac9d0.js. All else (the page, the service worker, the
+# manifest, icons) is asked for anew each time, so that a new version is taken at once.
+_HASHED: Final = re.compile(r"^/assets/.*[.-][A-Za-z0-9_-]{8,}\.[a-z0-9]+$")
 # Addresses that are never the client's own.
 _NOT_OURS: Final = ("/api/", "/jmap/", "/health/", "/.well-known/")
 

@@ -21,6 +21,9 @@ class StaticTests(WebTestCase):
         (folder / "frame.html").write_bytes(b"<!doctype html><title>frame</title>")
         (folder / "assets" / "app-4f3Ac9d0.js").write_bytes(SCRIPT)
         (folder / "assets" / "app-4f3Ac9d0.js.gz").write_bytes(gzip.compress(SCRIPT))
+        (folder / "sw.js").write_bytes(b"self.onfetch = null")
+        (folder / "manifest.webmanifest").write_bytes(b"{}")
+        (folder / "icon-mask-512.png").write_bytes(b"\x89PNG")
         (folder.parent / "secret.txt").write_bytes(b"secret")
         return folder
 
@@ -50,6 +53,18 @@ class StaticTests(WebTestCase):
         self.assertIn("immutable", answer.header("cache-control"))
         self.assertEqual(answer.header("content-type"), "text/javascript; charset=utf-8")
         self.assertEqual(answer.body, SCRIPT)
+
+    async def test_worker_manifest_and_icons_are_asked_for_anew(self) -> None:
+        for path, kind in (
+            ("/sw.js", "text/javascript; charset=utf-8"),
+            ("/manifest.webmanifest", "application/manifest+json"),
+            ("/icon-mask-512.png", "image/png"),
+        ):
+            answer = await self.page(path)
+            self.assertEqual((answer.status, answer.header("content-type")), (200, kind))
+            self.assertEqual(answer.header("cache-control"), "no-cache", path)
+        # The worker may ask nobody but us.
+        self.assertIn("connect-src 'self'", (await self.page("/sw.js")).header("content-security-policy"))
 
     async def test_compressed_ones_go_to_those_who_take_them(self) -> None:
         answer = await self.page("/assets/app-4f3Ac9d0.js", Accept_Encoding="br, gzip")
