@@ -17,6 +17,7 @@ export default defineConfig({
   reporter: ci ? [['dot']] : [['list']],
   use: {
     browserName: 'chromium',
+    serviceWorkers: 'block', // what they answer cannot be watched; the journeys about them allow them
     headless: true,
     locale: 'en-US',
     timezoneId: 'Europe/Berlin',

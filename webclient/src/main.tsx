@@ -8,6 +8,7 @@ import { createRoot } from 'react-dom/client';
 import { queryClient } from './api/cache';
 import { ConfirmHost, MenuHost, ToastHost, TooltipHost } from './parts';
 import { router } from './routes';
+import { startWorker } from './shell/worker';
 import { Text } from './text/Text';
 
 const root = document.getElementById('root');
@@ -26,3 +27,4 @@ if (root) {
     </StrictMode>,
   );
 }
+startWorker();

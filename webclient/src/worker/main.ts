@@ -1,0 +1,4 @@
+// The service worker (/sw.js): a bundle of its own that shares nothing with the page.
+import { serveShell } from './shell';
+
+serveShell();
