@@ -14,6 +14,7 @@ import { loadSession } from './api/session';
 import { ensureSettings } from './api/settings';
 import { startSync } from './api/sync';
 import { BrokenPage, NotFoundPage } from './shell/pages';
+import { Offline } from './api/problems';
 import { Shell } from './shell/Shell';
 
 const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
@@ -54,15 +55,30 @@ const register = createRoute({
 });
 
 const signedIn = createRoute({
+/** Goes on with what this browser kept; else the error is shown. */
+async function withoutNetwork(error: unknown): Promise<boolean> {
+  const there = error instanceof Offline && (await (await import('./offline/keep')).resume());
+  if (!there) throw error;
+  return there;
+}
+
+/** After what is seen first. */
+function keepForLater(): void {
+  window.setTimeout(() => {
+    import('./offline/keep').then((module) => module.startKeeping()).catch(() => undefined);
+  }, 500);
+}
+
   getParentRoute: () => root,
   id: 'signed-in',
   component: Shell,
   beforeLoad: async ({ location }) => {
-    if (!(await loadSession())) {
+    if (!(await loadSession().catch(withoutNetwork))) {
       throw redirect({ to: '/sign-in', search: { next: location.href }, replace: true });
     }
     startSync();
   },
+    keepForLater();
   loader: async () => {
     // Defaults do where the settings cannot be read; the mail is not held up by them.
     await Promise.allSettled([ensureSettings(), ensureMailboxes()]);

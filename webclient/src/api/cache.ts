@@ -1,6 +1,8 @@
 // The one cache of what the server said (TanStack Query), and the names of its entries.
 import { QueryCache, QueryClient } from '@tanstack/react-query';
 
+import { DATABASE } from '@/offline/name';
+
 import { Offline, Problem } from './problems';
 import { whenSessionEnds } from './session';
 import type { Id } from './types';
@@ -18,6 +20,14 @@ export const queryKeys = {
   /** For areas: ['admin', ...], ['settings-page', ...]. */
 };
 
+type ReadKept = (key: string) => Promise<unknown>;
+let readKept: ReadKept | null = null;
+
+/** `read` gives what was kept under a query's hash for times without a network; undefined: nothing. */
+export function whenKeptIsRead(read: ReadKept): void {
+  readKept = read;
+}
+
 export const queryClient = new QueryClient({
   queryCache: new QueryCache(),
   defaultOptions: {
@@ -33,9 +43,24 @@ export const queryClient = new QueryClient({
       retryDelay: (count) => Math.min(8000, 500 * 2 ** count),
       // Requests are made whatever the browser thinks of the network: the server may be this machine.
       networkMode: 'always',
+      // What is shown stays shown; for the rest there is what this browser kept.
+      persister: async (queryFn, context, query) => {
+        try {
+          return await queryFn(context);
+        } catch (error) {
+          const wanted = error instanceof Offline && query.state.data === undefined;
+          const kept = wanted ? await readKept?.(query.queryHash) : undefined;
+          if (kept === undefined) throw error;
+          return kept;
+        }
+      },
     },
     mutations: { networkMode: 'always' },
   },
 });
 
-whenSessionEnds(() => queryClient.clear());
+whenSessionEnds(() => {
+  queryClient.clear();
+  // Also what an earlier page kept, whose session ended while nobody looked.
+  (globalThis as { indexedDB?: IDBFactory }).indexedDB?.deleteDatabase(DATABASE);
+});

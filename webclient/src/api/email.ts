@@ -267,6 +267,14 @@ onChanges('Email', async (since) => {
       }
       if (!changes.hasMoreChanges) break;
     }
+type Moves = (updated: readonly Id[] | null, destroyed: readonly Id[]) => void;
+const movers = new Set<Moves>();
+
+/** Told of each step of changes, for what is held outside the cache. null: anything may have changed. */
+export function whenEmailsMove(run: Moves): void {
+  movers.add(run);
+}
+
   } catch (error) {
     if (!(error instanceof MethodError) || error.type !== 'cannotCalculateChanges') throw error;
     await queryClient.invalidateQueries({ queryKey: ['email'] });
@@ -280,10 +288,12 @@ onChanges('Email', async (since) => {
     for (const { id, keywords, mailboxIds } of answer.list) {
       const email = knownEmail(id);
       if (!email) continue;
+      for (const run of movers) run(changes.updated, changes.destroyed);
       queryClient.setQueryData(queryKeys.email(id), overlaid({ ...email, keywords, mailboxIds }));
     }
   }
   return state;
+    for (const run of movers) run(null, []);
 });
 
 onChanges('Thread', async (since) => {

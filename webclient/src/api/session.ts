@@ -46,7 +46,7 @@ export async function loadSession(): Promise<Me | null> {
     await startSession((await response.json()) as Me);
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 401) throw error;
-    useSession.setState({ me: null, jmap: null });
+    endSession(); // with what this browser kept of the one before
   }
   return useSession.getState().me ?? null;
 }

@@ -1,21 +1,26 @@
 // Sending (RFC 8621 §7): with a hold on the server, in which it can be taken back.
-import { queryClient } from './cache';
+import { queryClient, queryKeys } from './cache';
 import { refreshLists } from './email';
 import { jmap, throwSetError } from './jmap';
 import { roleId } from './mailboxes';
-import { MethodError } from './problems';
+import { MethodError, Offline } from './problems';
 import { accountId, useSession } from './session';
 import type { EmailAddress, GetResponse, Id, Identity, QueryResponse, SetResponse } from './types';
-
-const IDENTITIES = ['identities'];
 
 async function loadIdentities(): Promise<Identity[]> {
   return (await jmap<GetResponse<Identity>>('Identity/get', { ids: null })).list;
 }
 
 /** Read again for each composer: there are few, and another window may have changed a signature. */
-export function ensureIdentities(): Promise<Identity[]> {
-  return queryClient.query({ queryKey: IDENTITIES, queryFn: loadIdentities, staleTime: 30_000 });
+export async function ensureIdentities(): Promise<Identity[]> {
+  const query = { queryKey: queryKeys.identities, queryFn: loadIdentities, staleTime: 30_000 };
+  try {
+    return await queryClient.query(query);
+  } catch (error) {
+    const known = queryClient.getQueryData<Identity[]>(queryKeys.identities);
+    if (!(error instanceof Offline) || !known) throw error;
+    return known; // one writes without a network as well
+  }
 }
 
 const lower = (email: string) => email.toLowerCase();

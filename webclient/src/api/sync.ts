@@ -30,6 +30,9 @@ export function noteState(type: string, state: string): void {
   if (following) setTimeout(() => void catchUp(type), 0);
 }
 
+/** The state that the cache stands for; undefined: none. */
+export const stateOf = (type: string): string | undefined => states.get(type);
+
 /** Our own /set took the type from `before` to `after`; when we were at `before`, nothing was missed. */
 export function noteOwnWrite(type: string, before: string | null, after: string): void {
   if (before !== null && states.get(type) === before) states.set(type, after);
@@ -73,8 +76,16 @@ function onStates(changed: Record<string, string>): void {
   }
 }
 
+const connecting = new Set<() => void>();
+
+/** `run` on each (re)connection, before changes are asked for. */
+export function whenConnected(run: () => void): void {
+  connecting.add(run);
+}
+
 function onOpen(): void {
   following = true;
+  for (const run of connecting) run();
   for (const type of handlers.keys()) void catchUp(type);
 }
 

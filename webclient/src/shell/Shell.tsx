@@ -4,10 +4,11 @@ import { useIntl } from 'react-intl';
 
 import { mailboxes, mailboxPath } from '@/api/mailboxes';
 import { useSession } from '@/api/session';
+import { whenRefused } from '@/api/writes';
 import { listenForKeys, useCommand } from '@/keys/commands';
 import { HoldKeys } from '@/keys/HoldKeys';
 import { openComposer, reopenUnsaved, useComposers } from '@/mail/compose/store';
-import { runToastAction } from '@/parts';
+import { errorText, runToastAction, toast } from '@/parts';
 import { useTheme } from '@/theme/theme';
 
 import { useLayout } from './layout';
@@ -31,6 +32,7 @@ export function Shell() {
   useNotices();
   const out = useLeaveWhenSignedOut();
   useEffect(() => void reopenUnsaved(), []);
+  useEffect(() => whenRefused((error) => toast(errorText(intl, error), { kind: 'error' })), [intl]);
   const composing = useComposers((state) => state.open.length > 0);
   const layer = useLayout((state) => state.layer);
   const navigate = useNavigate();

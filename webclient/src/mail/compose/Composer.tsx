@@ -33,7 +33,9 @@ export function Composer({ composer, begun }: { composer: OpenComposer; begun: B
     intl.formatMessage({ id }, values);
   const { key } = composer;
   const { identities } = begun;
-  const handle = useDraft(key, begun.draft, identities);
+  const { intent } = composer;
+  const kept = intent.kind === 'restore' ? intent.kept : undefined;
+  const handle = useDraft(key, begun.draft, identities, kept);
   const { draft, change } = handle;
   const files = useFiles(handle);
   const [problem, setProblem] = useState('');

@@ -44,12 +44,14 @@ export async function forget(key: string): Promise<void> {
   await (await database()).delete('drafts', key);
 }
 
-/** Takes out what pages left that are gone. */
-export async function left(): Promise<Draft[]> {
+/** What pages left that are gone; from here on it is this page's. It stays until it is saved or discarded. */
+export async function left(): Promise<{ key: string; draft: Draft }[]> {
   const db = await database();
   const held = new Set((await locks?.query())?.held?.map((each) => each.name));
   const all = (await db.getAll('drafts')) as Kept[];
-  const mine = all.filter((each) => each.account === accountId() && !held.has(LOCK + each.page));
-  for (const each of mine) await db.delete('drafts', each.key);
-  return mine.map((each) => each.draft);
+  const mine = all.filter(
+    (each) => each.account === accountId() && each.page !== page && !held.has(LOCK + each.page),
+  );
+  for (const each of mine) await db.put('drafts', { ...each, page });
+  return mine;
 }

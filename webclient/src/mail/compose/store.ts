@@ -21,8 +21,8 @@ export type ComposeIntent =
   | { kind: ReplyKind | 'forward' | 'forward-as-attachment'; email: Email }
   /** Goes on with a draft of the server's. */
   | { kind: 'draft'; emailId: Id }
-  /** Goes on with what was taken back, or could not be saved. */
-  | { kind: 'restore'; draft: Draft }
+  /** Goes on with what was taken back, or could not be saved; `kept`: its key in the outbox. */
+  | { kind: 'restore'; draft: Draft; kept?: string }
   /** Looks at what waits for its time. */
   | { kind: 'scheduled' };
 
@@ -81,7 +81,7 @@ export function closeComposer(key: number): void {
 export async function reopenUnsaved(): Promise<void> {
   try {
     const { left } = await import('./outbox');
-    for (const draft of await left()) openComposer({ kind: 'restore', draft });
+    for (const { key, draft } of await left()) openComposer({ kind: 'restore', draft, kept: key });
   } catch {
     // A browser that keeps nothing (private windows) has nothing to reopen.
   }

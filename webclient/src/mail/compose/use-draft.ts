@@ -32,17 +32,25 @@ export interface DraftHandle {
   current: () => Draft;
 }
 
-export function useDraft(key: number, first: Draft, identities: Identity[]): DraftHandle {
+/** `kept`: its key in the outbox, where an earlier page left it because it was not saved. */
+export function useDraft(
+  key: number,
+  first: Draft,
+  identities: Identity[],
+  kept?: string,
+): DraftHandle {
   const [draft, setDraft] = useState(first);
-  const [saving, setSaving] = useState<Saving>(first.emailId ? 'saved' : 'none');
+  const [saving, setSaving] = useState<Saving>(
+    kept !== undefined ? 'unsaved' : first.emailId ? 'saved' : 'none',
+  );
   const [error, setError] = useState<unknown>(null);
   const now = useRef(first);
-  const version = useRef(0);
+  const version = useRef(kept === undefined ? 0 : 1);
   const saved = useRef(0);
   const timer = useRef(0);
   const stopped = useRef(false);
   const turn = useRef<Promise<unknown>>(Promise.resolve());
-  const [outboxKey] = useState(token);
+  const [outboxKey] = useState(() => kept ?? token());
 
   const write = useCallback(async (): Promise<Id | null> => {
     const at = version.current;
@@ -89,6 +97,10 @@ export function useDraft(key: number, first: Draft, identities: Identity[]): Dra
     },
     [save],
   );
+
+  useEffect(() => {
+    if (kept !== undefined) void save().catch(() => undefined);
+  }, [kept, save]);
 
   useEffect(() => {
     if (saving !== 'offline') return undefined;
