@@ -13,8 +13,8 @@ import { ensureMailboxes } from './api/mailboxes';
 import { loadSession } from './api/session';
 import { ensureSettings } from './api/settings';
 import { startSync } from './api/sync';
-import { BrokenPage, NotFoundPage } from './shell/pages';
 import { Offline } from './api/problems';
+import { BrokenPage, NotFoundPage } from './shell/pages';
 import { Shell } from './shell/Shell';
 
 const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
@@ -54,7 +54,6 @@ const register = createRoute({
   component: lazyRouteComponent(() => import('./sign-in/RegisterPage'), 'RegisterPage'),
 });
 
-const signedIn = createRoute({
 /** Goes on with what this browser kept; else the error is shown. */
 async function withoutNetwork(error: unknown): Promise<boolean> {
   const there = error instanceof Offline && (await (await import('./offline/keep')).resume());
@@ -69,6 +68,7 @@ function keepForLater(): void {
   }, 500);
 }
 
+const signedIn = createRoute({
   getParentRoute: () => root,
   id: 'signed-in',
   component: Shell,
@@ -77,8 +77,8 @@ function keepForLater(): void {
       throw redirect({ to: '/sign-in', search: { next: location.href }, replace: true });
     }
     startSync();
-  },
     keepForLater();
+  },
   loader: async () => {
     // Defaults do where the settings cannot be read; the mail is not held up by them.
     await Promise.allSettled([ensureSettings(), ensureMailboxes()]);

@@ -252,6 +252,14 @@ export function refreshLists(): void {
   for (const refresh of refreshers) refresh();
 }
 
+type Moves = (updated: readonly Id[] | null, destroyed: readonly Id[]) => void;
+const movers = new Set<Moves>();
+
+/** Told of each step of changes, for what is held outside the cache. null: anything may have changed. */
+export function whenEmailsMove(run: Moves): void {
+  movers.add(run);
+}
+
 onChanges('Email', async (since) => {
   refreshLists(); // in the same request as the question what changed
   let state = since;
@@ -265,18 +273,12 @@ onChanges('Email', async (since) => {
         queryClient.removeQueries({ queryKey: queryKeys.email(id) });
         queryClient.removeQueries({ queryKey: queryKeys.body(id) });
       }
+      for (const run of movers) run(changes.updated, changes.destroyed);
       if (!changes.hasMoreChanges) break;
     }
-type Moves = (updated: readonly Id[] | null, destroyed: readonly Id[]) => void;
-const movers = new Set<Moves>();
-
-/** Told of each step of changes, for what is held outside the cache. null: anything may have changed. */
-export function whenEmailsMove(run: Moves): void {
-  movers.add(run);
-}
-
   } catch (error) {
     if (!(error instanceof MethodError) || error.type !== 'cannotCalculateChanges') throw error;
+    for (const run of movers) run(null, []);
     await queryClient.invalidateQueries({ queryKey: ['email'] });
     return undefined;
   }
@@ -288,12 +290,10 @@ export function whenEmailsMove(run: Moves): void {
     for (const { id, keywords, mailboxIds } of answer.list) {
       const email = knownEmail(id);
       if (!email) continue;
-      for (const run of movers) run(changes.updated, changes.destroyed);
       queryClient.setQueryData(queryKeys.email(id), overlaid({ ...email, keywords, mailboxIds }));
     }
   }
   return state;
-    for (const run of movers) run(null, []);
 });
 
 onChanges('Thread', async (since) => {
