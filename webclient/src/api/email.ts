@@ -5,7 +5,15 @@ import { queryClient, queryKeys } from './cache';
 import { chain, jmap, limit, pieces } from './jmap';
 import { MethodError } from './problems';
 import { noteState, onChanges } from './sync';
-import type { ChangesResponse, EmailBody, EmailSummary, GetResponse, Id, Thread } from './types';
+import type {
+  ChangesResponse,
+  EmailBody,
+  EmailSummary,
+  GetResponse,
+  Id,
+  Snoozed,
+  Thread,
+} from './types';
 
 export const LIST_PROPERTIES = [
   'id',
@@ -22,6 +30,7 @@ export const LIST_PROPERTIES = [
   'cc',
   'preview',
   'hasAttachment',
+  'snoozed',
 ];
 
 export const BODY_PROPERTIES = [
@@ -173,6 +182,8 @@ export function storeThreads(list: readonly Thread[], state: string): void {
 export interface EmailPatch {
   keywords?: Record<string, boolean>;
   mailboxIds?: Record<Id, boolean>;
+  /** How it waits from now on; null: no more. Where it lies, mailboxIds say. */
+  snoozed?: Snoozed | null;
 }
 
 // Patches on their way to the server: what arrives meanwhile may be older than they are.
@@ -191,6 +202,7 @@ export function patched<T extends EmailSummary>(email: T, patch: EmailPatch): T 
     ...email,
     keywords: apply(email.keywords, patch.keywords),
     mailboxIds: apply(email.mailboxIds, patch.mailboxIds),
+    snoozed: patch.snoozed === undefined ? email.snoozed : patch.snoozed,
   };
 }
 
@@ -231,6 +243,9 @@ export function applyPatches(patches: ReadonlyMap<Id, EmailPatch>): {
     },
   };
 }
+
+// What of an email changes.
+const MOVING = ['keywords', 'mailboxIds', 'snoozed'] as const;
 
 // -- changes ------------------------------------------------------------------------------------------------
 
@@ -283,14 +298,13 @@ onChanges('Email', async (since) => {
     return undefined;
   }
   for (const ids of pieces([...touched], limit('maxObjectsInGet', 500))) {
-    const answer = await jmap<GetResponse<Pick<EmailSummary, 'id' | 'keywords' | 'mailboxIds'>>>(
+    const answer = await jmap<GetResponse<Pick<EmailSummary, 'id' | (typeof MOVING)[number]>>>(
       'Email/get',
-      { ids, properties: ['id', 'keywords', 'mailboxIds'] },
+      { ids, properties: ['id', ...MOVING] },
     );
-    for (const { id, keywords, mailboxIds } of answer.list) {
-      const email = knownEmail(id);
-      if (!email) continue;
-      queryClient.setQueryData(queryKeys.email(id), overlaid({ ...email, keywords, mailboxIds }));
+    for (const now of answer.list) {
+      const email = knownEmail(now.id);
+      if (email) queryClient.setQueryData(queryKeys.email(now.id), overlaid({ ...email, ...now }));
     }
   }
   return state;

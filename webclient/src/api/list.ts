@@ -13,6 +13,10 @@ export interface ListQuery {
   filter: EmailFilter;
   /** One row per conversation. */
   collapse: boolean;
+  /** The mailbox in which what was snoozed stands at the time it came back, or waits for. */
+  snoozes?: Id;
+  /** What comes back first stands first: the mailbox where it waits. */
+  soonest?: boolean;
 }
 
 export interface Row {
@@ -33,6 +37,12 @@ export interface ListData {
 const PAGE = 50;
 // Readings of a window while mail comes in.
 const MOST_ROUNDS = 3;
+
+function orderOf({ snoozes, soonest = false }: ListQuery) {
+  return snoozes === undefined
+    ? ORDER
+    : [{ property: 'snoozedUntil', mailboxId: snoozes, isAscending: soonest }];
+}
 
 export const listKeyOf = (query: ListQuery) => JSON.stringify(query);
 
@@ -63,7 +73,7 @@ async function readOnce(query: ListQuery, where: Where, limit: number): Promise<
       'Email/query',
       {
         filter: query.filter,
-        sort: ORDER,
+        sort: orderOf(query),
         collapseThreads: query.collapse,
         calculateTotal: true,
         limit,

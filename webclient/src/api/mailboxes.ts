@@ -9,6 +9,7 @@ import type { ChangesResponse, GetResponse, Id, Mailbox, MailboxRole, SetRespons
 
 export const ROLES: readonly MailboxRole[] = [
   'inbox',
+  'snoozed',
   'drafts',
   'sent',
   'archive',
@@ -137,6 +138,16 @@ export async function updateMailbox(id: Id, fields: MailboxFields): Promise<void
 export async function destroyMailbox(id: Id, withMail: boolean): Promise<void> {
   const answer = await set({ destroy: [id], onDestroyRemoveEmails: withMail });
   throwSetError(answer.notDestroyed);
+}
+
+/** The mailbox for snoozed mail, made on first use; one of that name becomes it. */
+export async function ensureSnoozed(): Promise<Id> {
+  const known = roleId('snoozed');
+  if (known !== undefined) return known;
+  const named = mailboxes().find((box) => box.name === 'Snoozed' && box.parentId === null);
+  if (!named) return createMailbox({ name: 'Snoozed', role: 'snoozed', isSubscribed: true });
+  await updateMailbox(named.id, { role: 'snoozed' });
+  return named.id;
 }
 
 async function set(args: Record<string, unknown>): Promise<SetResponse<{ id: Id }>> {

@@ -32,6 +32,18 @@ export interface Settings {
   defaultIdentity: string | null;
   /** Ask before following a link whose text names another host. */
   askBeforeOddLinks: boolean;
+  /** Mailbox id to the name of its colour (mail/labels/colours.ts). */
+  labelColours: Record<string, string>;
+  savedSearches: SavedSearch[];
+  /** Of the panes on a desk, in pixels. */
+  sidebarWidth: number;
+  listWidth: number;
+}
+
+/** A search that is kept in the column of folders. */
+export interface SavedSearch {
+  name: string;
+  q: string;
 }
 
 export const DEFAULTS: Settings = {
@@ -52,6 +64,10 @@ export const DEFAULTS: Settings = {
   composeFormat: 'rich',
   defaultIdentity: null,
   askBeforeOddLinks: true,
+  labelColours: {},
+  savedSearches: [],
+  sidebarWidth: 232,
+  listWidth: 400,
 };
 
 // What the server holds, with what other versions of this client put there, and its version.

@@ -7,7 +7,7 @@ export interface EmailAddress {
   email: string;
 }
 
-export type MailboxRole = 'inbox' | 'archive' | 'drafts' | 'sent' | 'junk' | 'trash';
+export type MailboxRole = 'inbox' | 'snoozed' | 'archive' | 'drafts' | 'sent' | 'junk' | 'trash';
 
 export interface Mailbox {
   id: Id;
@@ -28,6 +28,15 @@ export interface Thread {
   emailIds: Id[];
 }
 
+/** How an email waits in the mailbox for that (our capability snooze). */
+export interface Snoozed {
+  until: string;
+  /** Where it goes then; null: the inbox. */
+  moveToMailboxId: Id | null;
+  /** Keywords that are set (true) and taken (false) then; null: unread, and marked as back. */
+  setKeywords: Record<string, boolean> | null;
+}
+
 /** What a row of a list needs (LIST_PROPERTIES in email.ts). */
 export interface EmailSummary {
   id: Id;
@@ -44,6 +53,8 @@ export interface EmailSummary {
   cc: EmailAddress[] | null;
   preview: string;
   hasAttachment: boolean;
+  /** null: it does not wait. */
+  snoozed: Snoozed | null;
 }
 
 export interface BodyPart {

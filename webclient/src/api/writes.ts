@@ -8,7 +8,7 @@ import { acceptMailboxes } from './mailboxes';
 import { MethodError, Offline } from './problems';
 import { whenSessionEnds } from './session';
 import { noteOwnWrite, whenConnected } from './sync';
-import type { GetResponse, Id, Mailbox, SetResponse } from './types';
+import type { GetResponse, Id, Mailbox, SetResponse, Snoozed } from './types';
 
 let inFlight = 0;
 let epoch = 0;
@@ -43,8 +43,9 @@ async function counted<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function toJmap(patch: EmailPatch): Record<string, true | null> {
-  const found: Record<string, true | null> = {};
+function toJmap(patch: EmailPatch): Record<string, true | Snoozed | null> {
+  const found: Record<string, true | Snoozed | null> = {};
+  if (patch.snoozed !== undefined) found['snoozed'] = patch.snoozed;
   for (const [name, on] of Object.entries(patch.keywords ?? {})) {
     found[`keywords/${escaped(name)}`] = on || null;
   }

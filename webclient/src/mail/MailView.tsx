@@ -4,7 +4,7 @@ import { lazy, Suspense, useCallback, useState } from 'react';
 import { useIntl } from 'react-intl';
 
 import type { ListQuery } from '@/api/list';
-import { useSettings } from '@/api/settings';
+import { updateSettings, useSettings } from '@/api/settings';
 import type { Id } from '@/api/types';
 import { openComposer } from '@/mail/compose/store';
 import { cx, EmptyState, IconButton, Loading, type MenuEntry } from '@/parts';
@@ -17,13 +17,11 @@ import { ConversationList } from './list/ConversationList';
 import { ListHeader } from './list/ListHeader';
 import { moveCursor, useListState } from './list-state';
 import { filterOf, roleIn, type Scope } from './scope';
-import { useMailView } from './use-mail-view';
+import { known, useMailView } from './use-mail-view';
 
 import { useMailboxes } from '@/api/mailboxes';
 
-const MoveDialog = lazy(() =>
-  import('./MoveDialog').then((module) => ({ default: module.MoveDialog })),
-);
+const Picker = lazy(() => import('./Picker').then((module) => ({ default: module.Picker })));
 const Thread = lazy(() => import('./thread/Thread').then((module) => ({ default: module.Thread })));
 
 export function MailView({
@@ -46,15 +44,18 @@ export function MailView({
   const room = useRoom();
   const boxes = useMailboxes();
   const settings = useSettings();
+  const role = roleIn(scope);
   const query: ListQuery = {
     filter: filterOf(scope, boxes),
     collapse: settings.conversations,
+    ...(scope.kind === 'mailbox' ? { snoozes: scope.mailbox.id } : {}),
+    ...(role === 'snoozed' ? { soonest: true } : {}),
   };
   const view = useMailView(scope, query, open, goTo);
   const { list, picking, setPicking } = view;
-  const [width, setWidth] = useState(room === 'tablet' ? 330 : 400);
+  const [dragged, setWidth] = useState<number | null>(null);
+  const width = dragged ?? (room === 'tablet' ? 330 : settings.listWidth);
   const [busy, setBusy] = useState(false);
-  const role = roleIn(scope);
   const unread = scope.kind === 'mailbox' ? scope.mailbox.unreadThreads : 0;
   useTitle(unread > 0 ? `(${intl.formatNumber(unread)}) ${title}` : title);
 
@@ -123,7 +124,10 @@ export function MailView({
             least={280}
             most={640}
             onWidth={setWidth}
-            onDone={setWidth}
+            onDone={(to) => {
+              setWidth(to);
+              if (room === 'desk') void updateSettings({ listWidth: to }).catch(() => undefined);
+            }}
           />
         )}
         {showThread && (
@@ -164,15 +168,11 @@ export function MailView({
       )}
       {picking && (
         <Suspense fallback={null}>
-          <MoveDialog
-            title={intl.formatMessage({ id: picking.kind === 'move' ? 'key.move' : 'key.label' })}
+          <Picker
+            kind={picking.kind}
+            emails={known(picking.targets)}
             onClose={() => setPicking(null)}
-            onChoose={(to) =>
-              view.onAct(
-                picking.kind === 'move' ? { kind: 'move', to } : { kind: 'label', to, on: true },
-                picking.targets,
-              )
-            }
+            onAct={(action) => view.onAct(action, picking.targets)}
           />
         </Suspense>
       )}

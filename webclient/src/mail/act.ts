@@ -3,6 +3,7 @@ import type { EmailPatch } from '@/api/email';
 import type { EmailSummary, Id, Mailbox } from '@/api/types';
 
 import { has, isUnread, type Scope } from './scope';
+import { backFrom, newestWakes, toSnooze, waiting } from './snooze/patches';
 
 export type Action =
   | {
@@ -19,7 +20,9 @@ export type Action =
         | 'unmute';
     }
   | { kind: 'move'; to: Id }
-  | { kind: 'label'; to: Id; on: boolean };
+  | { kind: 'labels'; on: readonly Id[]; off: readonly Id[] }
+  | { kind: 'snooze'; until: string }
+  | { kind: 'unsnooze' };
 
 const only = (email: EmailSummary, to: Id): EmailPatch => ({
   mailboxIds: {
@@ -58,22 +61,32 @@ function patchFor(
   const role = (name: string) => boxes.find((box) => box.role === name)?.id;
   const here = scope.kind === 'mailbox' ? scope.mailbox.id : undefined;
   switch (action.kind) {
-    case 'read':
+    case 'read': {
+      // What came back from waiting is no news any more once it was looked at.
+      if (has(email, '$new')) return { keywords: { $seen: true, $new: false } };
       return has(email, '$seen') ? null : { keywords: { $seen: true } };
+    }
     case 'unread':
       return has(email, '$seen') ? { keywords: { $seen: false } } : null;
     case 'star':
       return has(email, '$flagged') ? null : { keywords: { $flagged: true } };
     case 'unstar':
       return has(email, '$flagged') ? { keywords: { $flagged: false } } : null;
-    case 'mute':
-      return { keywords: { $muted: true } };
+    case 'mute': {
+      // Out of the inbox at once, as the server does with what follows.
+      const [inbox, to] = [role('inbox'), role('archive')];
+      const keywords = { $muted: true };
+      if (inbox === undefined || to === undefined || !email.mailboxIds[inbox]) return { keywords };
+      return { keywords, mailboxIds: { [inbox]: false, [to]: true } };
+    }
     case 'unmute':
-      return { keywords: { $muted: false } };
-    case 'label':
-      return email.mailboxIds[action.to] === action.on
-        ? null
-        : { mailboxIds: { [action.to]: action.on } };
+      return has(email, '$muted') ? { keywords: { $muted: false } } : null;
+    case 'labels':
+      return relabelled(action, email, here, boxes);
+    case 'snooze':
+      return waiting(action.until, email, boxes);
+    case 'unsnooze':
+      return backFrom(email, boxes);
     case 'archive': {
       const to = role('archive');
       return to === undefined ? null : moved(email, to, scope, boxes);
@@ -102,6 +115,30 @@ function patchFor(
   }
 }
 
+/** With other labels. What is thrown away gets none, and nothing is left without a place. */
+function relabelled(
+  { on, off }: { on: readonly Id[]; off: readonly Id[] },
+  email: EmailSummary,
+  here: Id | undefined,
+  boxes: readonly Mailbox[],
+): EmailPatch | null {
+  const lies = boxes.filter((box) => email.mailboxIds[box.id]);
+  const waste = lies.every((box) => box.role === 'trash' || box.role === 'junk');
+  if (waste && !lies.some((box) => box.id === here)) return null;
+  const mailboxIds: Record<Id, boolean> = {};
+  for (const id of on) if (!email.mailboxIds[id]) mailboxIds[id] = true;
+  for (const id of off) if (email.mailboxIds[id]) mailboxIds[id] = false;
+  if (Object.keys(mailboxIds).length === 0) return null;
+  const left = { ...email.mailboxIds, ...mailboxIds };
+  if (!Object.values(left).some(Boolean)) {
+    const home =
+      boxes.find((box) => box.role === 'archive') ?? boxes.find((box) => box.role === 'inbox');
+    if (!home) return null;
+    mailboxIds[home.id] = true;
+  }
+  return { mailboxIds };
+}
+
 /** The patches of an action; emails that it does not change are left out. `emails`: of one conversation. */
 export function patchesFor(
   action: Action,
@@ -115,12 +152,14 @@ export function patchesFor(
   const affected =
     (action.kind === 'star' || action.kind === 'unread') && newest !== undefined
       ? [newest]
-      : emails;
+      : action.kind === 'snooze'
+        ? toSnooze(emails, scope, boxes)
+        : emails;
   for (const email of affected) {
     const patch = patchFor(action, email, scope, boxes);
     if (patch) found.set(email.id, patch);
   }
-  return found;
+  return action.kind === 'snooze' ? newestWakes(found, affected) : found;
 }
 
 /** What brings the emails back to what they are now. */
@@ -137,11 +176,15 @@ export function inverseOf(
     found.set(id, {
       keywords: back(patch.keywords, was.keywords),
       mailboxIds: back(patch.mailboxIds, was.mailboxIds),
+      // Leaving the mailbox where it waited ended that as well.
+      ...(patch.snoozed !== undefined || was.snoozed ? { snoozed: was.snoozed } : {}),
     });
   }
   return found;
 }
 
 export const anyUnread = (emails: readonly EmailSummary[]): boolean => emails.some(isUnread);
+export const anyMuted = (emails: readonly EmailSummary[]): boolean =>
+  emails.some((email) => has(email, '$muted'));
 export const anyStarred = (emails: readonly EmailSummary[]): boolean =>
   emails.some((email) => has(email, '$flagged'));

@@ -18,7 +18,7 @@ export function beginDrag(
   scope: Scope,
   label: string,
 ): void {
-  event.dataTransfer.effectAllowed = 'move';
+  event.dataTransfer.effectAllowed = 'copyMove';
   event.dataTransfer.setData(DRAG_TYPE, threads.join(' '));
   const ghost = document.createElement('div');
   ghost.textContent = label;

@@ -14,10 +14,11 @@ import {
 } from '@/api/email';
 import { chain } from '@/api/jmap';
 import { type ListQuery, removeRows } from '@/api/list';
-import { mailboxes } from '@/api/mailboxes';
+import { ensureSnoozed, mailboxes, roleId } from '@/api/mailboxes';
 import type { EmailFilter, EmailSummary, GetResponse, Id } from '@/api/types';
 import { allMatching, destroyEmails, writePatches } from '@/api/writes';
 import { confirm, errorText, toast } from '@/parts';
+import { snoozeDate } from '@/text/dates';
 import { mailboxName } from '@/text/mailbox-name';
 
 import { type Action, inverseOf, patchesFor } from './act';
@@ -88,6 +89,7 @@ async function perform(
   if ('all' in targets) return performOnAll(intl, action, targets, scope);
   let found: EmailSummary[][];
   try {
+    if (action.kind === 'snooze' && roleId('snoozed') === undefined) await ensureSnoozed();
     found = knownConversations(targets) ?? (await conversations(targets));
   } catch (error) {
     toast(errorText(intl, error), { kind: 'error' });
@@ -178,6 +180,7 @@ async function performOnAll(
   let done = 0;
   const key = 'bulk';
   try {
+    if (action.kind === 'snooze') await ensureSnoozed();
     // All ids first: what is changed leaves the result while it is read.
     const pieces: Id[][] = [];
     for await (const ids of allMatching(targets.all)) pieces.push(ids);
@@ -265,18 +268,30 @@ async function destroyAfterQuestion(
   }
 }
 
+function nameOf(intl: IntlShape, id: Id | undefined): string {
+  const box = mailboxes().find((each) => each.id === id);
+  return box ? mailboxName(intl, box) : '';
+}
+
 /** What the toast says; null: nothing, the change is seen where it was made. */
 function doneText(intl: IntlShape, action: Action, count: number): string | null {
   switch (action.kind) {
     case 'star':
     case 'unstar':
       return null;
-    case 'move':
-    case 'label': {
-      const box = mailboxes().find((each) => each.id === action.to);
-      const id = action.kind === 'move' ? 'done.move' : action.on ? 'done.label' : 'done.unlabel';
-      return intl.formatMessage({ id }, { count, name: box ? mailboxName(intl, box) : '' });
+    case 'snooze':
+      return intl.formatMessage(
+        { id: 'done.snooze' },
+        { count, until: snoozeDate(intl.locale, action.until) },
+      );
+    case 'labels': {
+      const changed = [...action.on, ...action.off];
+      if (changed.length > 1) return intl.formatMessage({ id: 'done.labels' }, { count });
+      const id = action.on.length > 0 ? 'done.label' : 'done.unlabel';
+      return intl.formatMessage({ id }, { count, name: nameOf(intl, changed[0]) });
     }
+    case 'move':
+      return intl.formatMessage({ id: 'done.move' }, { count, name: nameOf(intl, action.to) });
     default:
       return intl.formatMessage({ id: `done.${action.kind}` }, { count });
   }

@@ -1,13 +1,18 @@
 // What a list with a conversation beside it can do: commands, menus, moving about. For a mailbox as for
 // what a search found.
 import {
+  AlarmClock,
+  AlarmClockOff,
   Archive,
+  BellOff,
+  BellRing,
   FolderInput,
   Mail,
   MailOpen,
   ShieldAlert,
   ShieldCheck,
   Star,
+  Tag,
   Trash2,
 } from 'lucide-react';
 import { useCallback, useMemo, useRef, useState } from 'react';
@@ -21,7 +26,7 @@ import { useCommand } from '@/keys/commands';
 import { keysOf } from '@/keys/table';
 import type { MenuEntry } from '@/parts';
 
-import { type Action, anyStarred, anyUnread } from './act';
+import { type Action, anyMuted, anyStarred, anyUnread } from './act';
 import { currentIndex } from './list/place';
 import {
   clearSelection,
@@ -35,10 +40,24 @@ import { roleIn, type Scope } from './scope';
 import { type Targets, useActions } from './use-actions';
 
 export type SelectWhich = 'all' | 'none' | 'read' | 'unread' | 'starred' | 'unstarred';
-export type Picking = { kind: 'move' | 'label'; targets: Targets } | null;
+export type Picking = { kind: 'move' | 'label' | 'snooze'; targets: Targets } | null;
+/** What the buttons of a list and of a conversation ask for. */
+export type Asked = Action | 'destroy' | 'pick-move' | 'pick-label' | 'pick-snooze';
 
 const emailsOf = (threadId: Id): EmailSummary[] =>
   (knownThread(threadId)?.emailIds ?? []).flatMap((id) => knownEmail(id) ?? []);
+
+/** The emails that targets stand for, as far as they are known here. */
+export const known = (on: Targets): EmailSummary[] =>
+  'threads' in on
+    ? on.threads.flatMap(emailsOf)
+    : 'emails' in on
+      ? on.emails.flatMap((id) => knownEmail(id) ?? [])
+      : [];
+
+/** What one wrote, or threw away, does not come back. */
+export const canSnooze = (role: string | null): boolean =>
+  role === null || !['sent', 'drafts', 'trash', 'junk'].includes(role);
 
 export function useMailView(
   scope: Scope,
@@ -96,7 +115,9 @@ export function useMailView(
   const run = useCallback(
     async (action: Action | 'destroy', on: Targets): Promise<void> => {
       const leaving =
-        action === 'destroy' || /^(archive|trash|spam|not-spam|move)$/.test(action.kind);
+        action === 'destroy' ||
+        /^(archive|trash|spam|not-spam|move|snooze|mute)$/.test(action.kind) ||
+        (action.kind === 'unsnooze' && role === 'snoozed');
       if (action === 'destroy') {
         if (!(await destroy(on, scope))) return;
       } else {
@@ -105,12 +126,14 @@ export function useMailView(
       if (leaving) clearSelection();
       if (leaving && open !== null && (!('threads' in on) || on.threads.includes(open))) goTo(null);
     },
-    [act, destroy, goTo, open, scope],
+    [act, destroy, goTo, open, role, scope],
   );
 
   const onAct = useCallback(
-    (action: Action | 'destroy' | 'pick-move', on: Targets = targets()) => {
+    (action: Asked, on: Targets = targets()) => {
       if (action === 'pick-move') setPicking({ kind: 'move', targets: on });
+      else if (action === 'pick-label') setPicking({ kind: 'label', targets: on });
+      else if (action === 'pick-snooze') setPicking({ kind: 'snooze', targets: on });
       else void run(action, on);
     },
     [run, targets],
@@ -135,16 +158,6 @@ export function useMailView(
     [rows],
   );
 
-  const starOrNot = (on: Targets): Action => {
-    const all =
-      'threads' in on
-        ? on.threads.flatMap(emailsOf)
-        : 'emails' in on
-          ? on.emails.flatMap((id) => knownEmail(id) ?? [])
-          : [];
-    return { kind: anyStarred(all) ? 'unstar' : 'star' };
-  };
-
   const menuFor = useCallback(
     (on: Targets): MenuEntry[] => {
       const t = (id: string) => intl.formatMessage({ id });
@@ -152,7 +165,7 @@ export function useMailView(
       const entry = (
         label: string,
         icon: React.ReactNode,
-        action: Action | 'destroy',
+        action: Asked,
         id?: string,
       ): MenuEntry => ({
         label: t(label),
@@ -160,7 +173,9 @@ export function useMailView(
         run: () => onAct(action, on),
         ...(id === undefined ? {} : { hint: hint(id) }),
       });
-      const unread = 'threads' in on && anyUnread(on.threads.flatMap(emailsOf));
+      const emails = known(on);
+      const unread = anyUnread(emails);
+      const muted = anyMuted(emails);
       return [
         ...(role === 'archive' || role === 'trash' || role === 'drafts'
           ? []
@@ -168,18 +183,23 @@ export function useMailView(
         role === 'trash'
           ? entry('act.destroy', <Trash2 size={16} />, 'destroy')
           : entry('key.delete', <Trash2 size={16} />, { kind: 'trash' }, 'delete'),
-        {
-          label: t('key.move'),
-          icon: <FolderInput size={16} />,
-          hint: hint('move'),
-          run: () => setPicking({ kind: 'move', targets: on }),
-        },
+        entry('key.move', <FolderInput size={16} />, 'pick-move', 'move'),
+        entry('key.label', <Tag size={16} />, 'pick-label', 'label'),
+        ...(canSnooze(role)
+          ? [entry('key.snooze', <AlarmClock size={16} />, 'pick-snooze', 'snooze')]
+          : []),
+        ...(role === 'snoozed'
+          ? [entry('act.unsnooze', <AlarmClockOff size={16} />, { kind: 'unsnooze' })]
+          : []),
         'line',
         unread
           ? entry('key.read', <MailOpen size={16} />, { kind: 'read' }, 'read')
           : entry('key.unread', <Mail size={16} />, { kind: 'unread' }, 'unread'),
         entry('key.star', <Star size={16} />, { kind: 'star' }, 'star'),
         entry('act.unstar', <Star size={16} />, { kind: 'unstar' }),
+        muted
+          ? entry('act.unmute', <BellRing size={16} />, { kind: 'unmute' }, 'mute')
+          : entry('key.mute', <BellOff size={16} />, { kind: 'mute' }, 'mute'),
         'line',
         role === 'junk'
           ? entry('act.not-spam', <ShieldCheck size={16} />, { kind: 'not-spam' })
@@ -215,12 +235,13 @@ export function useMailView(
   useCommand('archive', () => onAct({ kind: 'archive' }));
   useCommand('delete', () => onAct(role === 'trash' ? 'destroy' : { kind: 'trash' }));
   useCommand('spam', () => onAct({ kind: role === 'junk' ? 'not-spam' : 'spam' }));
-  useCommand('star', () => onAct(starOrNot(targets())));
-  useCommand('mute', () => onAct({ kind: 'mute' }));
+  useCommand('star', () => onAct({ kind: anyStarred(known(targets())) ? 'unstar' : 'star' }));
+  useCommand('mute', () => onAct({ kind: anyMuted(known(targets())) ? 'unmute' : 'mute' }));
+  useCommand('snooze', () => onAct('pick-snooze'), canSnooze(role));
   useCommand('read', () => onAct({ kind: 'read' }));
   useCommand('unread', () => onAct({ kind: 'unread' }));
-  useCommand('move', () => setPicking({ kind: 'move', targets: targets() }));
-  useCommand('label', () => setPicking({ kind: 'label', targets: targets() }));
+  useCommand('move', () => onAct('pick-move'));
+  useCommand('label', () => onAct('pick-label'));
   useCommand('refresh', () => void list.refresh());
   useCommand('back', () => goTo(null), open !== null);
   const archiveAnd = (step: number) => {

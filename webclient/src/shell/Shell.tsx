@@ -2,7 +2,7 @@ import { Outlet, useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect } from 'react';
 import { useIntl } from 'react-intl';
 
-import { mailboxes, mailboxPath } from '@/api/mailboxes';
+import { ensureSnoozed, mailboxes, mailboxPath } from '@/api/mailboxes';
 import { useSession } from '@/api/session';
 import { whenRefused } from '@/api/writes';
 import { listenForKeys, useCommand } from '@/keys/commands';
@@ -70,6 +70,7 @@ export function Shell() {
 }
 
 function useGlobalCommands(): void {
+  const intl = useIntl();
   const navigate = useNavigate();
   const go = (mailbox: string) => () =>
     void navigate({ to: '/mail/$mailbox', params: { mailbox } });
@@ -85,6 +86,12 @@ function useGlobalCommands(): void {
   useCommand('go-sent', go('sent'));
   useCommand('go-drafts', go('drafts'));
   useCommand('go-all', go('all'));
+  useCommand('go-snoozed', () => {
+    // Where it does not exist yet, nothing waits; it is made, so that there is a place to look at.
+    void ensureSnoozed()
+      .then(go('snoozed'))
+      .catch((error: unknown) => toast(errorText(intl, error), { kind: 'error' }));
+  });
   useCommand('go-settings', () => {
     void navigate({ to: '/settings/$section', params: { section: 'account' } });
   });

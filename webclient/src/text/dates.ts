@@ -31,6 +31,18 @@ export function shortDate(locale: string, iso: string, now = new Date()): string
   return format(locale, { day: '2-digit', month: '2-digit', year: '2-digit' }, date);
 }
 
+/** When something comes back: near days by their name, others by date; always with the time. */
+export function snoozeDate(locale: string, iso: string, now = new Date()): string {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return '';
+  const days = Math.round((startOfDay(date).getTime() - startOfDay(now).getTime()) / DAY);
+  const time = { hour: 'numeric', minute: '2-digit' } as const;
+  if (days === 0) return format(locale, time, date);
+  if (days > 0 && days < 7) return format(locale, { weekday: 'short', ...time }, date);
+  const year = date.getFullYear() === now.getFullYear() ? {} : ({ year: 'numeric' } as const);
+  return format(locale, { day: 'numeric', month: 'short', ...year, ...time }, date);
+}
+
 export function longDate(locale: string, iso: string): string {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return '';

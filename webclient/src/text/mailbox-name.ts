@@ -12,6 +12,7 @@ export function mailboxName(intl: IntlShape, box: Pick<Mailbox, 'name' | 'role'>
 
 const USUAL: Record<string, string[]> = {
   inbox: ['inbox'],
+  snoozed: ['snoozed'],
   archive: ['archive', 'archives'],
   drafts: ['drafts'],
   sent: ['sent', 'sent items', 'sent messages', 'sent mail'],

@@ -3,8 +3,7 @@ import { useIntl } from 'react-intl';
 
 import { longestHold } from '@/api/submissions';
 import { Button, Dialog, Field } from '@/parts';
-
-import { localInput } from './when';
+import { localInput } from '@/text/local-input';
 
 export function ScheduleDialog({
   onClose,

@@ -14,8 +14,3 @@ export function presets(now: Date): { id: 'tomorrow' | 'monday'; at: Date }[] {
   if (toMonday > 1) found.push({ id: 'monday', at: morning(now, toMonday) });
   return found;
 }
-
-/** As <input type="datetime-local"> writes it. */
-export function localInput(at: Date): string {
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-}

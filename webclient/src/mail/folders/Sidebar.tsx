@@ -1,8 +1,10 @@
 // The folders: a column on a desk, a drawer on smaller screens.
 import { Link } from '@tanstack/react-router';
 import {
+  AlarmClock,
   Archive,
   ChevronDown,
+  EyeOff,
   File,
   Folder,
   FolderPlus,
@@ -18,21 +20,25 @@ import {
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { useIntl } from 'react-intl';
 
-import { type MailboxNode, mailboxPath, useMailboxTree } from '@/api/mailboxes';
+import { type MailboxNode, mailboxPath, useMailboxes, useMailboxTree } from '@/api/mailboxes';
+import { updateSettings, useSettings } from '@/api/settings';
 import type { Id, Mailbox } from '@/api/types';
 import { useHint } from '@/keys/commands';
 import { openComposer } from '@/mail/compose/store';
 import { DRAG_TYPE, endDrag, useDrag } from '@/mail/drag';
+import { colourOf, inColour } from '@/mail/labels/colours';
 import { useActions } from '@/mail/use-actions';
 import { Button, cx, IconButton, showContextMenu } from '@/parts';
 import { useLayout, useRoom } from '@/shell/layout';
 import { Resizer } from '@/shell/Resizer';
 import { mailboxName } from '@/text/mailbox-name';
 
+import { SavedSearches } from './SavedSearches';
 import { useCreateMailbox, useMailboxMenu } from './use-mailbox-menu';
 
 const ICONS: Record<string, ReactNode> = {
   inbox: <Inbox size={18} />,
+  snoozed: <AlarmClock size={18} />,
   archive: <Archive size={18} />,
   drafts: <File size={18} />,
   sent: <Send size={18} />,
@@ -44,7 +50,9 @@ export function Sidebar({ current }: { current: Id }) {
   const intl = useIntl();
   const room = useRoom();
   const drawer = useLayout((state) => state.drawer);
-  const [width, setWidth] = useState(232);
+  const { sidebarWidth } = useSettings();
+  const [dragged, setWidth] = useState<number | null>(null);
+  const width = dragged ?? sidebarWidth;
   if (room === 'desk') {
     return (
       <>
@@ -57,7 +65,10 @@ export function Sidebar({ current }: { current: Id }) {
           least={180}
           most={380}
           onWidth={setWidth}
-          onDone={setWidth}
+          onDone={(to) => {
+            setWidth(to);
+            void updateSettings({ sidebarWidth: to }).catch(() => undefined);
+          }}
         />
       </>
     );
@@ -105,6 +116,8 @@ function Contents({ current, onGo }: { current: Id; onGo?: () => void }) {
   const compose = useHint('compose');
   const roles = tree.filter((node) => node.mailbox.role !== null);
   const own = tree.filter((node) => node.mailbox.role === null);
+  const [all, setAll] = useState(false);
+  const hidden = useMailboxes().filter((box) => !box.isSubscribed && box.role === null).length;
   const [inbox, ...others] = roles;
   const t = (id: string) => intl.formatMessage({ id });
   const special = (kind: 'starred' | 'all', icon: ReactNode) => (
@@ -159,9 +172,21 @@ function Contents({ current, onGo }: { current: Id; onGo?: () => void }) {
         </div>
         <ul>
           {own.map((node) => (
-            <Node key={node.mailbox.id} node={node} current={current} onGo={onGo} />
+            <Node key={node.mailbox.id} node={node} current={current} all={all} onGo={onGo} />
           ))}
         </ul>
+        {hidden > 0 && (
+          <button
+            type="button"
+            aria-expanded={all}
+            className={cx(LINE, 'w-full ps-3 text-sm text-muted')}
+            onClick={() => setAll(!all)}
+          >
+            {all ? <ChevronDown size={16} /> : <EyeOff size={16} />}
+            {intl.formatMessage({ id: 'folder.hidden' }, { count: hidden })}
+          </button>
+        )}
+        <SavedSearches onGo={onGo} />
       </nav>
     </>
   );
@@ -174,10 +199,13 @@ const CURRENT = 'bg-accent-soft! font-semibold text-accent-ink [&>svg]:text-acce
 function Node({
   node,
   current,
+  all = false,
   onGo,
 }: {
   node: MailboxNode;
   current: Id;
+  /** Also those that are hidden. */
+  all?: boolean;
   onGo: (() => void) | undefined;
 }) {
   const intl = useIntl();
@@ -185,7 +213,7 @@ function Node({
   const { mailbox, depth, children } = node;
   const name = mailboxName(intl, mailbox);
   const count =
-    mailbox.role === 'drafts'
+    mailbox.role === 'drafts' || mailbox.role === 'snoozed'
       ? mailbox.totalEmails
       : mailbox.role === 'trash'
         ? 0
@@ -193,10 +221,9 @@ function Node({
   const menu = useMailboxMenu();
   const drop = useDrop(mailbox);
   const isCurrent = current === mailbox.id;
-  if (!mailbox.isSubscribed && mailbox.role === null && children.length === 0 && !isCurrent) {
-    // Hidden ones stay reachable by the palette and the move dialog.
-    return null;
-  }
+  const colour = colourOf(mailbox.id, useSettings());
+  const hidden = !mailbox.isSubscribed && mailbox.role === null;
+  if (hidden && !all && children.length === 0 && !isCurrent) return null;
   return (
     <li>
       <div className="relative">
@@ -211,14 +238,21 @@ function Node({
           onContextMenu={(event) => showContextMenu(event, name, menu(mailbox))}
           {...drop.handlers}
         >
-          {ICONS[mailbox.role ?? ''] ?? <Folder size={18} />}
+          {ICONS[mailbox.role ?? ''] ?? (
+            <Folder size={18} className={cx(colour && 'label-icon')} style={inColour(colour)} />
+          )}
           <bdi className={cx('min-w-0 flex-1 truncate', count > 0 && 'font-semibold')}>{name}</bdi>
           {count > 0 && (
             <span className="text-xs font-semibold">
               <span aria-hidden>{intl.formatNumber(count)}</span>
               <span className="sr-only">
                 {intl.formatMessage(
-                  { id: mailbox.role === 'drafts' ? 'mailbox.items' : 'mailbox.unread' },
+                  {
+                    id:
+                      mailbox.role === 'drafts' || mailbox.role === 'snoozed'
+                        ? 'mailbox.items'
+                        : 'mailbox.unread',
+                  },
                   { count },
                 )}
               </span>
@@ -241,7 +275,7 @@ function Node({
       {children.length > 0 && !folded && (
         <ul>
           {children.map((child) => (
-            <Node key={child.mailbox.id} node={child} current={current} onGo={onGo} />
+            <Node key={child.mailbox.id} node={child} current={current} all={all} onGo={onGo} />
           ))}
         </ul>
       )}
@@ -249,8 +283,10 @@ function Node({
   );
 }
 
-/** Conversations dropped here are moved here. */
+/** Conversations dropped here are moved here; with Ctrl or Alt held, they get it as a label. */
 function useDrop(mailbox: Mailbox) {
+  const asLabel = (event: React.DragEvent) =>
+    mailbox.role === null && (event.ctrlKey || event.altKey || event.metaKey);
   const [over, setOver] = useState(false);
   const { act } = useActions();
   const takes = (event: React.DragEvent) => {
@@ -259,7 +295,9 @@ function useDrop(mailbox: Mailbox) {
     return (
       event.dataTransfer.types.includes(DRAG_TYPE) &&
       from !== mailbox.id &&
-      mailbox.role !== 'drafts'
+      // What is snoozed needs a time, which a drop does not tell.
+      mailbox.role !== 'drafts' &&
+      mailbox.role !== 'snoozed'
     );
   };
   return {
@@ -268,7 +306,7 @@ function useDrop(mailbox: Mailbox) {
       onDragOver: (event: React.DragEvent) => {
         if (!takes(event)) return;
         event.preventDefault();
-        event.dataTransfer.dropEffect = 'move';
+        event.dataTransfer.dropEffect = asLabel(event) ? 'copy' : 'move';
         setOver(true);
       },
       onDragLeave: () => setOver(false),
@@ -283,7 +321,9 @@ function useDrop(mailbox: Mailbox) {
             ? { kind: 'trash' }
             : mailbox.role === 'junk'
               ? { kind: 'spam' }
-              : { kind: 'move', to: mailbox.id },
+              : asLabel(event)
+                ? { kind: 'labels', on: [mailbox.id], off: [] }
+                : { kind: 'move', to: mailbox.id },
           { threads: drag.threads },
           drag.scope,
         );

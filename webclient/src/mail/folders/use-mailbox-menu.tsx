@@ -1,10 +1,20 @@
 import { useNavigate } from '@tanstack/react-router';
-import { Eye, EyeOff, FolderPlus, MailOpen, Pencil, Trash2 } from 'lucide-react';
+import {
+  Eye,
+  EyeOff,
+  FolderPlus,
+  FolderTree,
+  MailOpen,
+  Palette,
+  Pencil,
+  Trash2,
+} from 'lucide-react';
 import { useCallback } from 'react';
 import { useIntl } from 'react-intl';
 
-import { createMailbox, destroyMailbox, updateMailbox } from '@/api/mailboxes';
+import { createMailbox, destroyMailbox, mailboxes, updateMailbox } from '@/api/mailboxes';
 import type { Mailbox } from '@/api/types';
+import { COLOURS, inColour, setColour } from '@/mail/labels/colours';
 import { useActions } from '@/mail/use-actions';
 import { ask, confirm, errorText, type MenuEntry, toast } from '@/parts';
 import { mailboxName } from '@/text/mailbox-name';
@@ -31,6 +41,14 @@ export function useCreateMailbox(): (parent: Mailbox | null) => Promise<void> {
     },
     [intl],
   );
+}
+
+/** Own mailboxes that it can be put into: not itself, nor what is below it. */
+function parentsFor(box: Mailbox, boxes: readonly Mailbox[]): Mailbox[] {
+  const below = (other: Mailbox | undefined): boolean =>
+    other !== undefined &&
+    (other.id === box.id || below(boxes.find((each) => each.id === other.parentId)));
+  return boxes.filter((other) => other.role === null && !below(other)).slice(0, 100);
 }
 
 /** What can be done to a mailbox. */
@@ -105,6 +123,42 @@ export function useMailboxMenu(): (box: Mailbox) => MenuEntry[] {
           disabled: !may('mayCreateChild'),
           run: () => void create(box),
         },
+        ...(box.role === null
+          ? [
+              {
+                label: t('folder.colour'),
+                icon: <Palette size={16} />,
+                entries: [
+                  ...COLOURS.map((colour) => ({
+                    label: t(`colour.${colour}`),
+                    icon: <span className="label-dot" style={inColour(colour)} />,
+                    run: () => tried(setColour(box.id, colour)),
+                  })),
+                  {
+                    label: t('folder.colour.none'),
+                    run: () => tried(setColour(box.id, undefined)),
+                  },
+                ],
+              },
+              {
+                label: t('folder.into'),
+                icon: <FolderTree size={16} />,
+                entries: [
+                  {
+                    label: t('folder.top'),
+                    disabled: box.parentId === null,
+                    run: () => tried(updateMailbox(box.id, { parentId: null })),
+                  },
+                  'line' as const,
+                  ...parentsFor(box, mailboxes()).map((parent) => ({
+                    label: mailboxName(intl, parent),
+                    disabled: box.parentId === parent.id,
+                    run: () => tried(updateMailbox(box.id, { parentId: parent.id })),
+                  })),
+                ],
+              },
+            ]
+          : []),
         {
           label: t(box.isSubscribed ? 'folder.unsubscribe' : 'folder.subscribe'),
           icon: box.isSubscribed ? <EyeOff size={16} /> : <Eye size={16} />,

@@ -13,10 +13,10 @@ import { useIntl } from 'react-intl';
 import { type List, listKeyOf, type ListQuery, type Row } from '@/api/list';
 import { useSettings } from '@/api/settings';
 import type { Id } from '@/api/types';
-import type { Action } from '@/mail/act';
 import { beginDrag, endDrag } from '@/mail/drag';
 import { beginList, moveCursor, selectRange, toggle, useListState } from '@/mail/list-state';
 import { roleIn, type Scope } from '@/mail/scope';
+import type { Asked } from '@/mail/use-mail-view';
 import type { Targets } from '@/mail/use-actions';
 import { EmptyState, ErrorState, type MenuEntry, showContextMenu } from '@/parts';
 import { useVisibleRows } from '@/parts/use-visible-rows';
@@ -41,7 +41,7 @@ interface ListProps {
   /** The open conversation. */
   open: Id | null;
   onOpen: (threadId: Id, index: number) => void;
-  onAct: (action: Action | 'destroy', targets: Targets) => void;
+  onAct: (action: Asked, targets: Targets) => void;
   menuFor: (targets: Targets) => MenuEntry[];
   /** Told where the list stands, for refreshes that leave it there. */
   onFirstSeen: (index: number) => void;

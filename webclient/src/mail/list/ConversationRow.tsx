@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { Archive, CornerUpLeft, Mail, MailOpen, Paperclip, Star, Trash2 } from 'lucide-react';
+import { AlarmClock, Archive, Mail, MailOpen, Star, Trash2 } from 'lucide-react';
 import { memo, type MouseEvent } from 'react';
 import { useIntl } from 'react-intl';
 
@@ -9,18 +9,21 @@ import { useMailboxes } from '@/api/mailboxes';
 import { useMe } from '@/api/session';
 import { neutral } from '@/body/links';
 import type { EmailSummary } from '@/api/types';
-import { type Action, anyStarred, anyUnread } from '@/mail/act';
+import { anyStarred, anyUnread } from '@/mail/act';
+import { isLabel, labelsOf } from '@/mail/labels/choice';
+import { LabelChip } from '@/mail/labels/LabelChip';
 import { boxesOf, has, inScope, roleIn, type Scope } from '@/mail/scope';
+import { type Asked, canSnooze } from '@/mail/use-mail-view';
 import { Avatar, cx, IconButton, Skeleton } from '@/parts';
-import { shortDate } from '@/text/dates';
-import { mailboxName } from '@/text/mailbox-name';
+import { shortDate, snoozeDate } from '@/text/dates';
 
 import { Marked } from './Marked';
+import { Marks } from './Marks';
 import { namesOf } from './names';
 
 export interface RowHandlers {
   onSelect: (index: number, event: { shiftKey: boolean }) => void;
-  onAct: (index: number, action: Action | 'destroy') => void;
+  onAct: (index: number, action: Asked) => void;
   onContextMenu: (index: number, event: MouseEvent<HTMLElement>) => void;
   onDragStart: (index: number, event: React.DragEvent<HTMLElement>) => void;
   onDragEnd: () => void;
@@ -85,10 +88,13 @@ function Drawn({
   const first = outgoing ? newest.to?.[0] : newest.from?.[0];
   const subject = neutral(newest.subject?.trim() ?? '') || intl.formatMessage({ id: 'no-subject' });
   const date = shortDate(intl.locale, newest.receivedAt);
-  const answered = emails.some((email) => has(email, '$answered'));
-  const labels = scope.kind === 'mailbox' ? [] : boxesOf(newest, boxes);
+  const until = emails.findLast((email) => email.snoozed)?.snoozed?.until;
+  const here = scope.kind === 'mailbox' ? scope.mailbox.id : null;
+  // Where one looks at many places, also which one of them it is.
+  const places = here === null ? boxesOf(newest, boxes).filter((box) => !isLabel(box)) : [];
+  const labels = [...places, ...labelsOf(emails, boxes, here)];
   const select = intl.formatMessage({ id: 'list.select' }, { subject });
-  const act = (action: Action | 'destroy') => (event: MouseEvent) => {
+  const act = (action: Asked) => (event: MouseEvent) => {
     event.preventDefault();
     event.stopPropagation();
     handlers.onAct(index, action);
@@ -187,48 +193,25 @@ function Drawn({
               </span>
             )}
             <span className="flex-1" />
-            {answered && (
-              <CornerUpLeft
-                size={14}
-                className="shrink-0 self-center text-muted"
-                aria-label={intl.formatMessage({ id: 'list.answered' })}
-                role="img"
-              />
-            )}
-            {emails.some((email) => email.hasAttachment) && (
-              <Paperclip
-                size={14}
-                className="shrink-0 self-center text-muted"
-                aria-label={intl.formatMessage({ id: 'list.attachment' })}
-                role="img"
-              />
-            )}
-            {starred && (
-              <Star
-                size={14}
-                className="shrink-0 self-center fill-star text-star"
-                aria-label={intl.formatMessage({ id: 'list.starred' })}
-                role="img"
-              />
-            )}
+            <Marks emails={emails} until={until} />
             <time
-              dateTime={newest.receivedAt}
+              dateTime={role === 'snoozed' && until !== undefined ? until : newest.receivedAt}
               className={cx(
                 'shrink-0 text-xs',
                 unread ? 'font-semibold text-accent-ink' : 'text-muted',
               )}
             >
-              {date}
+              {role === 'snoozed' && until !== undefined
+                ? intl.formatMessage(
+                    { id: 'list.until' },
+                    { until: snoozeDate(intl.locale, until) },
+                  )
+                : date}
             </time>
           </span>
           <span className="flex items-baseline gap-2">
-            {labels.slice(0, 2).map((box) => (
-              <bdi
-                key={box.id}
-                className="max-w-28 shrink-0 truncate rounded bg-sunken px-1.5 text-xs text-muted"
-              >
-                {mailboxName(intl, box)}
-              </bdi>
+            {labels.slice(0, 3).map((box) => (
+              <LabelChip key={box.id} box={box} />
             ))}
             <span className="min-w-0 truncate">
               <bdi className={cx(unread && 'font-medium')}>
@@ -262,6 +245,15 @@ function Drawn({
           icon={<Trash2 size={16} />}
           onClick={act(waste ? 'destroy' : { kind: 'trash' })}
         />
+        {canSnooze(role) && (
+          <IconButton
+            small
+            tabIndex={-1}
+            label={intl.formatMessage({ id: 'key.snooze' })}
+            icon={<AlarmClock size={16} />}
+            onClick={act('pick-snooze')}
+          />
+        )}
         <IconButton
           small
           tabIndex={-1}

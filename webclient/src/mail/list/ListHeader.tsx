@@ -1,5 +1,9 @@
 import {
+  AlarmClock,
+  AlarmClockOff,
   Archive,
+  BellOff,
+  BellRing,
   ChevronDown,
   Ellipsis,
   FolderInput,
@@ -8,14 +12,15 @@ import {
   RefreshCw,
   ShieldAlert,
   Star,
+  Tag,
   Trash2,
   X,
 } from 'lucide-react';
 import { useIntl } from 'react-intl';
 
 import { useHint } from '@/keys/commands';
-import type { Action } from '@/mail/act';
 import { clearSelection, useListState } from '@/mail/list-state';
+import { type Asked, canSnooze } from '@/mail/use-mail-view';
 import { IconButton, Menu, type MenuEntry } from '@/parts';
 
 interface HeaderProps {
@@ -28,7 +33,7 @@ interface HeaderProps {
   onRefresh: () => void;
   onSelect: (which: 'all' | 'none' | 'read' | 'unread' | 'starred' | 'unstarred') => void;
   onSelectMatching: () => void;
-  onAct: (action: Action | 'destroy' | 'pick-move') => void;
+  onAct: (action: Asked) => void;
   /** More to do with the whole folder. */
   more: MenuEntry[];
 }
@@ -45,6 +50,8 @@ export function ListHeader(props: HeaderProps) {
     delete: useHint('delete'),
     read: useHint('read'),
     move: useHint('move'),
+    snooze: useHint('snooze'),
+    label: useHint('label'),
     refresh: useHint('refresh'),
   };
   const selecting = all || selected > 0;
@@ -113,10 +120,33 @@ export function ListHeader(props: HeaderProps) {
               icon={<FolderInput size={18} />}
               onClick={() => onAct('pick-move')}
             />
+            {canSnooze(role) && (
+              <IconButton
+                label={t('key.snooze')}
+                hint={hints.snooze}
+                icon={<AlarmClock size={18} />}
+                onClick={() => onAct('pick-snooze')}
+              />
+            )}
             <Menu
               align="end"
               trigger={<IconButton label={t('more')} icon={<Ellipsis size={18} />} />}
               entries={[
+                {
+                  label: t('key.label'),
+                  icon: <Tag size={16} />,
+                  hint: hints.label,
+                  run: () => onAct('pick-label'),
+                },
+                ...(role === 'snoozed'
+                  ? [
+                      {
+                        label: t('act.unsnooze'),
+                        icon: <AlarmClockOff size={16} />,
+                        run: () => onAct({ kind: 'unsnooze' }),
+                      },
+                    ]
+                  : []),
                 {
                   label: t('key.read'),
                   icon: <MailOpen size={16} />,
@@ -137,6 +167,16 @@ export function ListHeader(props: HeaderProps) {
                   label: t('act.unstar'),
                   icon: <Star size={16} />,
                   run: () => onAct({ kind: 'unstar' }),
+                },
+                {
+                  label: t('key.mute'),
+                  icon: <BellOff size={16} />,
+                  run: () => onAct({ kind: 'mute' }),
+                },
+                {
+                  label: t('act.unmute'),
+                  icon: <BellRing size={16} />,
+                  run: () => onAct({ kind: 'unmute' }),
                 },
                 role === 'junk'
                   ? {

@@ -1,12 +1,18 @@
-import { X } from 'lucide-react';
+import { BookmarkPlus, X } from 'lucide-react';
 import { useMemo } from 'react';
 import { useIntl } from 'react-intl';
+
+import { useSettings } from '@/api/settings';
+import { useSavedSearches } from '@/mail/saved-searches';
+import { Button } from '@/parts';
 
 import { parse, print, termsOf, unknownOperators, without } from './query';
 
 /** The terms of the search, each of which can be taken away. */
 export function Chips({ q, onQuery }: { q: string; onQuery: (q: string) => void }) {
   const intl = useIntl();
+  const { save } = useSavedSearches();
+  const saved = useSettings().savedSearches.some((each) => each.q === q);
   const tree = useMemo(() => parse(q), [q]);
   const terms = termsOf(tree);
   const unknown = unknownOperators(tree);
@@ -36,6 +42,18 @@ export function Chips({ q, onQuery }: { q: string; onQuery: (q: string) => void 
             </li>
           );
         })}
+        {!saved && (
+          <li className="ms-auto">
+            <Button
+              kind="plain"
+              className="h-6! px-2! text-sm! text-accent-ink!"
+              icon={<BookmarkPlus size={15} />}
+              onClick={() => void save(q)}
+            >
+              {intl.formatMessage({ id: 'search.save' })}
+            </Button>
+          </li>
+        )}
       </ul>
       {unknown.length > 0 && (
         <p className="pt-1 text-sm text-muted">

@@ -32,6 +32,12 @@ const HINTS: [insert: string, text: string, done: boolean][] = [
   ['after:', 'search.op.after', false],
   ['larger:5M', 'search.op.larger', true],
   ['filename:', 'search.op.filename', false],
+  ['has:pdf', 'search.op.pdf', true],
+  ['has:image', 'search.op.image', true],
+  ['has:label', 'search.op.label', true],
+  ['is:snoozed', 'search.op.snoozed', true],
+  ['is:muted', 'search.op.muted', true],
+  ['list:', 'search.op.list', false],
 ];
 
 export function SearchBox() {

@@ -69,24 +69,34 @@ function operatorFilter(name: string, value: string, context: FilterContext): Em
     case 'body':
       return { [name]: value };
     case 'list':
-      return header('List-Id', value);
+      return any([header('List-Id', value), header('List-Post', value)]);
     case 'deliveredto':
-      return header('Delivered-To', value);
+      // Fields of servers that write them; else what it was addressed to.
+      return any([
+        header('Delivered-To', value),
+        header('X-Original-To', value),
+        { to: value },
+        { cc: value },
+        { bcc: value },
+      ]);
     case 'rfc822msgid':
       return header('Message-ID', value.replace(/^<|>$/g, ''));
     case 'filename':
-      // JMAP's filters know no names of attachments: the words, where something is attached.
-      return { operator: 'AND', conditions: [{ hasAttachment: true }, asWord] };
+      return { attachmentName: value };
     case 'has':
       return (
         {
           attachment: { hasAttachment: true },
-          image: { hasAttachment: true },
-          pdf: { hasAttachment: true },
-          invite: { hasAttachment: true },
+          image: { attachmentType: 'image/*' },
+          pdf: any([{ attachmentType: 'application/pdf' }, { attachmentName: '.pdf' }]),
+          invite: any([{ attachmentType: 'text/calendar' }, { attachmentName: '.ics' }]),
+          label: {
+            inMailboxOtherThan: context.boxes.flatMap((box) => (box.role ? [box.id] : [])),
+          },
         }[value.toLowerCase()] ?? asWord
       );
-    case 'is':
+    case 'is': {
+      const room = context.boxes.find((box) => box.role === 'snoozed')?.id;
       return (
         {
           unread: { notKeyword: '$seen' },
@@ -95,11 +105,12 @@ function operatorFilter(name: string, value: string, context: FilterContext): Em
           flagged: { hasKeyword: '$flagged' },
           important: { hasKeyword: '$important' },
           muted: { hasKeyword: '$muted' },
-          snoozed: { hasKeyword: '$snoozed' },
+          snoozed: room === undefined ? NOTHING : { inMailbox: room },
           answered: { hasKeyword: '$answered' },
           draft: { hasKeyword: '$draft' },
         }[value.toLowerCase()] ?? asWord
       );
+    }
     case 'in':
     case 'label': {
       if (value.toLowerCase() === 'anywhere') return {};

@@ -25,6 +25,7 @@ const context = {
     box('F2', 'trash', 'Trash'),
     box('F3', 'junk', 'Spam'),
     box('F4', null, 'My Things'),
+    box('F5', 'snoozed', 'Snoozed'),
   ],
   nameOf: (each: Mailbox) => each.name,
   now: new Date('2026-11-24T12:34:00Z'),
@@ -113,6 +114,38 @@ describe('the filter of a query', () => {
     expect(filter('in:inbox before:2026-02-31')).toMatchObject({
       conditions: [{ inMailbox: 'F1' }, { text: '2026-02-31' }],
     });
+  });
+
+  it('knows files by name and kind, labels, and what waits', () => {
+    expect(filter('in:anywhere filename:bill')).toEqual({ attachmentName: 'bill' });
+    expect(filter('in:anywhere has:image')).toEqual({ attachmentType: 'image/*' });
+    expect(filter('in:anywhere has:pdf')).toEqual({
+      operator: 'OR',
+      conditions: [{ attachmentType: 'application/pdf' }, { attachmentName: '.pdf' }],
+    });
+    expect(filter('in:anywhere has:label')).toEqual({
+      inMailboxOtherThan: ['F1', 'F2', 'F3', 'F5'],
+    });
+    expect(filter('in:anywhere is:snoozed')).toEqual({ inMailbox: 'F5' });
+    expect(filter('in:anywhere is:muted')).toEqual({ hasKeyword: '$muted' });
+    expect(filter('in:anywhere is:important')).toEqual({ hasKeyword: '$important' });
+  });
+
+  it('knows lists, addresses, ids and either-or', () => {
+    expect(filter('in:anywhere list:birds')).toMatchObject({
+      operator: 'OR',
+      conditions: [{ header: ['List-Id', 'birds'] }, { header: ['List-Post', 'birds'] }],
+    });
+    expect(filter('in:anywhere rfc822msgid:<a@b>')).toEqual({ header: ['Message-ID', 'a@b'] });
+    expect(filter('in:anywhere deliveredto:me@x.test')).toMatchObject({
+      operator: 'OR',
+      conditions: expect.arrayContaining([{ header: ['Delivered-To', 'me@x.test'] }]) as unknown,
+    });
+    expect(filter('in:anywhere {from:ann from:bob}')).toEqual({
+      operator: 'OR',
+      conditions: [{ from: 'ann' }, { from: 'bob' }],
+    });
+    expect(filter('in:anywhere older_than:3d')).toEqual({ before: '2026-11-21T12:00:00Z' });
   });
 
   it('finds nothing in a folder that does not exist', () => {

@@ -1,7 +1,10 @@
 // A conversation: messages folded but the newest and the unread ones.
 import {
+  AlarmClock,
   Archive,
   ArrowLeft,
+  BellOff,
+  BellRing,
   Ellipsis,
   FolderInput,
   Mail,
@@ -9,6 +12,7 @@ import {
   ShieldAlert,
   ShieldCheck,
   Star,
+  Tag,
   Trash2,
 } from 'lucide-react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
@@ -21,21 +25,23 @@ import { useSettings } from '@/api/settings';
 import type { EmailSummary, Id } from '@/api/types';
 import { neutral } from '@/body/links';
 import { useCommand, useHint } from '@/keys/commands';
-import { type Action, anyStarred, anyUnread } from '@/mail/act';
+import { anyMuted, anyStarred, anyUnread } from '@/mail/act';
 import { openComposer } from '@/mail/compose/store';
 import { has, inScope, isUnread, roleIn, type Scope } from '@/mail/scope';
 import { useActions } from '@/mail/use-actions';
+import { type Asked, canSnooze } from '@/mail/use-mail-view';
 import { cx, ErrorState, errorText, IconButton, Loading, Menu, toast } from '@/parts';
 
 import { useRoom } from '@/shell/layout';
 
 import { Message, type WriteKind } from './Message';
+import { ThreadLabels } from './ThreadLabels';
 
 export interface ThreadProps {
   threadId: Id;
   scope: Scope;
   back: (() => void) | undefined;
-  onAct: (action: Action | 'destroy' | 'pick-move') => void;
+  onAct: (action: Asked) => void;
 }
 
 // More messages than that are folded into "n earlier messages".
@@ -179,6 +185,7 @@ function Conversation({
         <h2 dir="auto" className="px-5 pt-4 pb-3 text-xl leading-snug font-semibold wrap-anywhere">
           {subject}
         </h2>
+        <ThreadLabels emails={emails} scope={scope} onAct={onAct} />
         {hidden > 0 && (
           <p className="mx-5 mb-2 rounded-lg bg-warn-soft px-3 py-1.5 text-sm text-warn">
             {intl.formatMessage({ id: 'thread.hidden' }, { count: hidden })}{' '}
@@ -232,6 +239,7 @@ function Toolbar({
   const role = roleIn(scope);
   const starred = anyStarred(emails);
   const unread = anyUnread(emails);
+  const muted = anyMuted(emails);
   const spam =
     role === 'junk' ? (
       <IconButton
@@ -251,6 +259,9 @@ function Toolbar({
     archive: useHint('archive'),
     delete: useHint('delete'),
     move: useHint('move'),
+    label: useHint('label'),
+    snooze: useHint('snooze'),
+    mute: useHint('mute'),
     star: useHint('star'),
     unread: useHint('unread'),
   };
@@ -296,6 +307,22 @@ function Toolbar({
         icon={<FolderInput size={18} />}
         onClick={() => onAct('pick-move')}
       />
+      {room !== 'phone' && (
+        <IconButton
+          label={t('key.label')}
+          hint={hints.label}
+          icon={<Tag size={18} />}
+          onClick={() => onAct('pick-label')}
+        />
+      )}
+      {canSnooze(role) && (
+        <IconButton
+          label={t('key.snooze')}
+          hint={hints.snooze}
+          icon={<AlarmClock size={18} />}
+          onClick={() => onAct('pick-snooze')}
+        />
+      )}
       <IconButton
         label={t('key.unread')}
         hint={hints.unread}
@@ -324,7 +351,18 @@ function Toolbar({
             icon: <ShieldAlert size={16} />,
             run: () => onAct({ kind: role === 'junk' ? 'not-spam' : 'spam' }),
           },
-          { label: t('key.mute'), run: () => onAct({ kind: 'mute' }) },
+          {
+            label: t('key.label'),
+            icon: <Tag size={16} />,
+            hint: hints.label,
+            run: () => onAct('pick-label'),
+          },
+          {
+            label: t(muted ? 'act.unmute' : 'key.mute'),
+            icon: muted ? <BellRing size={16} /> : <BellOff size={16} />,
+            hint: hints.mute,
+            run: () => onAct({ kind: muted ? 'unmute' : 'mute' }),
+          },
         ]}
       />
     </div>
