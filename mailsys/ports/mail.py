@@ -301,8 +301,16 @@ class IMailStore(Interface):
 
     def mailbox(account: AccountId, mailbox: MailboxId) -> Deferred[Mailbox | None]: ...
 
-    def create_mailbox(account: AccountId, path: str, role: Role | None = None) -> Deferred[Mailbox]:
-        """Create it and the parents it lacks. MailboxExists when the path (or the role) is taken."""
+    def create_mailbox(
+        account: AccountId,
+        path: str,
+        role: Role | None = None,
+        *,
+        subscribed: bool | None = None,
+        sort_order: int = 0,
+    ) -> Deferred[Mailbox]:
+        """Create it and the parents it lacks, in one commit. MailboxExists when the path (or the role) is
+        taken. Without `subscribed` a subscription to its path stays as it is."""
 
     def rename_mailbox(account: AccountId, mailbox: MailboxId, path: str) -> Deferred[None]:
         """Move a mailbox with its children; missing parents are created. Uids and ids stay.

@@ -35,6 +35,21 @@ class MailboxContract(Stage):
         self.assertEqual(box.parent, (await self.box("Work/Plans")).id)
         self.assertIn("Work", await self.paths())
 
+    async def test_a_mailbox_is_made_subscribed_and_sorted_in_one_commit(self) -> None:
+        mail, account = self.store.mail, self.alice.id
+        before = await mail.modseq(account)
+        box = await mail.create_mailbox(account, "Work/Plans", subscribed=True, sort_order=7)
+        self.assertEqual((box.subscribed, box.sort_order), (True, 7))
+        self.assertEqual(await mail.mailbox(account, box.id), box)
+        self.assertFalse((await self.box("Work")).subscribed)
+        self.assertEqual(
+            (box.created_modseq, box.changed_modseq, await mail.modseq(account)), (before + 1,) * 3
+        )
+        await mail.delete_mailbox(account, box.id)
+        self.assertTrue((await mail.create_mailbox(account, "Work/Plans")).subscribed)
+        await mail.delete_mailbox(account, (await self.box("Work/Plans")).id)
+        self.assertFalse((await mail.create_mailbox(account, "Work/Plans", subscribed=False)).subscribed)
+
     async def test_a_taken_path_or_role_is_refused(self) -> None:
         await self.create("Work")
         with self.assertRaises(MailboxExists):

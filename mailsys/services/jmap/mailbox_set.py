@@ -190,18 +190,14 @@ class _Setting:
         self._free(wanted, None)
         path = self._path(wanted)
         try:
-            box = await self._mail.create_mailbox(self._account, path, wanted.role)
-            await self._mail.update_mailbox(
-                self._account,
-                box.id,
-                MailboxUpdate(subscribed=wanted.subscribed, sort_order=wanted.sort_order),
+            box = await self._mail.create_mailbox(
+                self._account, path, wanted.role, subscribed=wanted.subscribed, sort_order=wanted.sort_order
             )
         except MailboxExists as refusal:
             raise _Later(invalid_properties(refusal.text, "name")) from refusal
         except NotAllowed as refusal:
             raise invalid_properties(refusal.text, "name") from refusal
-        made = await self._mail.mailbox(self._account, box.id)
-        whole = document(box if made is None else made, True)
+        whole = document(box, True)
         created = {name: whole[name] for name in PROPERTIES if name not in value}
         if wanted.name != value["name"]:
             created["name"] = wanted.name

@@ -80,8 +80,17 @@ class MailStore:
     def mailbox(self, account: AccountId, mailbox: MailboxId) -> Deferred[Mailbox | None]:
         return self._readers.run(lambda c: mailboxes.find(c, account, mailbox))
 
-    def create_mailbox(self, account: AccountId, path: str, role: Role | None = None) -> Deferred[Mailbox]:
-        return self._writer.submit(lambda batch: mailboxes.create(batch, account, path, role))
+    def create_mailbox(
+        self,
+        account: AccountId,
+        path: str,
+        role: Role | None = None,
+        *,
+        subscribed: bool | None = None,
+        sort_order: int = 0,
+    ) -> Deferred[Mailbox]:
+        wanted = MailboxUpdate(subscribed=subscribed, sort_order=sort_order)
+        return self._writer.submit(lambda batch: mailboxes.create(batch, account, path, role, wanted))
 
     def rename_mailbox(self, account: AccountId, mailbox: MailboxId, path: str) -> Deferred[None]:
         return self._writer.submit(lambda batch: mailboxes.rename(batch, account, mailbox, path))

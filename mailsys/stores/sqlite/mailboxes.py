@@ -161,7 +161,7 @@ def _add(
     return box
 
 
-def create(batch: Batch, account_id: int, path: str, role: Role | None) -> Mailbox:
+def create(batch: Batch, account_id: int, path: str, role: Role | None, wanted: MailboxUpdate) -> Mailbox:
     account = batch.account(account_id)
     found, missing = _descend(account, _levels(path))
     if not missing:
@@ -174,6 +174,7 @@ def create(batch: Batch, account_id: int, path: str, role: Role | None) -> Mailb
         found = _add(batch, account, found.id if found else None, name, None)
     box = _add(batch, account, found.id if found else None, missing[-1], role)
     batch.change_tree(account)
+    update(batch, account_id, box.id, wanted)
     batch.flush()
     created = find(batch.connection, account_id, box.id)
     if created is None:
