@@ -28,6 +28,7 @@ from mailsys.ports.resolver import IResolver, ResolverError
 CONNECT_WITHIN: Final = 10.0  # seconds, per address
 ANSWER_WITHIN: Final = 30.0  # seconds, in all
 _ADDRESSES: Final = 4  # that are tried
+_HEAD: Final = 64 * 1024  # octets of an answer's header, and of what else comes before its body
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -100,7 +101,9 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-    return found.is_global and not found.is_multicast
+        if found.is_site_local:
+            return False
+    return found.is_global and not found.is_multicast and not found.is_reserved
 
 
 def is_loopback(host: str) -> bool:
@@ -186,15 +189,18 @@ class OutboundHttp:
         given = Headers({name: [value] for name, value in (headers or {}).items()})
         producer = None if body is None else _Octets(body)
         response = await agent.request(method.encode("ascii"), url.encode("ascii"), given, producer)
+        connection = factory.connection
+        connection.header_is_in()
         if not isinstance(response.length, str) and response.length > limit:
-            unread: Deferred[bytes] = Deferred()
-            unread.addErrback(lambda _: None)  # cut off by us: TooLarge tells of it below
-            response.deliverBody(_Reader(0, unread))
+            unread = _Reader(0, connection)
+            unread.done.addErrback(lambda _: None)  # cut off by us: TooLarge tells of it below
+            response.deliverBody(unread)
             too_large = TooLarge(f"{response.length} octets")
             too_large.status = response.code
             raise too_large
-        read: Deferred[bytes] = Deferred()
-        response.deliverBody(_Reader(limit, read))
+        reader = _Reader(limit, connection)
+        read = reader.done
+        response.deliverBody(reader)
         try:
             body = await read
         except TooLarge as error:
@@ -215,29 +221,64 @@ class _CheckedAddress:
         self._reactor = reactor
         self._target = target
         self._address = address
+        self.connection = _Connection()
 
     def endpointForURI(self, uri: URI) -> Any:  # noqa: N802
         kind = TCP6ClientEndpoint if ":" in self._address else TCP4ClientEndpoint
         endpoint: Any = kind(self._reactor, self._address, self._target.port, timeout=CONNECT_WITHIN)
         if self._target.secure:
             endpoint = wrapClientTLS(optionsForClientTLS(self._target.host), endpoint)
-        return _Connecting(endpoint)
+        return _Connecting(endpoint, self.connection)
 
 
 class _Connecting:
     """Tells a connection that never came to be from one that broke."""
 
-    def __init__(self, endpoint: Any) -> None:
+    def __init__(self, endpoint: Any, connection: _Connection) -> None:
         self._endpoint = endpoint
+        self._connection = connection
 
     def connect(self, factory: Any) -> Deferred[Any]:
         waiting: Deferred[Any] = self._endpoint.connect(factory)
-        waiting.addErrback(_not_connected)
+        waiting.addCallbacks(self._connection.watch, _not_connected)
         return waiting
 
 
 def _not_connected(failure: Failure) -> None:
     raise _NotConnected(str(failure.value)) from failure.value
+
+
+class _Connection:
+    """Cuts off what answers with a header without end: Twisted keeps all of it, and all that comes before
+    (RFC 9110 §15.2: any number of 1xx)."""
+
+    def __init__(self) -> None:
+        self._room: int | None = _HEAD
+        self._protocol: Any = None
+
+    def watch(self, protocol: Any) -> Any:
+        self._protocol = protocol
+        receive = protocol.dataReceived
+
+        def received(data: bytes) -> None:
+            if self._room is not None:
+                self._room -= len(data)
+                if self._room < 0:
+                    self.hang_up()
+                    return
+            receive(data)
+
+        protocol.dataReceived = received
+        return protocol
+
+    def header_is_in(self) -> None:
+        """The body has bounds of its own."""
+        self._room = None
+
+    def hang_up(self) -> None:
+        """At once: over TLS, who is asked politely may go on for ever."""
+        if self._protocol is not None and self._protocol.transport is not None:
+            self._protocol.transport.abortConnection()
 
 
 @implementer(IBodyProducer)
@@ -263,10 +304,13 @@ class _Octets:
 
 
 class _Reader(Protocol):
-    def __init__(self, limit: int, done: Deferred[bytes]) -> None:
+    """`done` fires with the body; TooLarge for one of more than `limit` octets. Cancelled, it hangs up."""
+
+    def __init__(self, limit: int, connection: _Connection) -> None:
         self._room = limit
+        self._connection = connection
         self._pieces: list[bytes] = []
-        self._done = done
+        self.done: Deferred[bytes] = Deferred(lambda _: connection.hang_up())
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         self._room -= len(data)
@@ -274,16 +318,14 @@ class _Reader(Protocol):
             self._pieces.append(data)
             return
         self._pieces.clear()
-        if not self._done.called:
-            self._done.errback(TooLarge("more than the caller takes"))
-        transport: Any = self.transport
-        if transport is not None:
-            (getattr(transport, "abortConnection", None) or transport.loseConnection)()
+        if not self.done.called:
+            self.done.errback(TooLarge("more than the caller takes"))
+        self._connection.hang_up()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override] # noqa: N802
-        if self._done.called:
+        if self.done.called:
             return
         if reason.check(ResponseDone, PotentialDataLoss):  # type: ignore[no-untyped-call]
-            self._done.callback(b"".join(self._pieces))
+            self.done.callback(b"".join(self._pieces))
         else:
-            self._done.errback(reason)
+            self.done.errback(reason)

@@ -1,0 +1,143 @@
+"""Whom we ask over HTTP may be hostile: he gets neither our memory nor our connections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import reactor as installed
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from mailsys.services.outbound_http import (
+    ANSWER_WITHIN,
+    OutboundAnswer,
+    OutboundFailure,
+    OutboundHttp,
+    TooLarge,
+    is_public,
+)
+from tests.peers.zone import Zone
+
+reactor: Any = installed
+QUICKER = 60.0  # times, in which an answer's time passes
+
+
+class Quick:
+    """The reactor, for which seconds are shorter."""
+
+    def callLater(self, seconds: float, *rest: Any) -> Any:
+        return reactor.callLater(seconds / QUICKER, *rest)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reactor, name)
+
+
+class Hostile(Protocol):
+    """Answers with `first`, then with `more` as fast as it is taken (`pace` 0) or every `pace` seconds."""
+
+    def __init__(self, first: bytes, more: bytes, pace: float) -> None:
+        self._first, self._more, self._pace = first, more, pace
+        self.sent = 0
+        self.gone: Deferred[None] = Deferred()
+        self._dripping: LoopingCall | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._first:
+            self.say(self._first)
+            self._first = b""
+            if self._more and not self._pace:
+                self.transport.registerProducer(self, False)
+            elif self._more:
+                self._dripping = LoopingCall(self.say, self._more)
+                self._dripping.start(self._pace)
+
+    def say(self, data: bytes) -> None:
+        self.sent += len(data)
+        self.transport.write(data)
+
+    def resumeProducing(self) -> None:
+        self.say(self._more)
+
+    def stopProducing(self) -> None: ...
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._dripping is not None:
+            self._dripping.stop()
+        self.gone.callback(None)
+
+
+class HostileTests(TestCase):
+    timeout = 20
+
+    def serve(self, first: bytes, more: bytes = b"", pace: float = 0.0) -> str:
+        self.peers: list[Hostile] = []
+
+        def build(_: Any) -> Hostile:
+            self.peers.append(Hostile(first, more, pace))
+            return self.peers[-1]
+
+        factory = Factory()
+        factory.buildProtocol = build
+        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.addCleanup(lambda: maybeDeferred(port.stopListening))
+        return f"http://127.0.0.1:{port.getHost().port}/"
+
+    async def ask(self, url: str) -> OutboundAnswer:
+        return await OutboundHttp(Quick(), Zone({}), allow_private=True).request("GET", url, limit=100_000)
+
+    async def test_an_honest_answer_comes_through_whole(self) -> None:
+        head = b"HTTP/1.1 200 OK\r\nX: " + b"x" * 10_000 + b"\r\nContent-Length: 100000\r\n\r\n"
+        answer = await self.ask(self.serve(head + b"y" * 100_000))
+        self.assertEqual((answer.status, answer.body), (200, b"y" * 100_000))
+
+    async def test_a_header_without_end_is_cut_off(self) -> None:
+        for more in (b"X: y\r\n" * 1000, b"X: " + b"y" * 8000 + b"\r\n"):
+            url = self.serve(b"HTTP/1.1 200 OK\r\n", more)
+            with self.assertRaises(OutboundFailure):
+                await self.ask(url)
+            await self.peers[0].gone
+            self.assertLess(self.peers[0].sent, 20_000_000)  # what the sockets' buffers hold
+
+    async def test_interim_answers_without_end_are_cut_off(self) -> None:
+        url = self.serve(
+            b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n" * 100
+        )
+        with self.assertRaises(OutboundFailure):
+            await self.ask(url)
+        await self.peers[0].gone
+
+    async def test_a_body_without_end_is_cut_off(self) -> None:
+        url = self.serve(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 60_000)
+        with self.assertRaises(TooLarge):
+            await self.ask(url)
+        await self.peers[0].gone
+
+    async def test_a_body_in_drops_ends_in_time_and_its_connection_too(self) -> None:
+        url = self.serve(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n", b"x", ANSWER_WITHIN / QUICKER / 20
+        )
+        with self.assertRaises(OutboundFailure):
+            await self.ask(url)
+        await self.peers[0].gone
+
+    async def test_a_header_in_drops_ends_in_time_and_its_connection_too(self) -> None:
+        url = self.serve(b"HTTP/1.1 200 OK\r\nX: ", b"x", ANSWER_WITHIN / QUICKER / 20)
+        with self.assertRaises(OutboundFailure):
+            await self.ask(url)
+        await self.peers[0].gone
+
+
+class AddressTests(TestCase):
+    def test_only_the_internets_addresses_are_public(self) -> None:
+        for address in ("8.8.8.8", "2001:4860:4860::8888", "64:ff9b::8.8.8.8", "::ffff:8.8.8.8"):
+            self.assertTrue(is_public(address), address)
+        for address in (
+            *("0.0.0.0", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.0.0.1"),
+            *("192.168.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "::7f00:1"),
+            *("::ffff:127.0.0.1", "64:ff9b::a00:1", "64:ff9b:1::a00:1", "2002:7f00:1::", "fc00::1"),
+            *("fe80::1", "fec0::1", "ff02::1"),
+        ):
+            self.assertFalse(is_public(address), address)
