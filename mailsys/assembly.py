@@ -39,6 +39,7 @@ from mailsys.services.outbound_http import OutboundHttp
 from mailsys.services.passwords import PasswordPool, hash_password
 from mailsys.services.push import Feed
 from mailsys.services.push_delivery import PushDelivery
+from mailsys.services.push_vapid import VAPID, Vapid
 from mailsys.services.reading import MessageReader
 from mailsys.services.receive import Reception
 from mailsys.services.resolve import StubResolver, configured_servers
@@ -219,7 +220,9 @@ class System:
         feed = Feed(events, api.state_change, reactor)
         private = settings.web.push_to_private
         self._outbound = OutboundHttp(reactor, resolver, private)
-        delivery = PushDelivery(feed, self._outbound, reactor, time.time, chance)
+        vapid = Vapid(secret, f"postmaster@{settings.domain}", time.time)
+        api.announce(VAPID, vapid.capability)
+        delivery = PushDelivery(feed, self._outbound, reactor, time.time, chance, vapid)
         self._pushes = PushSubscriptions(
             api.ports.objects, delivery, counters, time.time, chance, private, parts.holds
         )

@@ -15,6 +15,7 @@ from mailsys.ports.ids import AccountId
 from mailsys.services.outbound_http import ForbiddenTarget, OutboundFailure, OutboundHttp, TooLarge
 from mailsys.services.push import Feed, Follower, Moved
 from mailsys.services.push_encryption import encrypt, read_keys
+from mailsys.services.push_vapid import Vapid
 
 log = Log("push")
 
@@ -51,12 +52,14 @@ class PushDelivery:
         clock: Any,
         now: Callable[[], float],
         random_bytes: Callable[[int], bytes],
+        vapid: Vapid | None = None,
     ) -> None:
         self._feed = feed
         self._http = http
         self._clock = clock
         self._now = now
         self._random = random_bytes
+        self._vapid = vapid
         self._turns = DeferredSemaphore(_AT_ONCE)
         self._lines: dict[tuple[AccountId, str], _Line] = {}
         self.gone: Callable[[Subscription], Awaitable[None]] | None = None
@@ -110,6 +113,8 @@ class PushDelivery:
         await self._turns.acquire()
         try:
             headers = {"TTL": str(_TTL), "Content-Type": "application/json", "User-Agent": "mailsys"}
+            if self._vapid is not None:  # services that were not told a key disregard it (RFC 8292 §3)
+                headers["Authorization"] = self._vapid.authorization(subscription.url)
             if subscription.keys is not None:
                 content = encrypt(content, read_keys(*subscription.keys), self._random)
                 headers["Content-Encoding"] = "aes128gcm"

@@ -21,6 +21,7 @@ from mailsys.ports.resolver import Answer, ResolverError
 from mailsys.services.jmap.push_subscriptions import PushSubscriptions
 from mailsys.services.outbound_http import ForbiddenTarget, OutboundHttp, is_public, target_of
 from mailsys.services.push_delivery import PushDelivery
+from mailsys.services.push_vapid import Vapid
 from mailsys.services.revocation import Revoked
 from tests.web.rig import WebTestCase, reactor
 
@@ -67,7 +68,8 @@ class SubscriptionTests(WebTestCase):
         self.pushes.register(self.api)
 
     def make(self, holds: Any = None) -> PushSubscriptions:
-        self.delivery = PushDelivery(self.feed, self.outbound, self.retries, time.time, os.urandom)
+        vapid = Vapid(b"x" * 32, "postmaster@example.com", time.time)
+        self.delivery = PushDelivery(self.feed, self.outbound, self.retries, time.time, os.urandom, vapid)
         return PushSubscriptions(
             self.store.objects, self.delivery, self.counters, time.time, os.urandom, True, holds
         )
@@ -270,6 +272,7 @@ class SubscriptionTests(WebTestCase):
         await self.set(create={"a": {"deviceClientId": "d", "url": self.target, "keys": keys}})
         headers, body = await self.service.got.get()
         self.assertEqual(headers["content-encoding"], "aes128gcm")
+        self.assertRegex(headers["authorization"], r"^vapid t=[\w.-]+, k=[\w-]{87}$")
         word = json.loads(_decrypt(body, private, public, secret))
         self.assertEqual(word["@type"], "PushVerification")
 
