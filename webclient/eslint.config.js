@@ -12,6 +12,7 @@ const areas = [
   'src/mail/search',
   'src/mail/folders',
   'src/sign-in',
+  'src/people',
   'src/settings',
   'src/admin',
 ];

@@ -10,6 +10,7 @@ import {
 } from '@tanstack/react-router';
 
 import { ensureMailboxes } from './api/mailboxes';
+import type { PeopleSearch } from './people/address';
 import { loadSession } from './api/session';
 import { ensureSettings } from './api/settings';
 import { startSync } from './api/sync';
@@ -109,6 +110,20 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import('./settings/SettingsPage'), 'SettingsPage'),
 });
 
+const people = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/people',
+  validateSearch: (found): PeopleSearch => ({
+    group: text(found['group']),
+    edit: found['edit'] === true ? true : undefined,
+    kind: found['kind'] === 'group' ? 'group' : undefined,
+    name: text(found['name']),
+    email: text(found['email']),
+  }),
+  component: lazyRouteComponent(() => import('./people/PeoplePage'), 'PeoplePage'),
+});
+const person = createRoute({ getParentRoute: () => people, path: '$person' });
+
 const admin = createRoute({
   getParentRoute: () => signedIn,
   path: '/admin/$section',
@@ -127,6 +142,7 @@ export const router = createRouter({
     signedIn.addChildren([
       mailbox.addChildren([mailboxThread]),
       search.addChildren([searchThread]),
+      people.addChildren([person]),
       settings,
       admin,
     ]),

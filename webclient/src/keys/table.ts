@@ -36,6 +36,7 @@ export const COMMANDS = [
   command('go-drafts', 'g d', 'everywhere'),
   command('go-all', 'g a', 'everywhere'),
   command('go-snoozed', 'g b', 'everywhere'),
+  command('go-people', 'g c', 'everywhere'),
   command('go-mailbox', 'g l', 'everywhere'),
   command('scheduled', '', 'everywhere'),
   command('go-settings', 'g ,', 'everywhere'),

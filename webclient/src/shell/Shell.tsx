@@ -92,6 +92,7 @@ function useGlobalCommands(): void {
       .then(go('snoozed'))
       .catch((error: unknown) => toast(errorText(intl, error), { kind: 'error' }));
   });
+  useCommand('go-people', () => void navigate({ to: '/people' }));
   useCommand('go-settings', () => {
     void navigate({ to: '/settings/$section', params: { section: 'account' } });
   });

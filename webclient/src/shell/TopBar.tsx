@@ -1,17 +1,20 @@
 import { Link, useNavigate, useRouterState } from '@tanstack/react-router';
 import {
   LogOut,
+  Mail,
   Menu as Hamburger,
   Moon,
   Settings,
   ShieldCheck,
   Sun,
   Keyboard,
+  UsersRound,
 } from 'lucide-react';
 import { useIntl } from 'react-intl';
 
 import { signOut, useMe } from '@/api/session';
 import { updateSettings } from '@/api/settings';
+import { useHint } from '@/keys/commands';
 import { SearchBox } from '@/mail/search/SearchBox';
 import { Avatar, errorText, IconButton, Menu, toast } from '@/parts';
 import { useShownTheme } from '@/theme/theme';
@@ -48,6 +51,7 @@ export function TopBar() {
       <div className="min-w-0 flex-1">
         <SearchBox />
       </div>
+      {room !== 'phone' && <OtherPlace inMail={inMail} />}
       <Menu
         align="end"
         trigger={
@@ -66,6 +70,11 @@ export function TopBar() {
             run: () => undefined,
           },
           'line',
+          {
+            label: intl.formatMessage({ id: 'people' }),
+            icon: <UsersRound size={16} />,
+            run: () => void navigate({ to: '/people' }),
+          },
           {
             label: intl.formatMessage({ id: 'settings' }),
             icon: <Settings size={16} />,
@@ -104,6 +113,25 @@ export function TopBar() {
         ]}
       />
     </header>
+  );
+}
+
+/** From the mail to the contacts, and from anywhere else to the mail. */
+function OtherPlace({ inMail }: { inMail: boolean }) {
+  const intl = useIntl();
+  const navigate = useNavigate();
+  const hint = useHint(inMail ? 'go-people' : 'go-inbox');
+  return (
+    <IconButton
+      label={intl.formatMessage({ id: inMail ? 'people' : 'mailbox.inbox' })}
+      hint={hint}
+      icon={inMail ? <UsersRound size={20} /> : <Mail size={20} />}
+      onClick={() =>
+        void (inMail
+          ? navigate({ to: '/people' })
+          : navigate({ to: '/mail/$mailbox', params: { mailbox: 'inbox' } }))
+      }
+    />
   );
 }
 

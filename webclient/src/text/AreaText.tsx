@@ -15,6 +15,7 @@ const AREAS = {
   settings: { en: () => import('./en/settings.json'), de: () => import('./de/settings.json') },
   organise: { en: () => import('./en/organise.json'), de: () => import('./de/organise.json') },
   reading: { en: () => import('./en/reading.json'), de: () => import('./de/reading.json') },
+  people: { en: () => import('./en/people.json'), de: () => import('./de/people.json') },
   admin: { en: () => import('./en/admin.json'), de: () => import('./de/admin.json') },
 } satisfies Record<string, Record<Language, Load>>;
 
