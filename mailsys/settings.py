@@ -160,7 +160,10 @@ class Web(Section, frozen=True):
     requests_per_minute: Annotated[Count, _about("Requests of one account in a minute.")] = 6000
     streams_per_account: Annotated[Count, _about("Open WebSockets and event streams of one account.")] = 100
     idle: Annotated[Duration, _about("Silence after which a connection without a request is closed.")] = 60.0
-    body_time: Annotated[Duration, _about("Time that one request's body may take to arrive.")] = 3600.0
+    body_time: Annotated[
+        Duration,
+        _about("Time that one request's body may take to arrive (`idle`, of who has not signed in)."),
+    ] = 3600.0
     push_to_private: Annotated[
         bool,
         _about(

@@ -114,7 +114,7 @@ class DownloadRoutes:
         self, request: WebRequest, blob: BlobId, at: int, end: int, decode: Decoder | None
     ) -> None:
         """Read, decode, write: a piece at a time, each when the one before has left."""
-        flow = Flow(request)
+        flow = Flow(request, 2 * request.site.settings.idle)
         try:
             while at < end:
                 data = await self._blobs.read(blob, at, min(_PIECE, end - at))

@@ -101,7 +101,7 @@ class WebRequest(Request):
         channel = self.channel
         self.site = channel.site
         self.began = self.site.reactor.seconds()
-        self._deadline = self.began + self.site.settings.body_time
+        self._deadline = self.began + self.site.settings.idle  # of what anybody may send
         self.content = BytesIO()
         if length == 0:
             return
@@ -132,6 +132,7 @@ class WebRequest(Request):
             self.give_back()
             return
         self.admitted = True
+        self._deadline = self.began + self.site.settings.body_time
         if rule.stream:
             self.sink = self.site.blobs.sink()
         self._send_continue()

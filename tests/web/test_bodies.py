@@ -1,5 +1,10 @@
 """What is read of a body, and when."""
 
+import socket
+import time
+
+from twisted.internet.threads import deferToThread
+
 from tests.web.raw import head, talk
 from tests.web.rig import WebTestCase, basic
 
@@ -81,27 +86,33 @@ class TimeTests(WebTestCase):
     settings = {"idle": 0.3}  # noqa: RUF012
 
     async def test_a_header_that_comes_in_drops_must_be_complete_in_time(self) -> None:
-        import socket
-        import time
+        self.assertLess(await deferToThread(self.drip, b""), 2.0)
 
-        from twisted.internet.threads import deferToThread
+    async def test_so_must_the_body_of_who_is_not_known(self) -> None:
+        start = head("POST", "/jmap/api", Content_Length="1000")
+        self.assertLess(await deferToThread(self.drip, start), 2.0)
 
-        def drip() -> float:
-            began = time.monotonic()
-            with socket.create_connection(("127.0.0.1", self.number), 5) as connection:
-                while time.monotonic() - began < 5:
-                    try:
-                        connection.sendall(b"A")
-                        connection.settimeout(0.05)
-                        if not connection.recv(100):
-                            break
-                    except TimeoutError:
-                        continue
-                    except OSError:
-                        break
-            return time.monotonic() - began
+    async def test_an_upload_in_drops_has_more_time(self) -> None:
+        path = f"/jmap/upload/{self.A}/"
+        start = head("POST", path, Authorization=basic("alice"), Content_Length="1000")
+        self.assertGreater(await deferToThread(self.drip, start, 2.0), 1.0)
 
-        self.assertLess(await deferToThread(drip), 2.0)
+    def drip(self, start: bytes, most: float = 5.0) -> float:
+        """Seconds after which the server answers, or hangs up, when little comes, but often."""
+        began = time.monotonic()
+        with socket.create_connection(("127.0.0.1", self.number), 5) as connection:
+            connection.sendall(start)
+            while time.monotonic() - began < most:
+                try:
+                    connection.sendall(b"A")
+                    connection.settimeout(0.05)
+                    connection.recv(100)  # an answer, or the end
+                    break
+                except TimeoutError:
+                    continue
+                except OSError:
+                    break
+        return time.monotonic() - began
 
     async def test_a_connection_that_was_held_for_an_upload_is_idle_afterwards(self) -> None:
         path = f"/jmap/upload/{self.A}/"
@@ -119,8 +130,6 @@ class CrowdTests(WebTestCase):
     limits = {"connections_per_address": 2}  # noqa: RUF012
 
     async def test_connections_past_the_limit_are_told_so(self) -> None:
-        import socket
-
         open_ones = [socket.create_connection(("127.0.0.1", self.number)) for _ in range(2)]
         answer = await talk(self.number, until=b"}")
         for each in open_ones:
@@ -132,8 +141,6 @@ class FullTests(WebTestCase):
     limits = {"connections": 1}  # noqa: RUF012
 
     async def test_connections_past_what_the_server_takes_are_told_to_come_back(self) -> None:
-        import socket
-
         with socket.create_connection(("127.0.0.1", self.number)):
             answer = await talk(self.number, until=b"}")
         self.assertTrue(answer.startswith(b"HTTP/1.1 503 "), answer)

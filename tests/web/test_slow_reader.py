@@ -4,10 +4,11 @@ import json
 import socket
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
+from mailsys.core.jmap.ids import blob_id
 from mailsys.ports.mail import KeywordChange
 from tests.web.raw import head
 from tests.web.rig import WebTestCase, basic, reactor
@@ -131,3 +132,29 @@ class SlowStreamTests(WebTestCase):
     async def gone(self) -> None:
         while self.feed.accounts:
             await deferLater(reactor, 0.01)
+
+
+class SlowDownloadTests(WebTestCase):
+    settings = {"idle": 0.3}  # noqa: RUF012
+
+    async def test_who_takes_nothing_of_a_download_is_cut_off(self) -> None:
+        sink = self.blobs.sink()
+        for _ in range(300):
+            await maybeDeferred(sink.write, b"x" * 100_000)
+        staged = await sink.finish()
+        await self.mail.hold(self.alice.id, staged, "text/plain", reactor.seconds() + 100)
+        path = f"/jmap/download/{self.A}/{blob_id(staged.id)}/x"
+
+        def ask() -> socket.socket:
+            connection = socket.socket()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+            connection.connect(("127.0.0.1", self.number))
+            connection.sendall(head("GET", path, Authorization=basic("alice")))
+            return connection
+
+        connection = await deferToThread(ask)
+        while not self.site.connections:
+            await deferLater(reactor, 0.01)
+        while self.site.connections:
+            await deferLater(reactor, 0.01)
+        connection.close()
