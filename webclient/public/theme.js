@@ -8,7 +8,14 @@
   } catch {
     // Storage may be forbidden; the defaults do.
   }
-  var dark =
-    theme === 'dark' || (theme === 'system' && matchMedia('(prefers-color-scheme: dark)').matches);
-  root.dataset.theme = dark ? 'dark' : 'light';
+  var system = matchMedia('(prefers-color-scheme: dark)');
+  function show() {
+    root.dataset.theme =
+      theme === 'dark' || (theme === 'system' && system.matches) ? 'dark' : 'light';
+  }
+  show();
+  // Until somebody is signed in, whose choice the page knows (theme/theme.ts).
+  system.addEventListener('change', function () {
+    if (location.pathname === '/sign-in' || location.pathname === '/register') show();
+  });
 })();

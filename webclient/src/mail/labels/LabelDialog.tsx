@@ -100,7 +100,7 @@ export function LabelDialog({
         // eslint-disable-next-line jsx-a11y/no-autofocus -- it is what the dialog is for
         autoFocus
         role="combobox"
-        aria-expanded
+        aria-expanded={count > 0}
         aria-controls="label-list"
         aria-activedescendant={count > 0 ? `label-${at}` : undefined}
         autoComplete="off"
@@ -115,6 +115,7 @@ export function LabelDialog({
         id="label-list"
         role="listbox"
         aria-multiselectable
+        hidden={count === 0} // an empty one says nothing
         aria-label={t('label.title')}
         className="mt-2 max-h-[40dvh] overflow-y-auto"
       >
@@ -166,8 +167,8 @@ export function LabelDialog({
             <span className="truncate">{t('label.make', { name: wanted })}</span>
           </div>
         )}
-        {count === 0 && <p className="px-3 py-4 text-muted">{t('label.none')}</p>}
       </div>
+      {count === 0 && <p className="px-3 py-4 text-muted">{t('label.none')}</p>}
     </Dialog>
   );
 }

@@ -96,11 +96,13 @@ export function Attachments({ parts }: { parts: readonly BodyPart[] }) {
                 </span>
               )}
               <span className="min-w-0 text-start">
-                <bdi className="block truncate font-medium">{name}</bdi>
+                <bdi className="block truncate font-medium">{name}</bdi>{' '}
                 <span className="text-xs text-muted">{size(intl.locale, part.size)}</span>
               </span>
             </>
           );
+          // All that is seen is in what is said (WCAG 2.5.3).
+          const shownName = `${name} ${size(intl.locale, part.size)}`;
           const box = 'flex min-w-0 flex-1 items-center gap-2.5 rounded-lg p-1.5 hover:bg-hover';
           return (
             <li
@@ -111,7 +113,7 @@ export function Attachments({ parts }: { parts: readonly BodyPart[] }) {
                 <button
                   type="button"
                   className={box}
-                  aria-label={intl.formatMessage({ id: 'attachment.preview' }, { name })}
+                  aria-label={intl.formatMessage({ id: 'attachment.preview' }, { name: shownName })}
                   onClick={() => setShown(part)}
                 >
                   {inner}
@@ -121,7 +123,10 @@ export function Attachments({ parts }: { parts: readonly BodyPart[] }) {
                   className={box}
                   href={urlOf(part)}
                   download={name}
-                  aria-label={intl.formatMessage({ id: 'attachment.download' }, { name })}
+                  aria-label={intl.formatMessage(
+                    { id: 'attachment.download' },
+                    { name: shownName },
+                  )}
                 >
                   {inner}
                 </a>
