@@ -89,6 +89,7 @@ export function ListHeader(props: HeaderProps) {
         />
         {selecting ? (
           <>
+            <h1 className="sr-only">{title}</h1>
             <p className="min-w-0 flex-1 truncate px-1 text-sm font-medium" role="status">
               {intl.formatMessage({ id: 'list.selected' }, { count })}
             </p>
