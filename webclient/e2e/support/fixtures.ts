@@ -23,6 +23,9 @@ export interface Person {
 /** The person's settings, beside those of the browser. */
 export type SignInOptions = BrowserContextOptions & { settings?: Record<string, unknown> };
 
+/** Who administers the server. */
+export const BOSS = 'boss@local.test';
+
 // Nobody waits for the time in which sending can be undone, but where that is the point.
 const SETTINGS = { undoSeconds: 0 };
 
@@ -36,10 +39,12 @@ interface ForTest {
   /** A new account, which nobody else uses. */
   newPerson: () => Person;
   me: Person;
+  /** The administrator, whom all tests of a worker share. */
+  boss: Person;
   /** A page on which `person` is signed in, in a browser profile of its own. */
   signedIn: (person: Person, options?: SignInOptions) => Promise<Page>;
   /** Mail from outside, by SMTP; resolves to the time of the 250. */
-  mail: (to: Person | Person[], parts?: MessageParts) => Promise<number>;
+  mail: (to: Person | Person[], parts?: MessageParts & { envelope?: string }) => Promise<number>;
 }
 
 export const test = base.extend<ForTest, ForWorker>({
@@ -48,7 +53,14 @@ export const test = base.extend<ForTest, ForWorker>({
     async ({}, use, { workerIndex }) => {
       const sink = new SmtpSink();
       const smarthost = await sink.listen();
-      const server = await Server.start(`server-${workerIndex}`, { accounts: 250, smarthost });
+      const server = await Server.start(`server-${workerIndex}`, {
+        accounts: 250,
+        smarthost,
+        arguments: [
+          ...['--account', `${BOSS}:${PASSWORD}`, '--admin', BOSS],
+          ...['--registration', 'open'],
+        ],
+      });
       await use({ server, sink });
       await server.stop();
       sink.close();
@@ -66,6 +78,8 @@ export const test = base.extend<ForTest, ForWorker>({
     });
   },
   me: async ({ newPerson }, use) => use(newPerson()),
+  boss: async ({ server }, use) =>
+    use({ address: BOSS, login: 'boss', jmap: new Jmap(server.url, BOSS) }),
   signedIn: async ({ browser, server, contextOptions }, use) => {
     const pages: Page[] = [];
     await use(async (person, options = {}) => {
@@ -76,11 +90,11 @@ export const test = base.extend<ForTest, ForWorker>({
     for (const page of pages) await page.context().close();
   },
   mail: async ({ server }, use) => {
-    await use((to, parts = {}) => {
+    await use((to, { envelope = 'clara@elsewhere.test', ...parts } = {}) => {
       const all = Array.isArray(to) ? to : [to];
       const addresses = all.map((each) => each.address);
       return deliver(server.smtp, {
-        from: 'clara@elsewhere.test',
+        from: envelope,
         to: addresses,
         message: message({ to: addresses.join(', '), ...parts }),
       });

@@ -17,6 +17,11 @@ export interface Address {
   port: number;
 }
 
+function addressOf(text: string): Address {
+  const [host = '', port = ''] = text.split(':');
+  return { host, port: Number(port) };
+}
+
 export interface ServerOptions {
   /** How many accounts there are to hand out. */
   accounts?: number;
@@ -29,6 +34,7 @@ export interface ServerOptions {
 interface Ready {
   domain: string;
   smtp: string;
+  imaps: string;
   http: string;
 }
 
@@ -36,6 +42,7 @@ export class Server {
   url = '';
   domain = '';
   smtp: Address = { host: '127.0.0.1', port: 0 };
+  imaps: Address = { host: '127.0.0.1', port: 0 };
   private process: ChildProcess | null = null;
   private handedOut = 0;
 
@@ -95,8 +102,8 @@ export class Server {
     });
     this.url = ready.http;
     this.domain = ready.domain;
-    const [host = '', port = ''] = ready.smtp.split(':');
-    this.smtp = { host, port: Number(port) };
+    this.smtp = addressOf(ready.smtp);
+    this.imaps = addressOf(ready.imaps);
   }
 
   /** An account that nobody else uses. */

@@ -1,0 +1,39 @@
+// A view at three widths and in both themes: what axe finds, and whether one would have to scroll sideways.
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+
+import { expect } from '../support/fixtures';
+
+export const WIDTHS = [1440, 820, 360] as const;
+
+/** Brings the page to the view at this width; it is the same page all the time. */
+export type Bring = (page: Page, width: number) => Promise<void>;
+
+export async function check(page: Page, name: string, bring: Bring): Promise<void> {
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: width === 360 ? 740 : 900 });
+    await bring(page, width);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await expect(page.locator('html')).toHaveAttribute('data-theme', colorScheme);
+      const axe = new AxeBuilder({ page })
+        .setLegacyMode() // in the page itself: no window of its own for each look
+        .options({ iframes: false, resultTypes: ['violations'] });
+      // The dark theme changes colours and nothing else.
+      if (colorScheme === 'dark') axe.withRules(['color-contrast', 'link-in-text-block']);
+      const { violations } = await axe.analyze();
+      const found = violations.flatMap(({ id, nodes }) =>
+        nodes
+          .filter((node) => id !== 'region' || !between(node.html))
+          .map((node) => `${id}: ${node.html.slice(0, 300)} ${node.any[0]?.message ?? ''}`),
+      );
+      expect(found, `${name}, ${width} px, ${colorScheme}`).toEqual([]);
+    }
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(wide, `${name} is wider than its ${width} px`).toBeLessThanOrEqual(width);
+  }
+}
+
+/** A menu lies above the page, and a splitter between two landmarks: neither is part of one. */
+const between = (html: string): boolean =>
+  /^<div (data-radix-popper-content-wrapper|data-radix-popper-co|role="separator")/.test(html);
