@@ -11,7 +11,7 @@ import { resumeWrites, useWaiting, whenRefused, whenWaitingChanges, writePatches
 const email = (id: string): EmailSummary => ({
   ...{ id, blobId: 'B', threadId: 'T', mailboxIds: { F1: true }, keywords: {}, size: 1 },
   ...{ receivedAt: '2026-01-01T00:00:00Z', sentAt: null, subject: '', preview: '' },
-  ...{ from: null, to: null, cc: null, hasAttachment: false },
+  ...{ from: null, to: null, cc: null, hasAttachment: false, snoozed: null },
 });
 
 let online = true;

@@ -24,6 +24,9 @@ export type Action =
   | { kind: 'snooze'; until: string }
   | { kind: 'unsnooze' };
 
+/** What the buttons of a list and of a conversation ask for. */
+export type Asked = Action | 'destroy' | 'pick-move' | 'pick-label' | 'pick-snooze';
+
 const only = (email: EmailSummary, to: Id): EmailPatch => ({
   mailboxIds: {
     ...Object.fromEntries(Object.keys(email.mailboxIds).map((id) => [id, false])),

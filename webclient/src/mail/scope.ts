@@ -65,3 +65,7 @@ export const isUnread = (email: EmailSummary): boolean =>
 export function boxesOf(email: EmailSummary, boxes: readonly Mailbox[]): Mailbox[] {
   return boxes.filter((box) => email.mailboxIds[box.id] === true);
 }
+
+/** What one wrote, or threw away, does not come back. */
+export const canSnooze = (role: string | null): boolean =>
+  role === null || !['sent', 'drafts', 'trash', 'junk'].includes(role);

@@ -18,10 +18,9 @@ import { ensureSnoozed, mailboxes, roleId } from '@/api/mailboxes';
 import type { EmailFilter, EmailSummary, GetResponse, Id } from '@/api/types';
 import { allMatching, destroyEmails, writePatches } from '@/api/writes';
 import { confirm, errorText, toast } from '@/parts';
-import { snoozeDate } from '@/text/dates';
-import { mailboxName } from '@/text/mailbox-name';
 
 import { type Action, inverseOf, patchesFor } from './act';
+import { doneText } from './done-text';
 import type { Scope } from './scope';
 
 /** Conversations by id, single emails, or all that a list's filter matches. */
@@ -265,34 +264,5 @@ async function destroyAfterQuestion(
   } catch (error) {
     toast(errorText(intl, error), { kind: 'error' });
     return false;
-  }
-}
-
-function nameOf(intl: IntlShape, id: Id | undefined): string {
-  const box = mailboxes().find((each) => each.id === id);
-  return box ? mailboxName(intl, box) : '';
-}
-
-/** What the toast says; null: nothing, the change is seen where it was made. */
-function doneText(intl: IntlShape, action: Action, count: number): string | null {
-  switch (action.kind) {
-    case 'star':
-    case 'unstar':
-      return null;
-    case 'snooze':
-      return intl.formatMessage(
-        { id: 'done.snooze' },
-        { count, until: snoozeDate(intl.locale, action.until) },
-      );
-    case 'labels': {
-      const changed = [...action.on, ...action.off];
-      if (changed.length > 1) return intl.formatMessage({ id: 'done.labels' }, { count });
-      const id = action.on.length > 0 ? 'done.label' : 'done.unlabel';
-      return intl.formatMessage({ id }, { count, name: nameOf(intl, changed[0]) });
-    }
-    case 'move':
-      return intl.formatMessage({ id: 'done.move' }, { count, name: nameOf(intl, action.to) });
-    default:
-      return intl.formatMessage({ id: `done.${action.kind}` }, { count });
   }
 }

@@ -26,7 +26,7 @@ import { useCommand } from '@/keys/commands';
 import { keysOf } from '@/keys/table';
 import type { MenuEntry } from '@/parts';
 
-import { type Action, anyMuted, anyStarred, anyUnread } from './act';
+import { type Action, anyMuted, anyStarred, anyUnread, type Asked } from './act';
 import { currentIndex } from './list/place';
 import {
   clearSelection,
@@ -36,13 +36,11 @@ import {
   toggle,
   useListState,
 } from './list-state';
-import { roleIn, type Scope } from './scope';
+import { canSnooze, roleIn, type Scope } from './scope';
 import { type Targets, useActions } from './use-actions';
 
 export type SelectWhich = 'all' | 'none' | 'read' | 'unread' | 'starred' | 'unstarred';
 export type Picking = { kind: 'move' | 'label' | 'snooze'; targets: Targets } | null;
-/** What the buttons of a list and of a conversation ask for. */
-export type Asked = Action | 'destroy' | 'pick-move' | 'pick-label' | 'pick-snooze';
 
 const emailsOf = (threadId: Id): EmailSummary[] =>
   (knownThread(threadId)?.emailIds ?? []).flatMap((id) => knownEmail(id) ?? []);
@@ -54,10 +52,6 @@ export const known = (on: Targets): EmailSummary[] =>
     : 'emails' in on
       ? on.emails.flatMap((id) => knownEmail(id) ?? [])
       : [];
-
-/** What one wrote, or threw away, does not come back. */
-export const canSnooze = (role: string | null): boolean =>
-  role === null || !['sent', 'drafts', 'trash', 'junk'].includes(role);
 
 export function useMailView(
   scope: Scope,

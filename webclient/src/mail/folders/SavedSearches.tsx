@@ -7,6 +7,8 @@ import { useSettings } from '@/api/settings';
 import { useSavedSearches } from '@/mail/saved-searches';
 import { cx, showContextMenu } from '@/parts';
 
+import { CURRENT, LINE } from './FolderNode';
+
 export function SavedSearches({ onGo }: { onGo: (() => void) | undefined }) {
   const intl = useIntl();
   const { savedSearches } = useSettings();
@@ -26,10 +28,7 @@ export function SavedSearches({ onGo }: { onGo: (() => void) | undefined }) {
                 to="/search"
                 search={{ q: each.q }}
                 aria-current={current ? 'page' : undefined}
-                className={cx(
-                  'flex h-9 items-center gap-3 rounded-lg ps-3 pe-3 text-base hover:bg-hover touch:h-11 [&>svg]:shrink-0 [&>svg]:text-muted',
-                  current && 'bg-accent-soft! font-semibold text-accent-ink',
-                )}
+                className={cx(LINE, 'ps-3', current && CURRENT)}
                 onClick={onGo}
                 onContextMenu={(event) =>
                   showContextMenu(event, each.name, [

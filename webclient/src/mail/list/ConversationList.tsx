@@ -16,13 +16,14 @@ import type { Id } from '@/api/types';
 import { beginDrag, endDrag } from '@/mail/drag';
 import { beginList, moveCursor, selectRange, toggle, useListState } from '@/mail/list-state';
 import { roleIn, type Scope } from '@/mail/scope';
-import type { Asked } from '@/mail/use-mail-view';
+import type { Asked } from '@/mail/act';
 import type { Targets } from '@/mail/use-actions';
 import { EmptyState, ErrorState, type MenuEntry, showContextMenu } from '@/parts';
 import { useVisibleRows } from '@/parts/use-visible-rows';
 
-import { ConversationRow, type RowHandlers, RowSkeleton } from './ConversationRow';
+import { ConversationRow, type RowHandlers } from './ConversationRow';
 import { currentIndex, focusIndex, useKeepFocus, useKeepPlace } from './place';
+import { RowSkeleton } from './RowLink';
 import { useSnippets } from './use-snippets';
 
 const COARSE = window.matchMedia('(pointer: coarse)');

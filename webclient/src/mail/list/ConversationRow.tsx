@@ -1,4 +1,3 @@
-import { Link } from '@tanstack/react-router';
 import { AlarmClock, Archive, Mail, MailOpen, Star, Trash2 } from 'lucide-react';
 import { memo, type MouseEvent } from 'react';
 import { useIntl } from 'react-intl';
@@ -9,17 +8,17 @@ import { useMailboxes } from '@/api/mailboxes';
 import { useMe } from '@/api/session';
 import { neutral } from '@/body/links';
 import type { EmailSummary } from '@/api/types';
-import { anyStarred, anyUnread } from '@/mail/act';
+import { anyStarred, anyUnread, type Asked } from '@/mail/act';
 import { isLabel, labelsOf } from '@/mail/labels/choice';
 import { LabelChip } from '@/mail/labels/LabelChip';
-import { boxesOf, has, inScope, roleIn, type Scope } from '@/mail/scope';
-import { type Asked, canSnooze } from '@/mail/use-mail-view';
-import { Avatar, cx, IconButton, Skeleton } from '@/parts';
+import { boxesOf, canSnooze, has, inScope, roleIn, type Scope } from '@/mail/scope';
+import { Avatar, cx, IconButton } from '@/parts';
 import { shortDate, snoozeDate } from '@/text/dates';
 
 import { Marked } from './Marked';
 import { Marks } from './Marks';
 import { namesOf } from './names';
+import { RowLink, RowSkeleton } from './RowLink';
 
 export interface RowHandlers {
   onSelect: (index: number, event: { shiftKey: boolean }) => void;
@@ -268,57 +267,6 @@ function Drawn({
           icon={<Star size={16} className={cx(starred && 'fill-star text-star')} />}
           onClick={act({ kind: starred ? 'unstar' : 'star' })}
         />
-      </div>
-    </div>
-  );
-}
-
-/** A true link, so that it can be opened in another tab. The row itself has the tab stop. */
-function RowLink({
-  scope,
-  threadId,
-  current,
-  children,
-}: {
-  scope: Scope;
-  threadId: string;
-  current: boolean;
-  children: React.ReactNode;
-}) {
-  const shared = {
-    tabIndex: -1,
-    draggable: false,
-    className: 'block outline-none after:absolute after:inset-0',
-    'data-current': current,
-    // The row follows a plain click: a draft is opened for writing. Prevented, the link itself does nothing.
-    onClick: (event: React.MouseEvent) => {
-      if (!event.ctrlKey && !event.metaKey) event.preventDefault();
-    },
-  };
-  if (scope.kind === 'search') {
-    return (
-      <Link to="/search/$thread" params={{ thread: threadId }} search={{ q: scope.q }} {...shared}>
-        {children}
-      </Link>
-    );
-  }
-  const mailbox = scope.kind === 'mailbox' ? (scope.mailbox.role ?? scope.mailbox.id) : scope.kind;
-  return (
-    <Link to="/mail/$mailbox/$thread" params={{ mailbox, thread: threadId }} {...shared}>
-      {children}
-    </Link>
-  );
-}
-
-export function RowSkeleton() {
-  return (
-    <div className="flex h-full items-center gap-3 border-b border-line/70 ps-3 pe-3">
-      <div role="gridcell" className="flex w-full items-center gap-3">
-        <Skeleton className="size-8 rounded-full" />
-        <span className="flex flex-1 flex-col gap-2">
-          <Skeleton className="h-3 w-1/3" />
-          <Skeleton className="h-3 w-4/5" />
-        </span>
       </div>
     </div>
   );

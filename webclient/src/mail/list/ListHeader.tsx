@@ -20,7 +20,8 @@ import { useIntl } from 'react-intl';
 
 import { useHint } from '@/keys/commands';
 import { clearSelection, useListState } from '@/mail/list-state';
-import { type Asked, canSnooze } from '@/mail/use-mail-view';
+import type { Asked } from '@/mail/act';
+import { canSnooze } from '@/mail/scope';
 import { IconButton, Menu, type MenuEntry } from '@/parts';
 
 interface HeaderProps {

@@ -4,11 +4,10 @@ import { useIntl } from 'react-intl';
 
 import { useMailboxes } from '@/api/mailboxes';
 import type { EmailSummary } from '@/api/types';
-import { anyMuted } from '@/mail/act';
+import { anyMuted, type Asked } from '@/mail/act';
 import { labelsOf } from '@/mail/labels/choice';
 import { LabelChip } from '@/mail/labels/LabelChip';
 import type { Scope } from '@/mail/scope';
-import type { Asked } from '@/mail/use-mail-view';
 import { longDate } from '@/text/dates';
 
 export function ThreadLabels({

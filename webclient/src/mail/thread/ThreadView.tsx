@@ -1,20 +1,5 @@
 // A conversation: messages folded but the newest and the unread ones.
-import {
-  AlarmClock,
-  Archive,
-  ArrowLeft,
-  BellOff,
-  BellRing,
-  Ellipsis,
-  FolderInput,
-  Mail,
-  Printer,
-  ShieldAlert,
-  ShieldCheck,
-  Star,
-  Tag,
-  Trash2,
-} from 'lucide-react';
+import { ArrowLeft } from 'lucide-react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useIntl } from 'react-intl';
 
@@ -24,18 +9,17 @@ import { MethodError } from '@/api/problems';
 import { useSettings } from '@/api/settings';
 import type { EmailSummary, Id } from '@/api/types';
 import { neutral } from '@/body/links';
-import { useCommand, useHint } from '@/keys/commands';
-import { anyMuted, anyStarred, anyUnread } from '@/mail/act';
+import { useCommand } from '@/keys/commands';
+import type { Asked } from '@/mail/act';
 import { openComposer } from '@/mail/compose/store';
-import { has, inScope, isUnread, roleIn, type Scope } from '@/mail/scope';
+import { has, inScope, isUnread, type Scope } from '@/mail/scope';
 import { useActions } from '@/mail/use-actions';
-import { type Asked, canSnooze } from '@/mail/use-mail-view';
-import { cx, ErrorState, errorText, IconButton, Loading, Menu, toast } from '@/parts';
-
-import { useRoom } from '@/shell/layout';
+import { ErrorState, errorText, IconButton, Loading, toast } from '@/parts';
 
 import { Message, type WriteKind } from './Message';
+import { focusedMessage, focusMessage, useMarkRead } from './reading';
 import { ThreadLabels } from './ThreadLabels';
+import { ThreadToolbar } from './ThreadToolbar';
 
 export interface ThreadProps {
   threadId: Id;
@@ -176,7 +160,7 @@ function Conversation({
     neutral(emails[0]?.subject?.trim() ?? '') || intl.formatMessage({ id: 'no-subject' });
   return (
     <>
-      <Toolbar emails={emails} scope={scope} back={back} onAct={onAct} />
+      <ThreadToolbar emails={emails} scope={scope} back={back} onAct={onAct} />
       <div
         ref={scroller}
         className="min-h-0 flex-1 overflow-y-auto overscroll-contain print:overflow-visible"
@@ -221,192 +205,4 @@ function Conversation({
       </div>
     </>
   );
-}
-
-function Toolbar({
-  emails,
-  scope,
-  back,
-  onAct,
-}: {
-  emails: EmailSummary[];
-  scope: Scope;
-  back: (() => void) | undefined;
-  onAct: ThreadProps['onAct'];
-}) {
-  const intl = useIntl();
-  const t = (id: string) => intl.formatMessage({ id });
-  const role = roleIn(scope);
-  const starred = anyStarred(emails);
-  const unread = anyUnread(emails);
-  const muted = anyMuted(emails);
-  const spam =
-    role === 'junk' ? (
-      <IconButton
-        label={t('act.not-spam')}
-        icon={<ShieldCheck size={18} />}
-        onClick={() => onAct({ kind: 'not-spam' })}
-      />
-    ) : (
-      <IconButton
-        label={t('key.spam')}
-        icon={<ShieldAlert size={18} />}
-        onClick={() => onAct({ kind: 'spam' })}
-      />
-    );
-  const room = useRoom();
-  const hints = {
-    archive: useHint('archive'),
-    delete: useHint('delete'),
-    move: useHint('move'),
-    label: useHint('label'),
-    snooze: useHint('snooze'),
-    mute: useHint('mute'),
-    star: useHint('star'),
-    unread: useHint('unread'),
-  };
-  return (
-    <div
-      role="toolbar"
-      aria-label={t('thread.region')}
-      className="flex h-12 shrink-0 items-center gap-0.5 border-b border-line px-2 print:hidden"
-    >
-      {back && (
-        <IconButton
-          label={t('key.back')}
-          icon={<ArrowLeft size={19} className="rtl:-scale-x-100" />}
-          onClick={back}
-        />
-      )}
-      {role !== 'archive' && role !== 'trash' && role !== 'drafts' && role !== 'sent' && (
-        <IconButton
-          label={t('key.archive')}
-          hint={hints.archive}
-          icon={<Archive size={18} />}
-          onClick={() => onAct({ kind: 'archive' })}
-        />
-      )}
-      {role === 'trash' ? (
-        <IconButton
-          label={t('act.destroy')}
-          icon={<Trash2 size={18} />}
-          onClick={() => onAct('destroy')}
-        />
-      ) : (
-        <IconButton
-          label={t('key.delete')}
-          hint={hints.delete}
-          icon={<Trash2 size={18} />}
-          onClick={() => onAct({ kind: 'trash' })}
-        />
-      )}
-      {room !== 'phone' && spam}
-      <IconButton
-        label={t('key.move')}
-        hint={hints.move}
-        icon={<FolderInput size={18} />}
-        onClick={() => onAct('pick-move')}
-      />
-      {room !== 'phone' && (
-        <IconButton
-          label={t('key.label')}
-          hint={hints.label}
-          icon={<Tag size={18} />}
-          onClick={() => onAct('pick-label')}
-        />
-      )}
-      {canSnooze(role) && (
-        <IconButton
-          label={t('key.snooze')}
-          hint={hints.snooze}
-          icon={<AlarmClock size={18} />}
-          onClick={() => onAct('pick-snooze')}
-        />
-      )}
-      <IconButton
-        label={t('key.unread')}
-        hint={hints.unread}
-        icon={<Mail size={18} />}
-        disabled={unread}
-        onClick={() => onAct({ kind: 'unread' })}
-      />
-      <span className="flex-1" />
-      <IconButton
-        label={t(starred ? 'act.unstar' : 'key.star')}
-        hint={hints.star}
-        icon={<Star size={18} className={cx(starred && 'fill-star text-star')} />}
-        onClick={() => onAct({ kind: starred ? 'unstar' : 'star' })}
-      />
-      <Menu
-        align="end"
-        trigger={<IconButton label={t('more')} icon={<Ellipsis size={18} />} />}
-        entries={[
-          {
-            label: t('message.print'),
-            icon: <Printer size={16} />,
-            run: () => setTimeout(() => window.print(), 100),
-          },
-          {
-            label: t(role === 'junk' ? 'act.not-spam' : 'key.spam'),
-            icon: <ShieldAlert size={16} />,
-            run: () => onAct({ kind: role === 'junk' ? 'not-spam' : 'spam' }),
-          },
-          {
-            label: t('key.label'),
-            icon: <Tag size={16} />,
-            hint: hints.label,
-            run: () => onAct('pick-label'),
-          },
-          {
-            label: t(muted ? 'act.unmute' : 'key.mute'),
-            icon: muted ? <BellRing size={16} /> : <BellOff size={16} />,
-            hint: hints.mute,
-            run: () => onAct({ kind: muted ? 'unmute' : 'mute' }),
-          },
-        ]}
-      />
-    </div>
-  );
-}
-
-/** Marks what lies unfolded as read, after the seconds that the person chose. */
-function useMarkRead(
-  emails: readonly EmailSummary[],
-  opened: ReadonlySet<Id>,
-  after: number,
-  read: (ids: Id[]) => void,
-): void {
-  const done = useRef(new Set<Id>());
-  const run = useRef(read);
-  useEffect(() => {
-    run.current = read;
-  });
-  useEffect(() => {
-    if (after < 0) return undefined;
-    const ids = emails
-      .filter((email) => opened.has(email.id) && isUnread(email) && !done.current.has(email.id))
-      .map((email) => email.id);
-    if (ids.length === 0) return undefined;
-    const timer = window.setTimeout(() => {
-      // Once: marking it unread by hand afterwards holds.
-      for (const id of ids) done.current.add(id);
-      run.current(ids);
-    }, after * 1000);
-    return () => window.clearTimeout(timer);
-  }, [emails, opened, after]);
-}
-
-function focusedMessage(): Id | undefined {
-  return document.activeElement?.closest<HTMLElement>('[data-message]')?.dataset['message'];
-}
-
-function focusMessage(step: number): void {
-  const all = [...document.querySelectorAll<HTMLElement>('[data-message]')];
-  const at = all.findIndex((each) => each.dataset['message'] === focusedMessage());
-  const to =
-    all[
-      at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.max(0, Math.min(all.length - 1, at + step))
-    ];
-  to?.focus({ preventScroll: true });
-  to?.scrollIntoView({ block: 'start' });
 }
