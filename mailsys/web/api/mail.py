@@ -11,7 +11,7 @@ from mailsys.core.jmap.ids import email_id, email_number
 from mailsys.ports.objects import IObjectStore, ObjectChange
 from mailsys.ports.queue import TimelineEntry
 from mailsys.services import submissions
-from mailsys.services.jmap.api import WRITE
+from mailsys.services.jmap.api import READ, WRITE
 from mailsys.services.suggestions import Suggestions
 from mailsys.services.timeline_of import Timelines
 from mailsys.services.unsubscribe import Unsubscribing
@@ -82,7 +82,7 @@ class MailRoutes:
         api.add(
             Route("GET", "/suggestions", self.suggest,
                   "Whom one may mean: contacts, and those written to or heard from.",
-                  "Mail", query=SuggestionQuery, answer=SuggestionList),
+                  "Mail", scope=READ, query=SuggestionQuery, answer=SuggestionList),
             Route("GET", "/timelines/{trace}", self.timeline, "What became of a message.", "Mail",
                   answer=Timeline, problems=(404,)),
             Route("GET", "/emails/{id}/timeline", self.email_timeline,

@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from mailsys.services.jmap.api import READ
 from mailsys.services.webhooks import Webhook, Webhooks
 from mailsys.web.api.table import Api, Call, Model, Moment, Route, at, missing
+from mailsys.web.problems import WebProblem
 
 Event = Literal["created", "updated", "destroyed"]
 Url = Annotated[str, Meta(min_length=1, max_length=2048)]
@@ -65,14 +67,22 @@ class WebhookRoutes:
             Route("DELETE", "/webhooks/{id}", self.remove, "Remove a webhook.", "Webhooks", problems=(404,)),
         )  # fmt: skip
 
+    @staticmethod
+    def _may_read(call: Call) -> None:
+        """A webhook tells of new mail, so who makes one must be allowed to read it."""
+        if not call.me.may(READ):
+            raise WebProblem(403, f'This app password lacks the scope "{READ}".')
+
     async def webhooks(self, call: Call) -> WebhookList:
         return WebhookList(webhooks=[_webhook(each) for each in await self._webhooks.of(call.account)])
 
     async def create(self, call: Call) -> WebhookMade:
+        self._may_read(call)
         made, secret = await self._webhooks.create(call.account, call.body.url, call.body.events)
         return WebhookMade(secret=secret, webhook=_webhook(made))
 
     async def change(self, call: Call) -> WebhookInfo:
+        self._may_read(call)
         given: WebhookChange = call.body
         changed = await self._webhooks.change(
             call.account, call.path["id"], given.url, given.events, given.enabled

@@ -40,9 +40,22 @@ class AppPasswordTests(ApiTestCase):
     async def test_as_bearer_token_it_is_bound_by_its_scopes(self) -> None:
         _, made = await self.make("api")
         token = self.bearer(made["secret"])
-        self.assertEqual((await self.ask("GET", "/suggestions?q=a", headers=token)).status, 200)
+        self.assertEqual((await self.ask("GET", "/queue", headers=token)).status, 200)
+        self.assertEqual((await self.ask("GET", "/suggestions?q=a", headers=token)).status, 403)
         self.assertEqual((await self.ask("POST", "/send", {}, token)).status, 403)
         self.assertEqual((await self.ask("GET", "/app-passwords", headers=token)).status, 403)
+
+    async def test_webhooks_tell_of_mail_so_they_are_made_by_who_may_read_it(self) -> None:
+        hook = {"url": "https://hook.example/"}
+        for scopes, status in ((["api"], 403), (["mail:read"], 403), (["api", "mail:read"], 201)):
+            _, made = await self.make(*scopes)
+            answer = await self.ask("POST", "/webhooks", hook, self.bearer(made["secret"]))
+            self.assertEqual(answer.status, status, scopes)
+        path = f"/webhooks/{answer.json['webhook']['id']}"
+        _, made = await self.make("api")
+        token = self.bearer(made["secret"])
+        self.assertEqual((await self.ask("PATCH", path, {"enabled": False}, token)).status, 403)
+        self.assertEqual((await self.ask("DELETE", path, headers=token)).status, 204)
 
     async def test_as_basic_password_it_is_bound_by_its_scopes(self) -> None:
         _, made = await self.make("mail:read")
