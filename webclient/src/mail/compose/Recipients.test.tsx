@@ -33,8 +33,16 @@ const emails = () => now.list.map(({ email }) => email);
 describe('the field for recipients', () => {
   beforeEach(() => {
     const suggestions = [
-      { address: 'carol@x.org', name: 'Carol' },
-      { address: 'carl@x.org', name: '' },
+      { address: 'carol@x.org', name: 'Carol', members: [] },
+      { address: 'carl@x.org', name: '', members: [] },
+      {
+        address: '',
+        name: 'Caravan club',
+        members: [
+          { name: 'Ann', address: 'ann@x.org' },
+          { name: '', address: 'carol@x.org' },
+        ],
+      },
     ];
     vi.stubGlobal('fetch', () => Promise.resolve(Response.json({ suggestions })));
     render(<Harness />);
@@ -52,6 +60,15 @@ describe('the field for recipients', () => {
   it('leaves a comma inside a quoted name alone', async () => {
     await userEvent.type(field(), '"Doe, Jane" <j@x.org>,');
     expect(now.list).toEqual([{ name: 'Doe, Jane', email: 'j@x.org' }]);
+  });
+
+  it('puts the members of a group in its place, each once', async () => {
+    await userEvent.type(field(), 'carol@x.org,car');
+    await userEvent.click(await screen.findByRole('option', { name: /Caravan club 2 people/ }));
+    expect(now.list).toEqual([
+      { name: null, email: 'carol@x.org' },
+      { name: 'Ann', email: 'ann@x.org' },
+    ]);
   });
 
   it('takes the suggestion that the arrows chose', async () => {

@@ -3,7 +3,7 @@ import { X } from 'lucide-react';
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
 import { useIntl } from 'react-intl';
 
-import { suggest } from '@/api/suggestions';
+import { suggest, type Suggested } from '@/api/suggestions';
 import type { EmailAddress } from '@/api/types';
 import { cx } from '@/parts';
 
@@ -24,7 +24,7 @@ export function Recipients({ label, list, pending, onChange, focus, after }: Rec
   const intl = useIntl();
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
-  const [found, setFound] = useState<EmailAddress[]>([]);
+  const [found, setFound] = useState<Suggested[]>([]);
   const [at, setAt] = useState(0);
   const [open, setOpen] = useState(false);
   useEffect(() => {
@@ -38,7 +38,12 @@ export function Recipients({ label, list, pending, onChange, focus, after }: Rec
       suggest(q, stop.signal).then(
         (people) => {
           if (stop.signal.aborted) return;
-          setFound(people.filter((each) => !list.some((had) => same(had.email, each.email))));
+          setFound(
+            people.filter(
+              (each) =>
+                !each.people.every(({ email }) => list.some((had) => same(had.email, email))),
+            ),
+          );
           setAt(0);
         },
         () => undefined, // without suggestions one types the whole
@@ -68,7 +73,7 @@ export function Recipients({ label, list, pending, onChange, focus, after }: Rec
     } else if (event.key === 'Enter' || (event.key === 'Tab' && !event.shiftKey)) {
       if (pending.trim() === '') return;
       event.preventDefault();
-      if (choice && !isAddress(pending.trim())) add([choice]);
+      if (choice && !isAddress(pending.trim())) add(choice.people);
       else commit();
     } else if (event.key === ',' || event.key === ';') {
       // A comma inside a quoted name belongs to it.
@@ -146,18 +151,21 @@ export function Recipients({ label, list, pending, onChange, focus, after }: Rec
       >
         {shown.map((each, index) => (
           <div
-            key={each.email}
+            key={each.email || `${each.name} ${index}`}
             id={`${id}-${index}`}
             role="option"
             aria-selected={index === at}
             className={cx('truncate px-3 py-1.5 touch:py-3', index === at && 'bg-chosen')}
             onPointerDown={(event) => {
               event.preventDefault(); // the field keeps the focus
-              add([each]);
+              add(each.people);
             }}
           >
-            {each.name && <bdi className="me-2 font-medium">{each.name}</bdi>}
-            <bdi className="text-muted">{each.email}</bdi>
+            {each.name && <bdi className="me-1 font-medium">{each.name}</bdi>}{' '}
+            <bdi className="text-muted">
+              {each.email ||
+                intl.formatMessage({ id: 'compose.group' }, { count: each.people.length })}
+            </bdi>
           </div>
         ))}
       </div>

@@ -184,11 +184,15 @@ function useSuggestions(value: string, open: boolean): Suggestion[] {
     placeholderData: (before) => before,
   });
   if (person) {
-    return (people.data?.suggestions ?? []).map((each) => ({
-      insert: `${(person[1] ?? '').toLowerCase()}:${each.address}`,
-      label: each.name,
-      done: true,
-    }));
+    const found = people.data?.suggestions ?? [];
+    // A group of contacts has no address.
+    return found
+      .filter(({ address }) => address !== '')
+      .map((each) => ({
+        insert: `${(person[1] ?? '').toLowerCase()}:${each.address}`,
+        label: each.name,
+        done: true,
+      }));
   }
   const folder = /^(in|label):(.*)$/i.exec(last);
   if (folder) {

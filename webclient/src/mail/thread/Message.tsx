@@ -1,3 +1,4 @@
+import { useNavigate } from '@tanstack/react-router';
 import {
   ChevronDown,
   Ellipsis,
@@ -7,6 +8,7 @@ import {
   Reply,
   ReplyAll,
   Star,
+  UserPlus,
 } from 'lucide-react';
 import { lazy, memo, Suspense, useState } from 'react';
 import { useIntl } from 'react-intl';
@@ -62,6 +64,7 @@ export const Message = memo(function Message({
 }: MessageProps) {
   const intl = useIntl();
   const me = useMe();
+  const navigate = useNavigate();
   const { act } = useActions();
   const t = (id: string) => intl.formatMessage({ id });
   const { data: body, error, refetch } = useBody(email.id, open);
@@ -142,6 +145,21 @@ export const Message = memo(function Message({
       label: t(starred ? 'act.unstar' : 'key.star'),
       run: () => void act({ kind: starred ? 'unstar' : 'star' }, { emails: [email.id] }, scope),
     },
+    ...(from && !own
+      ? [
+          {
+            // Who is one already is shown there.
+            label: t('message.contact'),
+            icon: <UserPlus size={16} />,
+            run: () =>
+              void navigate({
+                to: '/people/$person',
+                params: { person: 'new' },
+                search: { email: from.email, name: neutral(from.name ?? '') || undefined },
+              }),
+          },
+        ]
+      : []),
     { label: t('message.details'), run: () => setDetails(!details) },
     { label: t('message.source'), run: () => setSource(true) },
     { label: t('message.source.download'), run: () => follow(rawUrl, 'message.eml') },
