@@ -154,13 +154,13 @@ class SnoozeContract(Waiting):
         await self.sound()
 
     async def test_only_the_last_that_came_back_stand_apart(self) -> None:
-        emails = [await self.put(number, subject=f"Topic {number}") for number in range(203)]
-        for start in (0, 100, 200):
+        emails = [await self.put(number, subject=f"Topic {number}") for number in range(103)]
+        for start in (0, 50, 100):
             await self.store.mail.update(
                 self.alice.id,
                 [
                     EmailUpdate(email, None, (self.room,), Snooze(6000.0 + start))
-                    for email in emails[start : start + 100]
+                    for email in emails[start : start + 50]
                 ],
             )
             await self.store.mail.wake(6000.0 + start, 1000)
@@ -169,10 +169,10 @@ class SnoozeContract(Waiting):
             Condition(in_mailbox=self.inbox), (Sort(SortBy.SNOOZED_UNTIL, mailbox=self.inbox),), limit=1000
         )
         page = await self.store.mail.query(self.alice.id, query)
-        self.assertEqual(len(page.emails), 204)
-        self.assertEqual(set(page.emails[:3]), set(emails[200:]))
-        self.assertEqual(page.emails.index(fresh), 200)
-        self.assertEqual(len(set(page.emails[201:]) & set(emails[:100])), 3)
+        self.assertEqual(len(page.emails), 104)
+        self.assertEqual(set(page.emails[:3]), set(emails[100:]))
+        self.assertEqual(page.emails.index(fresh), 100)
+        self.assertEqual(len(set(page.emails[101:]) & set(emails[:50])), 3)
 
 
 class SnoozedOrderContract(Garden):

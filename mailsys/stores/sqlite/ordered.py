@@ -33,6 +33,7 @@ class OrderedList:
         self._connection = connection
         self._spec = spec
         self._source, self._bound = entries(spec.number, spec.kind)
+        self._newest: Key | None = None  # as soon as somebody asks
         rows = values(one(connection, READ, (spec.number, spec.kind))[0])
         self._starts: list[Key] = [(at, email) for at, email, _ in rows] or [LOWEST]
         self._before = [0]  # entries before each stretch, and in all
@@ -66,6 +67,15 @@ class OrderedList:
 
     def above(self, key: Key) -> int:
         """How many entries come after this key in time, of a list without bounds."""
+        if self._newest is None:
+            row = one(
+                self._connection,
+                f"SELECT at, email FROM {self._source} ORDER BY at DESC, email DESC LIMIT 1",  # noqa: S608
+                (self._bound,),
+            )
+            self._newest = LOWEST if row is None else (row[0], row[1])
+        if key >= self._newest:
+            return 0
         return self._before[-1] - self._rank((key[0], key[1] + 1))
 
     def page(self, position: int, limit: int) -> list[int]:

@@ -91,8 +91,8 @@ class Reordered:
         if count <= 0:
             return []
         start = skip
-        for place in sorted(self._list.above(moved.was) for moved in self._moved):
-            if place > start:
+        for moved in sorted(self._moved, key=lambda one: one.was, reverse=True):  # from the top
+            if self._list.above(moved.was) > start:
                 break
             start += 1
         out = {moved.was[1] for moved in self._moved}

@@ -17,7 +17,7 @@ from mailsys.stores.sqlite.rows import integers, one, values
 
 # Of one mailbox: those that came back earlier stand at their received time again. A page costs some
 # microseconds for each.
-REMEMBERED: Final = 200
+REMEMBERED: Final = 100
 
 
 def snoozed(connection: apsw.Connection, account: int, emails: Sequence[int]) -> dict[int, Snooze]:
