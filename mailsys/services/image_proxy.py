@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred, DeferredSemaphore
 
 from mailsys.core.refusal import RateLimited, Refusal
 from mailsys.log import Log
+from mailsys.ports.ids import AccountId
 from mailsys.services.outbound_http import ForbiddenTarget, OutboundFailure, OutboundHttp, TooLarge
 
 log = Log("image_proxy")
@@ -24,6 +25,7 @@ LARGEST: Final = 5 * 1024 * 1024  # octets of one image
 _WITHIN: Final = 20.0  # seconds, redirects included
 _REDIRECTS: Final = 3
 _AT_ONCE: Final = 16  # fetches of the process
+_EACH: Final = 4  # of one account: hosts that answer slowly hold nobody else up
 _WAITING: Final = 500
 _CACHE: Final = 64 * 1024 * 1024  # octets kept
 _FRESH: Final = 3600.0  # seconds
@@ -73,12 +75,14 @@ class ImageProxy:
         self._outbound = outbound
         self._clock = clock
         self._slots = DeferredSemaphore(_AT_ONCE)
+        self._turns: dict[AccountId, DeferredSemaphore] = {}
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._octets = 0
         self._asked: dict[str, list[Deferred[Image]]] = {}
 
-    async def fetch(self, url: str) -> Image:
-        """Raises NoImage, ImageForbidden, ImageTooLarge, ImageFailed, RateLimited."""
+    async def fetch(self, url: str, whose: AccountId) -> Image:
+        """`whose`: the account that asks. Raises NoImage, ImageForbidden, ImageTooLarge, ImageFailed,
+        RateLimited."""
         kept = self._kept.get(url)
         if kept is not None and kept.until > self._clock.seconds():
             self._kept.move_to_end(url)
@@ -93,13 +97,18 @@ class ImageProxy:
         if len(self._asked) >= _WAITING:
             raise RateLimited("Too many images are being fetched; try again later.")
         self._asked[url] = [mine]
-        Deferred.fromCoroutine(self._work(url))
+        Deferred.fromCoroutine(self._work(url, whose))
         return await mine
 
-    async def _work(self, url: str) -> None:
+    async def _work(self, url: str, whose: AccountId) -> None:
         result: Image | Refusal
+        turns = self._turns.setdefault(whose, DeferredSemaphore(_EACH))
+
+        def begin() -> Deferred[Image]:
+            return self._slots.run(lambda: Deferred.fromCoroutine(self._fetch(url)))
+
         try:
-            fetching = self._slots.run(lambda: Deferred.fromCoroutine(self._fetch(url)))
+            fetching = turns.run(begin)
             result = await fetching.addTimeout(_WITHIN + _WITHIN, self._clock)
         except Refusal as refusal:
             result = refusal
@@ -108,6 +117,8 @@ class ImageProxy:
         except Exception as error:
             log.error("image not fetched", error)
             result = ImageFailed(cause=str(error)[:200])
+        if turns.tokens == turns.limit:
+            self._turns.pop(whose, None)
         self._keep(url, result)
         for each in self._asked.pop(url):
             if isinstance(result, Refusal):

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from msgspec import Meta
 
 from mailsys.core.jmap.ids import account_id, account_number
+from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
 from mailsys.services.image_proxy import ImageProxy
 from mailsys.services.jmap.api import READ
@@ -76,7 +77,7 @@ class ImageRoutes:
             text = _text(asked.url, asked.account, asked.until)
             if not self._seal.is_signed(text, asked.sig) or asked.until < self._clock.seconds():
                 raise WebProblem(403, "This link does not hold, or no longer.")
-            whose = account_number(asked.account)
+            whose = AccountId(account_number(asked.account) or 0)  # signed by us: it is one
         else:
             caller = await caller_of(call.request)
             if caller is None or not caller.may(READ):
@@ -84,7 +85,7 @@ class ImageRoutes:
             whose = caller.account.id
         if await self._limits.hit(f"images:{whose}", 60.0) > _PER_MINUTE:
             raise WebProblem(429, "Too many images; try again later.", headers=[(b"Retry-After", b"60")])
-        found = await self._proxy.fetch(asked.url)
+        found = await self._proxy.fetch(asked.url, whose)
         return Reply(
             found.body,
             content_type=found.type.encode("ascii"),

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from twisted.internet import reactor as installed
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
@@ -28,7 +28,8 @@ class Elsewhere(Resource):
         self.answers: dict[bytes, Any] = {}
         self.asked: list[Any] = []
         self.waiting: list[tuple[int, Deferred[None]]] = []
-        self.held: Deferred[None] | None = None  # answers wait for it
+        self.held: Deferred[None] | None = None  # answers wait for it,
+        self.held_below = b"/"  # those of such paths
 
     def render(self, request: Any) -> Any:
         self.asked.append(
@@ -42,7 +43,7 @@ class Elsewhere(Resource):
             if len(self.asked) >= count:
                 self.waiting.remove((count, each))
                 reactor.callLater(0, each.callback, None)
-        if self.held is None:
+        if self.held is None or not request.path.startswith(self.held_below):
             return body
         self.held.addCallback(lambda _: (request.write(body), request.finish())[0])
         return NOT_DONE_YET
@@ -192,6 +193,18 @@ class ImageTests(OutwardTestCase):
         self.assertEqual((await self.image("/big")).status, 413)
         self.assertEqual((await self.image("/loop")).status, 502)
         self.assertEqual((await self.image("/nothing")).status, 502)
+
+    async def test_hosts_that_answer_slowly_hold_up_only_who_reads_their_mail(self) -> None:
+        self.elsewhere.held, self.elsewhere.held_below = Deferred(), b"/slow"
+        for path in ["/a.png", *(f"/slow{n}" for n in range(20))]:
+            self.elsewhere.answers[path.encode()] = (200, {}, PNG)
+        slow = [Deferred.fromCoroutine(self.image(f"/slow{n}")) for n in range(20)]
+        await self.elsewhere.heard(4)
+        bob = await self.signed_in("bob")
+        answer = await bob.ask("GET", f"/image?url={quote(self.there + '/a.png', safe='')}")
+        self.assertEqual((answer.status, len(self.elsewhere.asked)), (200, 5))
+        self.elsewhere.held.callback(None)
+        self.assertEqual({each.status for each in await gatherResults(slow)}, {200})
 
     async def test_a_signed_link_needs_no_session_and_cannot_be_changed(self) -> None:
         self.elsewhere.answers[b"/a.png"] = (200, {}, PNG)
