@@ -7,6 +7,7 @@ import re
 from typing import Final
 from urllib.parse import quote
 
+from mailsys.core.jmap.decoding import Decoder
 from mailsys.core.jmap.ids import BlobName, parse_blob_id
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import AccountId, BlobId
@@ -14,7 +15,6 @@ from mailsys.ports.mail import IMailStore
 from mailsys.services.jmap.api import READ
 from mailsys.web.admission import Admission, own_account
 from mailsys.web.app import Reply, Routes
-from mailsys.web.decoding import Decoder, decoder
 from mailsys.web.flow import ClientGone, Flow
 from mailsys.web.problems import WebProblem
 from mailsys.web.request import WebRequest
@@ -124,7 +124,7 @@ class DownloadRoutes:
                 request.write(data if decode is None else decode.feed(data))
                 at += len(data)
             if decode is not None:
-                request.write(decode.end())
+                request.write(decode.finish())
         except ClientGone:
             return
         finally:
@@ -134,9 +134,9 @@ class DownloadRoutes:
     async def _send_decoded(self, request: WebRequest, found: BlobName, size: int, etag: bytes) -> None:
         """A part without its transfer encoding. Large ones have no length until they are through."""
         blob, at, end = BlobId(found.blob), found.start, found.start + size
-        decode = decoder(found.encoding)
+        decode = Decoder(found.encoding)
         if size <= _WHOLE:
-            data = decode.feed(await self._blobs.read(blob, at, size) or b"") + decode.end()
+            data = decode.feed(await self._blobs.read(blob, at, size) or b"") + decode.finish()
             await self._send_range(request, found, len(data), etag, data)
             return
         if request.method == b"HEAD":
