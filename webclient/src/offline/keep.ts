@@ -5,6 +5,7 @@ import { queryClient, queryKeys, whenKeptIsRead } from '@/api/cache';
 import { knownEmail, whenEmailsMove } from '@/api/email';
 import { jmap, limit, pieces } from '@/api/jmap';
 import { MethodError } from '@/api/problems';
+import { renewPush } from '@/api/push';
 import { useSession, whenSessionEnds } from '@/api/session';
 import { ensureIdentities } from '@/api/submissions';
 import { stateOf, whenConnected } from '@/api/sync';
@@ -60,6 +61,7 @@ export async function startKeeping(): Promise<void> {
     await catchUpOnEmails(db);
     caughtUp = true;
     await ensureIdentities(); // nobody can write without
+    await renewPush();
   } catch {
     // Without a network there is nothing to compare with; without a database nothing is kept.
   }

@@ -15,6 +15,7 @@ import { useLayout } from './layout';
 import { OfflineBar } from './OfflineBar';
 import { TopBar } from './TopBar';
 import { useNotices } from './use-notices';
+import { useUnreadMarks } from './use-unread-marks';
 
 const ComposerLayer = lazy(() =>
   import('@/mail/compose/ComposerLayer').then((module) => ({ default: module.ComposerLayer })),
@@ -30,6 +31,7 @@ export function Shell() {
   useTheme();
   useGlobalCommands();
   useNotices();
+  useUnreadMarks();
   const out = useLeaveWhenSignedOut();
   useEffect(() => void reopenUnsaved(), []);
   useEffect(() => whenRefused((error) => toast(errorText(intl, error), { kind: 'error' })), [intl]);

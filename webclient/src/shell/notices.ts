@@ -5,18 +5,16 @@ import { chain, ref } from '@/api/jmap';
 import { roleId } from '@/api/mailboxes';
 import type { EmailSummary, GetResponse, QueryResponse } from '@/api/types';
 
+import { SHOW } from './use-notices';
+
 const MOST = 3; // notices of their own; more messages are told of in one
 
 type News = Pick<EmailSummary, 'id' | 'threadId' | 'receivedAt' | 'from' | 'subject' | 'preview'>;
 
 const told = new Set<string>();
 
-/** Tells of unread mail that came into the inbox after `since`. `open` shows a conversation, or the inbox. */
-export async function tellOfNews(
-  intl: IntlShape,
-  since: Date,
-  open: (threadId: string | null) => void,
-): Promise<void> {
+/** Tells of unread mail that came into the inbox after `since`. A click on it is use-notices' matter. */
+export async function tellOfNews(intl: IntlShape, since: Date): Promise<void> {
   const inbox = roleId('inbox');
   if (inbox === undefined) return;
   const [, got] = (await chain(
@@ -43,20 +41,20 @@ export async function tellOfNews(
   const news = got.list.filter((each) => !told.has(each.id));
   for (const { id } of news) told.add(id);
   if (news.length > MOST) {
-    show(
+    await show(
       intl.formatMessage({ id: 'notice.many' }, { count: news.length }),
       intl.formatList([...new Set(news.map(senderOf))].slice(0, 5)),
       'many',
-      () => open(null),
+      '/mail/inbox',
     );
     return;
   }
   for (const each of news.reverse()) {
-    show(
+    await show(
       senderOf(each) || intl.formatMessage({ id: 'notice.unknown' }),
       [each.subject ?? '', each.preview].filter(Boolean).join('\n'),
       each.threadId,
-      () => open(each.threadId),
+      `/mail/inbox/${each.threadId}`,
     );
   }
 }
@@ -66,12 +64,21 @@ function senderOf(email: News): string {
   return sender?.name ?? sender?.email ?? '';
 }
 
-/** What strangers wrote reaches it as text only. Notices of one `tag` replace each other. */
-function show(title: string, body: string, tag: string, click: () => void): void {
-  const notice = new Notification(title, { body: body.slice(0, 200), tag, icon: '/icon.svg' });
+/**
+ * What strangers wrote reaches it as text only. Notices of one `tag` replace each other, those of a push
+ * as well. By the worker, where there is one: telephones know no other way, and a click finds this page.
+ */
+async function show(title: string, text: string, tag: string, path: string): Promise<void> {
+  const body = text.slice(0, 200);
+  const worker = await (navigator as Partial<Navigator>).serviceWorker?.getRegistration('/');
+  if (worker?.active) {
+    await worker.showNotification(title, { body, tag, icon: '/icon-192.png', data: { path } });
+    return;
+  }
+  const notice = new Notification(title, { body, tag, icon: '/icon-192.png' });
   notice.onclick = () => {
     window.focus();
     notice.close();
-    click();
+    window.dispatchEvent(new CustomEvent(SHOW, { detail: path }));
   };
 }

@@ -1,14 +1,17 @@
-import { useNavigate } from '@tanstack/react-router';
+import { useRouter } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { useIntl } from 'react-intl';
 
 import { settings } from '@/api/settings';
 import { whenStateMoves } from '@/api/sync';
 
+/** An event of the window: a notice was clicked, its detail is the path to go to. */
+export const SHOW = 'mailsys-show';
+
 /** Tells of new mail while nobody looks at this window, where the person and the browser want it. */
 export function useNotices(): void {
   const intl = useIntl();
-  const navigate = useNavigate();
+  const router = useRouter();
   useEffect(() => {
     let since = new Date();
     return whenStateMoves(['EmailDelivery'], () => {
@@ -16,13 +19,23 @@ export function useNotices(): void {
       since = new Date(Date.now() - 60_000); // clocks differ; what was told is not told again
       if (document.hasFocus() || !settings().notifications) return;
       if (!('Notification' in window) || Notification.permission !== 'granted') return;
-      const open = (thread: string | null) =>
-        void (thread === null
-          ? navigate({ to: '/mail/$mailbox', params: { mailbox: 'inbox' } })
-          : navigate({ to: '/mail/$mailbox/$thread', params: { mailbox: 'inbox', thread } }));
-      import('./notices')
-        .then((module) => module.tellOfNews(intl, from, open))
-        .catch(() => undefined); // a notice less: the mail itself is in the list
+      import('./notices').then((module) => module.tellOfNews(intl, from)).catch(() => undefined); // a notice less: the mail itself is in the list
     });
-  }, [intl, navigate]);
+  }, [intl]);
+
+  // A click on a notice, by way of the worker or from this window.
+  useEffect(() => {
+    const go = (path: unknown) => {
+      if (typeof path === 'string' && path.startsWith('/mail/')) router.history.push(path);
+    };
+    const fromWorker = ({ data }: MessageEvent<{ show?: unknown } | null>) => go(data?.show);
+    const fromHere = (event: Event) => go((event as CustomEvent<unknown>).detail);
+    const { serviceWorker } = navigator as Partial<Navigator>;
+    serviceWorker?.addEventListener('message', fromWorker);
+    window.addEventListener(SHOW, fromHere);
+    return () => {
+      serviceWorker?.removeEventListener('message', fromWorker);
+      window.removeEventListener(SHOW, fromHere);
+    };
+  }, [router]);
 }

@@ -9,16 +9,37 @@ interface AskedEvent extends LifeEvent {
   respondWith: (answer: Promise<Response>) => void;
 }
 
+interface PushedEvent extends LifeEvent {
+  readonly data: { json: () => unknown } | null;
+}
+
+interface ClickedEvent extends LifeEvent {
+  readonly notification: Notification;
+}
+
+export interface WindowOfOurs {
+  readonly focused: boolean;
+  focus: () => Promise<unknown>;
+  postMessage: (message: unknown) => void;
+}
+
 interface WorkerEvents {
   install: LifeEvent;
   activate: LifeEvent;
   fetch: AskedEvent;
+  push: PushedEvent;
+  notificationclick: ClickedEvent;
 }
 
 interface WorkerScope {
   readonly caches: CacheStorage;
   readonly location: Location;
-  readonly clients: { claim: () => Promise<void> };
+  readonly registration: ServiceWorkerRegistration;
+  readonly clients: {
+    claim: () => Promise<void>;
+    matchAll: (options: { type: 'window' }) => Promise<WindowOfOurs[]>;
+    openWindow: (path: string) => Promise<unknown>;
+  };
   skipWaiting: () => Promise<void>;
   addEventListener: <K extends keyof WorkerEvents>(
     type: K,
