@@ -156,13 +156,13 @@ class ImageProxy:
     def _keep(self, url: str, result: Image | Refusal) -> None:
         old = self._kept.pop(url, None)
         if old is not None:
-            self._octets -= _size(old.result)
+            self._octets -= _size(url, old.result)
         fresh = _REFUSED_FRESH if isinstance(result, Refusal) else _FRESH
         self._kept[url] = _Kept(result, self._clock.seconds() + fresh)
-        self._octets += _size(result)
+        self._octets += _size(url, result)
         while self._octets > _CACHE:
-            _, oldest = self._kept.popitem(last=False)
-            self._octets -= _size(oldest.result)
+            name, oldest = self._kept.popitem(last=False)
+            self._octets -= _size(name, oldest.result)
 
 
 def image_type(body: bytes) -> str | None:
@@ -180,9 +180,9 @@ def image_type(body: bytes) -> str | None:
     return None
 
 
-def _size(result: Image | Refusal) -> int:
+def _size(url: str, result: Image | Refusal) -> int:
     """What an entry takes; a refusal is not for nothing either."""
-    return 1024 + (len(result.body) if isinstance(result, Image) else 0)
+    return 1024 + len(url) + (len(result.body) if isinstance(result, Image) else 0)
 
 
 def _host(url: str) -> str:

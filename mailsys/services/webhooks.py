@@ -27,6 +27,7 @@ from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
 from mailsys.ports.mail import Column, EmailChanges, IMailStore
 from mailsys.ports.objects import IObjectStore, ObjectChange, StoredObject
+from mailsys.services.at_rest import AtRest
 from mailsys.services.fields import BadField
 from mailsys.services.outbound_http import (
     ForbiddenTarget,
@@ -42,7 +43,7 @@ KIND: Final = "Webhook"
 STATE: Final = "WebhookState"  # apart: it moves all the time
 EVENTS: Final = ("created", "updated", "destroyed")
 AT_MOST: Final = 20  # of one account
-_READ_AT_START: Final = 10_000
+_READ_AT_START: Final = 1_000_000
 _AT_ONCE: Final = 10  # deliveries of the process
 _BATCH: Final = 100  # changes told at a time
 _LARGE: Final = 50_000  # when one commit changed more than that
@@ -76,7 +77,7 @@ class Webhook:
 
 class _Record(msgspec.Struct, frozen=True):
     url: str
-    secret: str
+    secret: str  # encrypted (`services.at_rest`)
     events: tuple[str, ...]
     created: float
     enabled: bool = True
@@ -116,8 +117,10 @@ class Webhooks:
         clock: Any,
         random_bytes: Callable[[int], bytes],
         random: Random,
+        at_rest: AtRest,
     ) -> None:
         self._objects = objects
+        self._at_rest = at_rest
         self._mail = mail
         self._accounts = accounts
         self._events = events
@@ -140,7 +143,8 @@ class Webhooks:
             raise BadField("url", f"An account has at most {AT_MOST} webhooks.")
         ident = self._chance(8).hex()
         secret = "whsec_" + b64encode(self._chance(24)).decode("ascii")
-        record = _Record(url, secret, _in_order(events), self._clock.seconds())
+        hidden = self._at_rest.hide(secret, _whose(account, ident))
+        record = _Record(url, hidden, _in_order(events), self._clock.seconds())
         state = _State(await self._mail.modseq(account))
         await self._write(account, ident, record, state)
         self._watch(account, ident)
@@ -268,7 +272,8 @@ class Webhooks:
             if state.pending is None:
                 state = msgspec.structs.replace(state, pending=told)
                 await self._write(account, ident, None, state)
-            status = await self._post(record, *await self._message(account, ident, told))
+            secret = self._at_rest.show(record.secret, _whose(account, ident))
+            status = await self._post(record.url, secret, *await self._message(account, ident, told))
             if not runner.of_use:
                 return None
             now = self._clock.seconds()
@@ -344,7 +349,7 @@ class Webhooks:
                 )
         return found
 
-    async def _post(self, record: _Record, name: str, body: bytes) -> str:
+    async def _post(self, url: str, secret: str, name: str, body: bytes) -> str:
         """The status of the answer, or what went wrong."""
         stamp = str(int(self._clock.seconds()))
         headers = {
@@ -352,10 +357,10 @@ class Webhooks:
             "User-Agent": "mailsys",
             "webhook-id": name,
             "webhook-timestamp": stamp,
-            "webhook-signature": signature(record.secret, name, stamp, body),
+            "webhook-signature": signature(secret, name, stamp, body),
         }
         try:
-            answer = await self._outbound.request("POST", record.url, headers, body, limit=64 * 1024)
+            answer = await self._outbound.request("POST", url, headers, body, limit=64 * 1024)
         except TooLarge:
             return "the answer is too long"
         except (ForbiddenTarget, OutboundFailure) as error:
@@ -451,6 +456,10 @@ class _Runner:
     def _due(self) -> None:
         self._timer = None
         self.wake()
+
+
+def _whose(account: AccountId, ident: str) -> str:
+    return f"webhook {ident} of account {account}"
 
 
 def signature(secret: str, name: str, stamp: str, body: bytes) -> str:

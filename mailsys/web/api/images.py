@@ -55,7 +55,7 @@ class ImageRoutes:
                   "Images", scope=READ, body=ImageLinksWanted, answer=ImageLinks,
                   limit=_LINKS_SIZE, problems=(413,)),
             Route("GET", "/image", self.image, "A remote image, by a signed link or for who is signed in.",
-                  "Images", Access.PUBLIC, query=ImageQuery, answer=bytes, media="image/*",
+                  "Images", Access.PUBLIC, counted=False, query=ImageQuery, answer=bytes, media="image/*",
                   problems=(401, 403, 413, 415, 502)),
         )  # fmt: skip
 

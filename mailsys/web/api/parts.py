@@ -157,6 +157,7 @@ class AccountApi:
             clock,
             random_bytes,
             SystemRandom(),
+            AtRest(secret, random_bytes),
         )
         basic = ProvingBasicAuthenticator(sign_in, accounts, clock, random_bytes)
         for authenticator in (

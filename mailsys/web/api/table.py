@@ -109,6 +109,7 @@ class Route:
     media: str = "application/json"  # of the answer
     raw: bool = False  # the body is whatever JSON it is; the handler reads request.body()
     request_headers: tuple[tuple[str, str], ...] = ()  # (name, what for)
+    counted: bool = True  # among the requests of strangers, if it is public
 
     @property
     def operation_id(self) -> str:
@@ -170,6 +171,8 @@ class Api:
         return _decode(decoder, octets)
 
     async def _admit(self, route: Route, request: WebRequest) -> tuple[Caller | None, Rights]:
+        if route.access is Access.PUBLIC and not route.counted:
+            return None, Rights()
         if route.access is Access.PUBLIC:
             done = await self._limits.hit(f"api:{network(request.address)}", _MINUTE)
             if done > _STRANGERS:

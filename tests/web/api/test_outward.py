@@ -11,7 +11,8 @@ from twisted.web.server import NOT_DONE_YET, Site
 
 from mailsys.core.message.analysis import analyse
 from mailsys.ports.mail import Acceptance, Delivery, KeywordChange
-from mailsys.services.webhooks import STATE, signature
+from mailsys.services.webhooks import KIND, STATE, signature
+from mailsys.web.api import table
 from tests.web.api.rig import ApiTestCase
 
 reactor: Any = installed
@@ -158,6 +159,11 @@ class WebhookTests(OutwardTestCase):
         (hook,) = (await self.browser.ask("GET", "/webhooks")).json["webhooks"]
         self.assertEqual((hook["enabled"], hook["lastStatus"]), (False, "410"))
 
+    async def test_the_secret_is_not_stored_as_it_is(self) -> None:
+        made = await self.make()
+        (stored,) = await self.objects.objects(self.alice.id, KIND)
+        self.assertNotIn(made["secret"].removeprefix("whsec_").encode(), stored.value)
+
     async def test_the_secret_is_shown_once(self) -> None:
         made = await self.make()
         listed = await self.browser.ask("GET", "/webhooks")
@@ -193,6 +199,15 @@ class ImageTests(OutwardTestCase):
         self.assertEqual((await self.image("/big")).status, 413)
         self.assertEqual((await self.image("/loop")).status, 502)
         self.assertEqual((await self.image("/nothing")).status, 502)
+
+    async def test_a_house_full_of_readers_is_not_taken_for_a_stranger_who_asks_too_much(self) -> None:
+        self.elsewhere.answers[b"/a.png"] = (200, {}, PNG)
+        answer = await self.browser.ask("POST", "/image-links", {"urls": [self.there + "/a.png"]})
+        self.patch(table, "_STRANGERS", 3)
+        statuses = [(await self.ask("GET", answer.json["links"][0])).status for _ in range(6)]
+        self.assertEqual(statuses, [200] * 6)
+        statuses = [(await self.ask("GET", "/registration")).status for _ in range(6)]
+        self.assertEqual(statuses[-3:], [429] * 3)
 
     async def test_hosts_that_answer_slowly_hold_up_only_who_reads_their_mail(self) -> None:
         self.elsewhere.held, self.elsewhere.held_below = Deferred(), b"/slow"
