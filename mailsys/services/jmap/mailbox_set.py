@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from mailsys.core.jmap import ids
 from mailsys.core.jmap.arguments import Arguments
@@ -18,10 +18,12 @@ from mailsys.ports.mail import IMailStore, Mailbox, MailboxUpdate, Role
 from mailsys.services.jmap.api import CallContext
 from mailsys.services.jmap.changes import state_of
 from mailsys.services.jmap.mailbox_get import COUNTS, PROPERTIES, document, rights, shown_name
+from mailsys.services.jmap.mailbox_places import Place, refused
 from mailsys.services.jmap.standard import SetOutcome, SetRequest, check_state, not_found, read_set
 
 MAX_NAME: Final = 255  # octets of a name
 MAX_DEPTH: Final = 32
+_ROUNDS: Final = 8  # before it is seen what can be made at all: many that wait for each other cost much
 MAX_SORT_ORDER: Final = 2**31 - 1
 _SETTABLE: Final = ("name", "parentId", "role", "sortOrder", "isSubscribed")
 _FRESH: Final[dict[str, Any]] = {**dict.fromkeys(COUNTS, 0), "myRights": rights(False, True)}
@@ -35,6 +37,10 @@ class _Later(Exception):
     def __init__(self, error: SetError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+_Change: TypeAlias = tuple[str, str, dict[str, Any]]  # "create", "update" or "destroy"; id; value
+_Left: TypeAlias = list[tuple[_Change, SetError]]  # what is not done, and why not
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ class _Setting:
         await self._load()
         request, outcome = self._request, self.outcome
         destroyed = {self._context.real_id(one) for one in request.destroy}
-        pending: list[tuple[str, str, dict[str, Any]]] = [
+        pending: list[_Change] = [
             *(("create", key, value) for key, value in request.create.items()),
             *(("update", key, value) for key, value in request.update.items()),
             *(("destroy", key, {}) for key in request.destroy),
@@ -96,9 +102,8 @@ class _Setting:
             if self._context.real_id(key) in destroyed:
                 outcome.not_updated[key] = SetError("willDestroy", "It is destroyed in the same call.")
         pending = [one for one in pending if one[0] != "update" or one[1] not in outcome.not_updated]
-        left = await self._rounds(pending)
-        swapped = [one for one, _ in left if one[0] == "update"]
-        if len(swapped) > 1:
+        left = await self._rounds(pending, _ROUNDS)
+        if left:
             left = await self._swap(left)
         for (kind, key, _), error in left:
             self._fail(kind, key, error)
@@ -112,12 +117,10 @@ class _Setting:
         else:
             outcome.not_destroyed[key] = error
 
-    async def _rounds(
-        self, pending: list[tuple[str, str, dict[str, Any]]]
-    ) -> list[tuple[tuple[str, str, dict[str, Any]], SetError]]:
-        """Do what can be done; what is left and why."""
-        left: list[tuple[tuple[str, str, dict[str, Any]], SetError]] = []
-        while pending:
+    async def _rounds(self, pending: list[_Change], most: int | None = None) -> _Left:
+        """Do what can be done, in rounds (each does one at least); what is left and why."""
+        left: _Left = []
+        for _ in range(len(pending) if most is None else most):
             left = []
             for change in pending:
                 kind, key, value = change
@@ -139,37 +142,97 @@ class _Setting:
             pending = [change for change, _ in left]
         return left
 
-    async def _swap(
-        self, left: list[tuple[tuple[str, str, dict[str, Any]], SetError]]
-    ) -> list[tuple[tuple[str, str, dict[str, Any]], SetError]]:
-        """Updates that take each other's names or roles: all let go of theirs, then try again."""
+    async def _swap(self, left: _Left) -> _Left:
+        """Changes that wait for each other: of those that can all be made, the mailboxes let go of names,
+        places and roles, then they are made."""
+        able, others = self._able(left)
         before: list[Mailbox] = []
-        for (kind, key, _), _ in left:
-            number = ids.mailbox_number(self._context.real_id(key)) if kind == "update" else None
-            box = None if number is None else self._boxes.get(MailboxId(number))
-            if box is None or box.role is Role.INBOX:
+        for (kind, key, _), _ in able:
+            if kind == "create":
                 continue
+            box = self._box(key)
             before.append(box)
-            path = box.path[: len(box.path) - len(box.name)] + f"~{self._context.random.getrandbits(64):x}"
             await self._mail.update_mailbox(
-                self._account, box.id, MailboxUpdate(path=path, clear_role=box.role is not None)
+                self._account,
+                box.id,
+                MailboxUpdate(path=self._no_name(), clear_role=box.role is not None),
             )
-        parked = {box.id: box for box in before}
-        await self._load()
         # A patch says what changes against the mailbox as the client knows it
-        self._parked = parked
+        self._parked = {box.id: box for box in before}
+        await self._load()
         try:
-            left = await self._rounds([change for change, _ in left])
+            left = await self._rounds([change for change, _ in able])
+            left += await self._rounds([change for change, _ in others])
         finally:
             self._parked = {}
-        done = {ids.mailbox_number(one) for one in self.outcome.updated}
-        for box in before:
-            if box.id not in done:
-                await self._mail.update_mailbox(
-                    self._account, box.id, MailboxUpdate(path=box.path, role=box.role)
-                )
-        await self._load()
+            done = {ids.mailbox_number(one) for one in (*self.outcome.updated, *self.outcome.destroyed)}
+            for box in sorted(before, key=lambda one: len(one.path)):
+                if box.id not in done:  # it could not be known, as that IMAP was faster
+                    await self._put_back(box)
+            await self._load()
         return left
+
+    def _able(self, left: _Left) -> tuple[_Left, _Left]:
+        """Those that can all be made, and the others."""
+        aims: dict[str, Place | None] = {}
+        able: _Left = []
+        others: _Left = []
+        for one in left:
+            kind, key, value = one[0]
+            mailbox = f"#{key}" if kind == "create" else self._context.real_id(key)
+            number = ids.mailbox_number(mailbox)
+            box = None if number is None else self._boxes.get(MailboxId(number))
+            if box is None:
+                stays = kind != "create"
+            else:
+                stays = box.role is Role.INBOX or (kind == "destroy" and self._has_emails(box))
+            if stays or mailbox in aims:
+                others.append(one)
+                continue
+            able.append(one)
+            if kind == "destroy":
+                aims[mailbox] = None
+            elif box is None:
+                aims[mailbox] = self._aim({**_DEFAULTS, **value})
+            else:
+                aims[mailbox] = self._aim(apply_patch(document(box, True), value, _DEFAULTS))
+        places = {
+            ids.mailbox_id(box.id): Place(
+                None if box.parent is None else ids.mailbox_id(box.parent), box.name, box.role
+            )
+            for box in self._boxes.values()
+        }
+        gone = refused(places, list(aims.items()), MAX_DEPTH)
+        others += [one for at, one in enumerate(able) if at in gone]
+        return [one for at, one in enumerate(able) if at not in gone], others
+
+    def _aim(self, value: dict[str, Any]) -> Place:
+        parent, role = value["parentId"], value["role"]
+        return Place(
+            None if parent is None else self._context.real_id(parent),
+            nfc(value["name"]),
+            None if role is None else _ROLES[role],
+        )
+
+    def _no_name(self) -> str:
+        return f"~{self._context.random.getrandbits(64):x}"
+
+    async def _put_back(self, box: Mailbox) -> None:
+        await self._load()
+        parent = None if box.parent is None else self._boxes.get(box.parent)
+        way = "" if parent is None else f"{parent.path}/"
+        free = all(other.role is not box.role for other in self._boxes.values())
+        role = box.role if free else None
+        try:
+            await self._mail.update_mailbox(
+                self._account, box.id, MailboxUpdate(path=f"{way}{box.name}", role=role)
+            )
+        except (MailboxExists, NotAllowed):
+            await self._mail.update_mailbox(
+                self._account, box.id, MailboxUpdate(path=f"{box.name} {self._no_name()}", role=role)
+            )
+        except NoSuchMailbox:
+            return
 
     _parked: dict[MailboxId, Mailbox] = {}  # noqa: RUF012 replaced, never changed
 
@@ -208,6 +271,8 @@ class _Setting:
         number = ids.mailbox_number(self._context.real_id(key))
         box = None if number is None else self._boxes.get(MailboxId(number))
         if box is None:
+            if key.startswith("#") and key[1:] in self._request.create:
+                raise _Later(not_found("mailbox"))
             raise not_found("mailbox")
         return box
 
@@ -254,7 +319,7 @@ class _Setting:
         has_child = SetError("mailboxHasChild", "The mailbox has children.")
         if any(other.parent == box.id for other in self._boxes.values()):
             raise _Later(has_child)
-        if box.total > box.deleted and not self._remove_emails:
+        if self._has_emails(box):
             raise SetError("mailboxHasEmail", "The mailbox has emails in it.")
         try:
             await self._mail.delete_mailbox(self._account, box.id)
@@ -265,6 +330,10 @@ class _Setting:
         except NoSuchMailbox as refusal:
             raise not_found("mailbox") from refusal
         self.outcome.destroyed.append(ids.mailbox_id(box.id))
+
+    def _has_emails(self, box: Mailbox) -> bool:
+        """Such as keep it from being destroyed."""
+        return box.total > box.deleted and not self._remove_emails
 
     # -- checks ------------------------------------------------------------------------------------------
 
@@ -296,7 +365,7 @@ class _Setting:
         depth = 1
         while parent is not None:
             if box is not None and parent == box.id:
-                raise invalid_properties("A mailbox cannot be below itself.", "parentId")
+                raise _Later(invalid_properties("A mailbox cannot be below itself.", "parentId"))
             depth += 1
             parent = self._boxes[parent].parent
         if depth > MAX_DEPTH:

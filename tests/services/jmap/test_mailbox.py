@@ -192,6 +192,80 @@ class SetTests(JmapTestCase):
         self.assertEqual(set(found["notUpdated"]), {one, two})
         self.assertEqual(((await self.box(one))["name"], (await self.box(two))["name"]), ("One", "Two"))
 
+    async def test_a_swap_that_another_name_stops_leaves_all_as_it_was(self):
+        one, two, three = [await self.make(name) for name in ("One", "Two", "Three")]
+        found = await self.set(
+            update={one: {"name": "Two"}, two: {"name": "Three"}, three: {"name": "Inbox/"}}
+        )
+        self.assertEqual(set(found["notUpdated"]), {one, two, three})
+        self.assertEqual((await self.box(one))["name"], "One")
+        self.assertEqual((await self.box(two))["name"], "Two")
+
+    async def test_names_go_round_while_others_fail(self):
+        names = ("One", "Two", "Three", "Four", "Five")
+        one, two, three, four, five = [await self.make(name) for name in names]
+        found = await self.set(
+            update={
+                one: {"name": "Two"},
+                two: {"name": "Three"},
+                three: {"name": "One"},
+                four: {"name": "Five"},
+                five: {"name": "Two"},
+            }
+        )
+        self.assertEqual(set(found["updated"]), {one, two, three})
+        self.assertEqual(set(found["notUpdated"]), {four, five})
+        shown = [(await self.box(one))["name"] for one in (one, two, three, four, five)]
+        self.assertEqual(shown, ["Two", "Three", "One", "Four", "Five"])
+
+    async def test_parent_and_child_change_places(self):
+        one = await self.make("One")
+        two = await self.make("Two", parentId=one)
+        found = await self.set(update={one: {"parentId": two}, two: {"parentId": None}})
+        self.assertEqual((found["updated"], found["notUpdated"]), ({one: None, two: None}, None))
+        found = await self.set(
+            update={one: {"parentId": None, "name": "Two"}, two: {"parentId": one, "name": "One"}}
+        )
+        self.assertEqual((found["updated"], found["notUpdated"]), ({one: None, two: None}, None))
+        self.assertEqual(((await self.box(one))["name"], (await self.box(one))["parentId"]), ("Two", None))
+        self.assertEqual(((await self.box(two))["name"], (await self.box(two))["parentId"]), ("One", one))
+
+    async def test_a_new_mailbox_takes_the_name_and_children_of_one_that_goes(self):
+        old = await self.make("Name")
+        child = await self.make("Child", parentId=old)
+        found = await self.set(
+            create={"n": {"name": "Name"}}, update={child: {"parentId": "#n"}}, destroy=[old]
+        )
+        self.assertEqual(
+            (found["notCreated"], found["notUpdated"], found["notDestroyed"]), (None, None, None)
+        )
+        self.assertEqual((await self.box(child))["parentId"], found["created"]["n"]["id"])
+        self.assertEqual((await self.box(found["created"]["n"]["id"]))["name"], "Name")
+
+    async def test_one_with_emails_keeps_its_name_though_another_wants_it(self):
+        old = await self.make("Name")
+        child = await self.make("Child", parentId=old)
+        await self.deliver(mailbox=old)
+        found = await self.set(
+            create={"n": {"name": "Name"}}, update={child: {"parentId": "#n"}}, destroy=[old]
+        )
+        self.assertEqual((set(found["notCreated"]), set(found["notUpdated"])), ({"n"}, {child}))
+        self.assertEqual(set(found["notDestroyed"]), {old})
+        self.assertEqual((await self.box(old))["name"], "Name")
+        self.assertEqual((await self.box(child))["parentId"], old)
+
+    async def test_a_new_mailbox_is_patched_in_the_same_call(self):
+        old = await self.make("Name")
+        found = await self.set(create={"n": {"name": "Name"}}, update={"#n": {"sortOrder": 3}}, destroy=[old])
+        self.assertEqual((found["notUpdated"], found["destroyed"]), (None, [old]))
+        self.assertEqual((await self.box(found["created"]["n"]["id"]))["sortOrder"], 3)
+
+    async def test_children_may_come_before_their_parents(self):
+        for deep in (9, 32):
+            create = {f"n{at}": {"name": f"{deep}", "parentId": f"#n{at + 1}"} for at in range(deep - 1)}
+            found = await self.set(create={**create, f"n{deep - 1}": {"name": f"{deep}"}})
+            self.assertEqual((len(found["created"]), found["notCreated"]), (deep, None))
+
     async def test_no_mailbox_is_below_itself(self):
         one = await self.make("One")
         two = await self.make("Two", parentId=one)
