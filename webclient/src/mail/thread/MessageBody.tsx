@@ -2,6 +2,7 @@ import { Image } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
 
+import { downloadUrl } from '@/api/blobs';
 import { updateSettings, useSettings } from '@/api/settings';
 import type { EmailBody, EmailSummary } from '@/api/types';
 import { HtmlBody } from '@/mail/body/HtmlBody';
@@ -10,7 +11,9 @@ import { errorText, toast } from '@/parts';
 import { useShownTheme } from '@/theme/theme';
 
 import { Attachments } from './Attachments';
+import { calendarPart, Invitation } from './Invitation';
 import { nameOf } from './People';
+import { ProtectionBar } from './ProtectionBar';
 import { UnsubscribeBar } from './UnsubscribeBar';
 import { useShownBody } from './use-body';
 
@@ -43,9 +46,15 @@ export function MessageBody({
     );
   };
   const name = nameOf(email.from?.[0]);
+  const calendar = calendarPart(body);
   return (
     <>
       <UnsubscribeBar email={email} body={body} />
+      <ProtectionBar
+        body={body}
+        rawUrl={downloadUrl(email.blobId, 'message.eml', 'message/rfc822')}
+      />
+      {calendar && <Invitation part={calendar} />}
       {html && html.blocked > 0 && !images && (
         <Bar tinted>
           <Image size={16} className="shrink-0 text-muted" aria-hidden />
