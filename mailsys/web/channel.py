@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.python.failure import Failure
@@ -14,6 +15,7 @@ from mailsys.web.problems import WebProblem, encode
 if TYPE_CHECKING:
     from mailsys.web.site import WebSite
 
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
 _LARGEST_HEADER: Final = 32 * 1024
 _CLOSED_WITHIN: Final = 120.0  # seconds that a client may take for the rest of the last answer
 _STOPPED_WITHIN: Final = 1.0  # seconds for the same without an answer, when the server stops
@@ -76,6 +78,11 @@ class Channel(HTTPChannel):
         # As Twisted's, but "100 Continue" is the request's to send, once it wants the body.
         self.resetTimeout()
         request = self.requests[-1]
+        whole = _ABSOLUTE.match(self._path)
+        if whole is not None:  # RFC 9112 §3.2.2: then it, and not the Host field, says to whom
+            request.requestHeaders.setRawHeaders(b"Host", [whole[1]])
+            rest = self._path[whole.end() :]
+            self._path = rest if rest.startswith(b"/") else b"/" + rest
         request.parseCookies()
         self.persistent = self.checkPersistence(request, self._version)
         request.gotLength(self.length)

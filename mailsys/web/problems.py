@@ -38,7 +38,7 @@ class WebProblem(Exception):
         **more: Any,
     ) -> None:
         self.status = status
-        self.title = title or _phrase(status)
+        self.title = title or phrase(status)
         self.detail = detail
         self.type_uri = type_uri
         self.headers = tuple(headers)
@@ -57,7 +57,8 @@ class WebProblem(Exception):
         return found | self.more
 
 
-def _phrase(status: int) -> str:
+def phrase(status: int) -> str:
+    """What RFC 9110 calls a status."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

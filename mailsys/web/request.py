@@ -232,6 +232,10 @@ class WebRequest(Request):
         self.setHeader(b"Content-Length", b"%d" % len(body))
         self.write(body)
 
+    def setResponseCode(self, code: int, message: bytes | None = None) -> None:  # noqa: N802
+        # Twisted has no words for the younger ones, 422 among them.
+        super().setResponseCode(code, message or problems.phrase(code).encode("ascii"))
+
     # -- answering -------------------------------------------------------------------------------------
 
     def process(self) -> None:
