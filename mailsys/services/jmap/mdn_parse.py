@@ -75,7 +75,8 @@ def shown(found: Notification, for_email: str | None, subject: str | None) -> di
     return {
         "forEmailId": for_email,
         "subject": subject,
-        "textBody": found.text,
+        # Lines as RFC 8621 §4.1.4 has them in body values; what was sent reads back as it was given
+        "textBody": None if found.text is None else found.text.replace("\r\n", "\n").rstrip("\n"),
         "includeOriginalMessage": found.has_original,
         "reportingUA": found.reporting_ua,
         "disposition": {
