@@ -31,6 +31,8 @@ def given_envelope(value: Any, max_recipients: int) -> Envelope:
     if not isinstance(value, dict) or set(value) != {"mailFrom", "rcptTo"}:
         raise _wrong("An envelope has mailFrom and rcptTo.")
     sender, sender_parameters = _address(value["mailFrom"])
+    if not _stays_in_brackets(sender):
+        raise _wrong("The email of mailFrom is no address.")
     if not isinstance(value["rcptTo"], list) or len(value["rcptTo"]) > _MOST_LISTED:
         raise _wrong("rcptTo must be an array.")
     people = [_address(one) for one in value["rcptTo"]]
@@ -56,7 +58,7 @@ def _address(value: Any) -> tuple[str, dict[str, str | None] | None]:
     if not isinstance(value, dict) or not {"email"} <= set(value) <= {"email", "parameters"}:
         raise _wrong("An address has an email, and may have parameters.")
     email, parameters = value["email"], value.get("parameters")
-    if not isinstance(email, str) or any(c in email for c in "\r\n\0<>"):
+    if not isinstance(email, str):
         raise _wrong("The email of an address must be a string.")
     if parameters is not None:
         if not isinstance(parameters, dict) or len(parameters) > 50:
@@ -166,10 +168,17 @@ def _too_many(most: int) -> SetError:
     return SetError("tooManyRecipients", f"A message may have {most} recipients at most.", maxRecipients=most)
 
 
+def _stays_in_brackets(address: str) -> bool:
+    """Whether it ends where MAIL and RCPT end it, even for who knows no quoted strings."""
+    return not any(c in address for c in "\r\n\0<>")
+
+
 def _is_recipient(address: str) -> bool:
     if address.lower() == "postmaster":  # RFC 5321 §4.1.1.3
         return True
     try:
-        return not canonical(address).endswith("]")  # mail to address literals is not sent
+        return _stays_in_brackets(address) and not canonical(address).endswith(
+            "]"
+        )  # mail to address literals is not sent
     except ValueError:
         return False

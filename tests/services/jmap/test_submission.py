@@ -193,9 +193,13 @@ class RefusalTests(PostTestCase):
         self.assertEqual((await self.unsent("tooManyRecipients", email))["maxRecipients"], 3)
 
     async def test_invalid_recipients_are_listed(self):
-        given = envelope("a@y.example", "no address", "x@[192.0.2.1]")
-        error = await self.unsent("invalidRecipients", await self.draft(), envelope=given)
-        self.assertEqual(error["invalidRecipients"], ["no address", "x@[192.0.2.1]"])
+        for wrong in (["no address", "x@[192.0.2.1]"], ["a@y.example>\r\nNOOP", '"a>b"@y.example', ""]):
+            given = envelope(*wrong)
+            error = await self.unsent("invalidRecipients", await self.draft(), envelope=given)
+            self.assertEqual(error["invalidRecipients"], wrong)
+        given = envelope("a@y.example", sender="alice@example.com>\r\nNOOP")
+        error = await self.unsent("invalidProperties", await self.draft(), envelope=given)
+        self.assertEqual(error["properties"], ["envelope"])
 
     async def test_the_envelope_sender_must_be_ones_own(self):
         given = envelope("a@y.example", sender="bob@example.com")
