@@ -51,6 +51,14 @@ test('after a reload without a network, mail that was read is there; what is don
   await expect.poll(() => kept(page, 'list')).toBeGreaterThan(0);
   await expect.poll(() => kept(page, 'identities')).toBe(1);
 
+  // The shell is kept, and of mail not a word beside the database.
+  const addresses = await page.evaluate(async () => {
+    const all = await Promise.all((await caches.keys()).map(async (name) => (await caches.open(name)).keys())); // prettier-ignore
+    return all.flat().map(({ url }) => new URL(url).pathname);
+  });
+  expect(addresses).toContain('/index.html');
+  expect(addresses.filter((path) => /^\/(api|jmap|mail)/.test(path))).toEqual([]);
+
   await page.context().setOffline(true);
   await page.reload();
   await expect(page.getByText(/You are offline/)).toBeVisible();
@@ -123,4 +131,47 @@ test('who signs out leaves nothing behind, and the next person finds nothing', a
   await expect(other).toHaveURL(/sign-in/);
   await expect.poll(() => databases(other)).not.toContain('mailsys-mail');
   await other.context().close();
+});
+
+test('two windows without a network send what was done in each', async ({ me, mail, signedIn }) => {
+  await mail(me, { subject: 'One' });
+  await mail(me, { subject: 'Two' });
+  const one = await signedIn(me, workers);
+  await open(one);
+  await settled(one);
+  const two = await one.context().newPage();
+  await open(two);
+  await settled(two);
+  await expect(rows(two)).toHaveCount(2);
+  await expect.poll(() => kept(one, 'email')).toBe(2);
+  await one.context().setOffline(true);
+  for (const [page, subject] of [[one, 'One'], [two, 'Two']] as const) {
+    await row(page, subject).hover();
+    await row(page, subject).getByRole('button', { name: 'Archive' }).click();
+    await expect(page.getByText('1 change is sent later.')).toBeVisible();
+  } // prettier-ignore
+  const context = one.context();
+  // The windows are closed before there is a network; the next one finds what both left.
+  await one.close();
+  await two.close();
+  const next = await context.newPage();
+  await next.goto('/mail/inbox');
+  await expect(next.getByText('2 changes are sent later.')).toBeVisible();
+  await context.setOffline(false);
+  await expect.poll(async () => (await me.jmap.inRole('archive')).length, { timeout: 40_000 }).toBe(2); // prettier-ignore
+});
+
+test('a page whose parts the server has no more offers the new version', async ({
+  me,
+  signedIn,
+}) => {
+  const page = await signedIn(me);
+  await open(page);
+  await page.route(/assets\/SettingsPage/, (route) => route.fulfill({ status: 404 }));
+  await page.getByRole('button', { name: /Account/ }).click();
+  await page.getByRole('menuitem', { name: 'Settings' }).click();
+  await expect(page.getByText('There is a new version').last()).toBeVisible();
+  await page.unroute(/assets\/SettingsPage/);
+  await page.getByRole('button', { name: 'Reload' }).click();
+  await expect(page.getByRole('navigation', { name: 'Settings' })).toBeVisible();
 });

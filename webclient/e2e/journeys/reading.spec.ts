@@ -130,3 +130,42 @@ test('where a link leads is shown on the way to it, and asked when its text says
     page.getByText('Its text names bank.test, but it leads to evil.test.'),
   ).toBeVisible();
 });
+
+test('on paper, mail has its own colours', async ({ me, mail, signedIn }) => {
+  const page = await signedIn(me, { settings: { theme: 'dark' } });
+  await mail(me, {
+    subject: 'To be printed',
+    html: '<p style="color: #000; background: #fff">Black on white</p>',
+  });
+  await open(page);
+  const thread = await read(page, 'To be printed');
+  const text = thread.frameLocator('iframe').getByText('Black on white');
+  await expect(text).not.toHaveCSS('color', 'rgb(0, 0, 0)');
+  await page.evaluate(() => window.dispatchEvent(new Event('beforeprint')));
+  await expect(text).toHaveCSS('color', 'rgb(0, 0, 0)');
+  await expect(text).toHaveCSS('background-color', 'rgb(255, 255, 255)');
+  await page.evaluate(() => window.dispatchEvent(new Event('afterprint')));
+  await expect(text).not.toHaveCSS('color', 'rgb(0, 0, 0)');
+});
+
+test('pictures from elsewhere are shown for the sender that one trusts, and for no other', async ({
+  me,
+  mail,
+  signedIn,
+}) => {
+  const html = '<p>Look <img src="https://images.test/a.png" alt="a picture"></p>';
+  await mail(me, { subject: 'From Clara', html });
+  await mail(me, { subject: 'Again Clara', html });
+  await mail(me, { subject: 'From Dora', html, from: 'Dora <dora@elsewhere.test>' });
+  const page = await signedIn(me);
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(request.url()));
+  await open(page);
+  await expect((await read(page, 'From Clara')).getByText(/1 image from elsewhere/)).toBeVisible();
+  await page.getByRole('button', { name: 'Always for clara@elsewhere.test' }).click();
+  await expect(page.getByText('Images from elsewhere are shown for clara@elsewhere.test.')).toBeVisible(); // prettier-ignore
+  await read(page, 'Again Clara');
+  await expect(page.getByText('Images from elsewhere are shown for clara@elsewhere.test.')).toBeVisible(); // prettier-ignore
+  await expect((await read(page, 'From Dora')).getByText(/1 image from elsewhere/)).toBeVisible();
+  expect(asked.filter((url) => new URL(url).hostname === 'images.test')).toEqual([]);
+});

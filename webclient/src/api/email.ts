@@ -245,7 +245,7 @@ export function applyPatches(patches: ReadonlyMap<Id, EmailPatch>): {
 }
 
 // What of an email changes.
-const MOVING = ['keywords', 'mailboxIds', 'snoozed'] as const;
+export const MOVING = ['keywords', 'mailboxIds', 'snoozed'] as const;
 
 // -- changes ------------------------------------------------------------------------------------------------
 

@@ -22,13 +22,37 @@ export interface Facts {
   session: { me: Me; jmap: JmapSession };
   /** The state of Email that the entries stand for (RFC 8620 §5.2). */
   emailState: string;
-  /** Changes that the server does not have yet, in order. */
-  writes: [Id, EmailPatch][][];
+}
+
+/** Changes that the server does not have yet, in order. */
+export type Writes = [Id, EmailPatch][][];
+
+// Beside the facts, one list for each page that has such.
+const WRITES = 'writes ';
+
+export async function putWrites(db: Database, page: string, writes: Writes): Promise<void> {
+  if (writes.length > 0) await db.put('facts', writes, WRITES + page);
+  else await db.delete('facts', WRITES + page);
+}
+
+/** What pages left that are gone, page by page. */
+export async function leftWrites(
+  db: Database,
+  lives: (page: string) => boolean,
+): Promise<Map<string, Writes>> {
+  const found = new Map<string, Writes>();
+  for (const key of await db.getAllKeys('facts')) {
+    const page = key.startsWith(WRITES) ? key.slice(WRITES.length) : null;
+    if (page === null || lives(page)) continue;
+    const writes = (await db.get('facts', key)) as Writes | undefined;
+    if (writes) found.set(page, writes);
+  }
+  return found;
 }
 
 interface Schema extends DBSchema {
   entries: { key: string; value: Entry; indexes: { age: [string, number, number] } };
-  facts: { key: string; value: Facts[keyof Facts] };
+  facts: { key: string; value: Facts[keyof Facts] | Writes };
 }
 
 export type Database = IDBPDatabase<Schema>;

@@ -2,7 +2,7 @@
 import { hashKey, type Query } from '@tanstack/react-query';
 
 import { queryClient, queryKeys, whenKeptIsRead } from '@/api/cache';
-import { knownEmail, whenEmailsMove } from '@/api/email';
+import { knownEmail, MOVING, whenEmailsMove } from '@/api/email';
 import { jmap, limit, pieces } from '@/api/jmap';
 import { MethodError } from '@/api/problems';
 import { renewPush } from '@/api/push';
@@ -12,7 +12,15 @@ import { stateOf, whenConnected } from '@/api/sync';
 import type { ChangesResponse, EmailSummary, GetResponse, Id } from '@/api/types';
 import { resumeWrites, whenWaitingChanges } from '@/api/writes';
 
-import { type Database, type Entry, evict, fact, openKept } from './database';
+import {
+  type Database,
+  type Entry,
+  evict,
+  fact,
+  leftWrites,
+  openKept,
+  putWrites,
+} from './database';
 import { formOf, KINDS } from './kinds';
 
 const PAUSE = 1000; // milliseconds in which changes are gathered
@@ -20,14 +28,19 @@ const TIDY_AFTER = 200; // entries
 const MOST_ROUNDS = 20; // of Email/changes
 
 let opened: Promise<Database> | null = null;
-/** Writing is over until the next start: the session ended, another window wiped, or there is no room. */
-let stopped = true;
+/**
+ * It is whose session this is, and written to. Not before that is known; and over until the next start when
+ * the session ended, another window wiped, or there is no room.
+ */
+let open = false;
+/** The account for which all that belongs to a start was done, or is under way. */
+let started: Id | null = null;
 /** What is kept stands for a state of Email. */
 let caughtUp = false;
 
 function database(): Promise<Database> {
   opened ??= openKept(() => {
-    stopped = true;
+    open = false;
     opened = null;
   });
   return opened;
@@ -35,36 +48,53 @@ function database(): Promise<Database> {
 
 /** Goes on as who was signed in when there was a network last; false: nobody, or not any more. */
 export async function resume(): Promise<boolean> {
-  const db = await database();
-  const session = await fact(db, 'session');
+  const session = await fact(await database(), 'session');
   if (!session) return false;
   const { expires } = session.me;
   if (expires !== null && Date.parse(expires) <= Date.now()) return false;
   useSession.setState(session);
+  open = true;
   return true;
 }
 
-/** Begins to keep. Called once somebody is signed in, with or without a network. */
+/** Begins to keep. Called at each navigation of somebody who is signed in, with or without a network. */
 export async function startKeeping(): Promise<void> {
   const { me, jmap: session } = useSession.getState();
-  if (!me || !session || !stopped) return;
-  stopped = caughtUp = false;
+  if (!me || !session || started === me.accountId) return;
+  started = me.accountId;
   try {
     const db = await database();
     if ((await fact(db, 'session'))?.me.accountId !== me.accountId) {
       await Promise.all([db.clear('entries'), db.clear('facts')]);
     }
-    resumeWrites((await fact(db, 'writes')) ?? []);
+    if (useSession.getState().me !== me) return; // ended meanwhile
     await db.put('facts', { me, jmap: session }, 'session');
+    open = true;
+    await takeOverWrites(db);
     // What was read before.
     for (const query of queryClient.getQueryCache().getAll()) note(query);
+    caughtUp = false;
     await catchUpOnEmails(db);
     caughtUp = true;
     await ensureIdentities(); // nobody can write without
     await renewPush();
   } catch {
     // Without a network there is nothing to compare with; without a database nothing is kept.
+    started = null;
   }
+}
+
+// Held as long as this page lives, so that others leave its changes to it.
+const LOCK = 'mailsys-keeping-';
+const page = String(crypto.getRandomValues(new Uint32Array(2)));
+const { locks } = navigator as Partial<Navigator>;
+void locks?.request(LOCK + page, () => new Promise(() => undefined));
+
+async function takeOverWrites(db: Database): Promise<void> {
+  const held = new Set((await locks?.query())?.held?.map((each) => each.name));
+  const left = await leftWrites(db, (each) => each === page || held.has(LOCK + each));
+  resumeWrites([...left.values()].flat());
+  for (const each of left.keys()) await putWrites(db, each, []);
 }
 
 // -- reading -------------------------------------------------------------------------------------------------
@@ -72,6 +102,7 @@ export async function startKeeping(): Promise<void> {
 const shownFromHere = new Set<string>();
 
 whenKeptIsRead(async (key) => {
+  if (!open) return undefined;
   const entry = await (await database()).get('entries', key);
   if (!entry) return undefined;
   shownFromHere.add(key);
@@ -102,7 +133,7 @@ function note({ queryKey, queryHash }: Pick<Query, 'queryKey' | 'queryHash'>): v
 }
 
 queryClient.getQueryCache().subscribe((event) => {
-  if (stopped || event.type !== 'updated' || event.action.type !== 'success') return;
+  if (!open || event.type !== 'updated' || event.action.type !== 'success') return;
   // What was taken from here and not changed since is here already.
   if (shownFromHere.has(event.query.queryHash) && !event.action.manual) return;
   note(event.query as Query);
@@ -120,7 +151,7 @@ async function flush(): Promise<void> {
     const form = formOf(kind, query.state.data);
     return form ? [{ key, kind, ...form, at: Date.now() }] : [];
   });
-  if (stopped) return;
+  if (!open) return;
   try {
     const db = await database();
     const transaction = db.transaction(['entries', 'facts'], 'readwrite');
@@ -134,14 +165,14 @@ async function flush(): Promise<void> {
     written = 0;
     for (const [kind, most] of Object.entries(KINDS)) await evict(db, kind, most);
   } catch {
-    stopped = true; // no room, or no database any more
+    open = false; // no room, or no database any more
   }
 }
 
 whenWaitingChanges((writes) => {
-  if (stopped) return;
+  if (!open) return;
   database()
-    .then((db) => db.put('facts', writes, 'writes'))
+    .then((db) => putWrites(db, page, writes))
     .catch(() => undefined); // they are lost if the page is left before there is a network
 });
 
@@ -176,12 +207,12 @@ async function take(db: Database, updated: readonly Id[], destroyed: readonly Id
   for (const ids of pieces(here, limit('maxObjectsInGet', 500))) {
     const { list } = await jmap<GetResponse<EmailSummary>>('Email/get', {
       ids,
-      properties: ['id', 'keywords', 'mailboxIds'],
+      properties: ['id', ...MOVING],
     });
-    for (const { id, keywords, mailboxIds } of list) {
-      const entry = await db.get('entries', emailKey(id));
+    for (const now of list) {
+      const entry = await db.get('entries', emailKey(now.id));
       if (!entry) continue;
-      const data = { ...(entry.data as EmailSummary), keywords, mailboxIds };
+      const data = { ...(entry.data as EmailSummary), ...now };
       await db.put('entries', { ...entry, data });
     }
   }
@@ -189,7 +220,7 @@ async function take(db: Database, updated: readonly Id[], destroyed: readonly Id
 
 // While the page is open: those in the cache are written with it, the others are only here.
 whenEmailsMove((updated, destroyed) => {
-  if (stopped) return;
+  if (!open) return;
   const others = updated?.filter((id) => !knownEmail(id));
   database()
     .then((db) => (others ? take(db, others, destroyed) : db.clear('entries')))
@@ -199,7 +230,8 @@ whenEmailsMove((updated, destroyed) => {
 // -- the end -------------------------------------------------------------------------------------------------
 
 whenSessionEnds(() => {
-  stopped = true;
+  open = false;
+  started = null;
   window.clearTimeout(timer);
   timer = 0;
   dirty.clear();
