@@ -61,7 +61,8 @@ class Origins:
         return (request.getHeader(b"x-forwarded-proto") or b"").strip().lower() == b"https"
 
     def trusts_loopback(self, request: WebRequest) -> bool:
-        return self._loopback_may_sign_in and _is_loopback(self.plain(request.client))
+        # Not what a proxy on this machine brings from elsewhere.
+        return self._loopback_may_sign_in and _is_loopback(self.client_address(request))
 
     def _is_proxy(self, address: str) -> bool:
         try:
@@ -82,7 +83,11 @@ class Origins:
         name = (found[1] or found[2]).decode("ascii").lower().rstrip(".")
         if name in self._names:
             return
-        if self._any_on_loopback and _is_loopback(self.plain(request.host)):
+        if (
+            self._any_on_loopback
+            and _is_loopback(self.plain(request.host))
+            and _is_loopback(self.client_address(request))
+        ):
             return
         raise WebProblem(421, "This server does not answer to that name.", cause=name)
 

@@ -258,3 +258,47 @@ class BasicTests(ApiTestCase):
         token = base64.b64encode(f"alice@example.com:{PASSWORDS['alice']}".encode()).decode()
         answer = await self.ask("GET", "/jmap/session", headers={"Authorization": f"Basic {token}"})
         self.assertEqual((answer.status, answer.json["username"]), (200, "alice@example.com"))
+
+
+class BehindProxyTests(ApiTestCase):
+    web_settings = {"trusted_proxies": ["127.0.0.1"]}  # noqa: RUF012
+
+    async def test_over_tls_the_cookie_is_for_tls_and_this_host_only(self) -> None:
+        headers = {
+            "X-Forwarded-Proto": "https",
+            "X-Forwarded-For": "203.0.113.9",
+            "Host": "mail.example.com",
+        }
+        body = {"login": "alice", "password": PASSWORDS["alice"]}
+        answer = await self.ask("POST", "/session", body, headers)
+        cookie = answer.header("set-cookie")
+        self.assertRegex(cookie, r"^__Host-mailsys=[\w-]{43}; Path=/; HttpOnly; SameSite=Strict; Secure$")
+        self.assertIn("max-age=", answer.header("strict-transport-security"))
+        (session,) = await self.session_store.of(self.alice.id, self.clock.seconds())
+        self.assertEqual(session.address, "203.0.113.9")
+        pair = cookie.partition(";")[0]
+        self.assertEqual((await self.ask("GET", "/session", headers=headers | {"Cookie": pair})).status, 200)
+        # The same without TLS is another cookie, which nobody has.
+        plain = headers | {"Cookie": pair, "X-Forwarded-Proto": "http"}
+        self.assertEqual((await self.ask("GET", "/session", headers=plain)).status, 401)
+
+    async def test_no_password_token_or_code_is_taken_over_plain_http_from_elsewhere(self) -> None:
+        headers = {
+            "X-Forwarded-Proto": "http",
+            "X-Forwarded-For": "203.0.113.9",
+            "Host": "mail.example.com",
+        }
+        body = {"login": "alice", "password": PASSWORDS["alice"]}
+        self.assertEqual((await self.ask("POST", "/session", body, headers)).status, 403)
+        step = {"challenge": "x", "code": "123456"}
+        self.assertEqual((await self.ask("POST", "/session/second-factor", step, headers)).status, 403)
+        pair = base64.b64encode(f"alice:{PASSWORDS['alice']}".encode()).decode()
+        for given in (f"Basic {pair}", "Bearer msp-1-aaaaaaaa-aaaaaaaaaaaaaaaaaaaaaaaaaa"):
+            answer = await self.ask("GET", "/session", headers=headers | {"Authorization": given})
+            self.assertEqual(answer.status, 403, given)
+        self.assertEqual(await self.session_store.of(self.alice.id, self.clock.seconds()), [])
+
+    async def test_a_proxy_brings_no_other_names(self) -> None:
+        for forwarded, status in (("127.0.0.1", 200), ("203.0.113.9", 421)):
+            headers = {"X-Forwarded-For": forwarded, "Host": "rebound.test"}
+            self.assertEqual((await self.ask("GET", "/registration", headers=headers)).status, status)
