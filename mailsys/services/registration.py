@@ -26,6 +26,7 @@ from mailsys.ports.limits import ILimits
 from mailsys.ports.objects import IObjectStore, ObjectChange, StoredObject
 from mailsys.services.fields import BadField, Taken
 from mailsys.services.own_password import check_new_password
+from mailsys.services.rights import AdminRights
 from mailsys.services.throttle import network
 
 log = Log("registration")
@@ -78,10 +79,19 @@ def is_reserved(local: str) -> bool:
 
 
 class Invites:
+    """An invite holds as long as who made it administers its domain."""
+
     def __init__(
-        self, objects: IObjectStore, clock: IReactorTime, random_bytes: Callable[[int], bytes]
+        self,
+        objects: IObjectStore,
+        accounts: IAccountStore,
+        rights: AdminRights,
+        clock: IReactorTime,
+        random_bytes: Callable[[int], bytes],
     ) -> None:
         self._objects = objects
+        self._accounts = accounts
+        self._rights = rights
         self._clock = clock
         self._random = random_bytes
 
@@ -119,6 +129,11 @@ class Invites:
         if not hmac.compare_digest(record.hash, _hash(token)) or record.used_by:
             return None
         if record.expires <= self._clock.seconds():
+            return None
+        maker: Account | None = await self._accounts.account(by)
+        if maker is None or not maker.enabled:
+            return None
+        if not (await self._rights.of(maker)).over_domain(record.domain):
             return None
         return by, _invite(found[2], record)
 
@@ -176,7 +191,8 @@ class Registration:
         check_new_password(password, wanted, name)
         if await self._accounts.address(wanted) is not None:
             raise Taken("The address is taken.")
-        if found is None and await self._limits.peek(f"registered:{whose}") >= self._per_day:
+        # Counted before, or many at the same time would pass.
+        if found is None and await self._limits.hit(f"registered:{whose}", _DAY) > self._per_day:
             raise RateLimited("Too many accounts were made from here today.")
         if found is not None and await self._limits.hit(f"invite:{found[0]}:{found[1].id}", 60.0) > 1:
             raise BadField("invite", "This invite is being used.")
@@ -184,7 +200,6 @@ class Registration:
             account: Account = await self._accounts.create_account(wanted, name, await self._hash(password))
         except MailboxExists:  # somebody was faster
             raise Taken("The address is taken.") from None
-        await self._limits.hit(f"registered:{whose}", _DAY)
         if found is not None:
             await self._invites.use(found[0], found[1].id, wanted)
         await self._changed()

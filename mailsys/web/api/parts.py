@@ -136,7 +136,7 @@ class AccountApi:
         web_sign_in = WebSignIn(
             sign_in, parts.sessions, parts.factor, passkeys, accounts, seal, throttle, clock
         )
-        invites = Invites(objects, clock, random_bytes)
+        invites = Invites(objects, accounts, rights, clock, random_bytes)
         registration = Registration(
             settings.web.registration,
             settings.web.registrations_per_day,

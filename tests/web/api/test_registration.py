@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from twisted.internet.defer import Deferred, gatherResults
+
+from mailsys.core.jmap.ids import account_id
 from tests.web.api.rig import ApiTestCase, Browser
 
 
@@ -44,6 +47,11 @@ class OpenTests(ApiTestCase):
         self.assertEqual(answer.status, 429)
         self.assertIsNotNone(answer.header("retry-after"))
 
+    async def test_nor_are_there_more_when_they_are_asked_for_at_the_same_time(self) -> None:
+        asked = [Deferred.fromCoroutine(self.register(f"dora{n}")) for n in range(9)]
+        statuses = sorted(each.status for each in await gatherResults(asked))
+        self.assertEqual(statuses, [201] * 5 + [429] * 4)
+
 
 class OffTests(ApiTestCase):
     async def test_it_is_off_unless_switched_on(self) -> None:
@@ -67,6 +75,25 @@ class InviteTests(ApiTestCase):
         self.assertEqual((await self.ask("POST", "/registration", body)).status, 422)
         (invite,) = (await root.ask("GET", "/invites")).json["invites"]
         self.assertEqual(invite["usedBy"], "dora@example.org")
+
+    async def test_it_holds_no_longer_than_its_makers_rights(self) -> None:
+        root = await self.signed_in("root")
+        carol = f"/accounts/{account_id(self.carol.id)}"
+        await root.ask("PATCH", carol, {"adminOf": ["example.org"]})
+        maker = await self.signed_in("carol", login="carol@example.org")
+        token = (await maker.ask("POST", "/invites", {"domain": "example.org"})).json["token"]
+        path = f"/registration/invite?token={token}"
+        self.assertEqual((await self.ask("GET", path)).status, 200)
+        for change, back in (
+            ({"adminOf": []}, {"adminOf": ["example.org"]}),
+            ({"enabled": False}, {"enabled": True}),
+        ):
+            await root.ask("PATCH", carol, change)
+            self.assertEqual((await self.ask("GET", path)).status, 404, change)
+            body = {"login": "eva", "name": "Eva", "password": "violet harbour 9", "invite": token}
+            self.assertEqual((await self.ask("POST", "/registration", body)).status, 422, change)
+            await root.ask("PATCH", carol, back)
+        self.assertEqual((await self.ask("POST", "/registration", body)).status, 201)
 
 
 class AdministrationTests(ApiTestCase):
