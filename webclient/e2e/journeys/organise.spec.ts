@@ -36,10 +36,10 @@ test('what is snoozed waits in its folder, and comes back on top, unread', async
   await focus(row(page, 'Water the plants'));
   await page.keyboard.press('b');
   await dialog.getByLabel('Day and time').fill('2020-01-01T10:00');
-  await dialog.getByRole('button', { name: 'Snooze…' }).click();
+  await dialog.getByRole('button', { name: 'Snooze', exact: true }).click();
   await expect(dialog.getByRole('alert')).toContainText('still to come');
   await dialog.getByLabel('Day and time').fill('2090-01-01T10:00');
-  await dialog.getByRole('button', { name: 'Snooze…' }).click();
+  await dialog.getByRole('button', { name: 'Snooze', exact: true }).click();
   await folders(page)
     .getByRole('link', { name: /^Snoozed/ })
     .click();

@@ -192,7 +192,7 @@ function Drawn({
               </span>
             )}
             <span className="flex-1" />
-            <Marks emails={emails} until={until} />
+            <Marks emails={emails} until={role === 'snoozed' ? undefined : until} />
             <time
               dateTime={role === 'snoozed' && until !== undefined ? until : newest.receivedAt}
               className={cx(

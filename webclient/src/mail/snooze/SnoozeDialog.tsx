@@ -107,8 +107,8 @@ export function SnoozeDialog({
             }}
           />
         </div>
-        <Button type="submit" kind="primary">
-          {t('key.snooze')}
+        <Button type="submit" kind="primary" className="h-10!">
+          {t('snooze.do')}
         </Button>
       </form>
     </Dialog>

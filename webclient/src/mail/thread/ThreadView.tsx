@@ -155,6 +155,8 @@ function Conversation({
     // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when it is opened
   }, []);
 
+  // Alone on a phone, it is what the view is about; else the list beside it is.
+  const Heading = back ? 'h1' : 'h2';
   const shown = showAll ? emails : [...emails.slice(0, 1), ...emails.slice(-2)];
   const subject =
     neutral(emails[0]?.subject?.trim() ?? '') || intl.formatMessage({ id: 'no-subject' });
@@ -166,9 +168,12 @@ function Conversation({
         className="min-h-0 flex-1 overflow-y-auto overscroll-contain print:overflow-visible"
         key={threadId}
       >
-        <h2 dir="auto" className="px-5 pt-4 pb-3 text-xl leading-snug font-semibold wrap-anywhere">
+        <Heading
+          dir="auto"
+          className="px-5 pt-4 pb-3 text-xl leading-snug font-semibold wrap-anywhere"
+        >
           {subject}
-        </h2>
+        </Heading>
         <ThreadLabels emails={emails} scope={scope} onAct={onAct} />
         {hidden > 0 && (
           <p className="mx-5 mb-2 rounded-lg bg-warn-soft px-3 py-1.5 text-sm text-warn">
