@@ -19,7 +19,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailsys.core.refusal import ShuttingDown, TemporaryFailure
-from mailsys.ports.mail import Acceptance, Delivery, KeywordChange
+from mailsys.ports.mail import Acceptance, Delivery, KeywordChange, Snooze, Woken
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite import files, schema
 from mailsys.stores.sqlite.lock import StoreInUse
@@ -105,7 +105,20 @@ class Queries(InFile, mail_query.QueryContract):
 
 
 class Snoozes(InFile, mail_snooze.SnoozeContract):
-    pass
+    async def test_what_waits_waits_over_a_restart_also_in_a_file_that_knew_no_snoozing(self) -> None:
+        await self.store.close()
+        connection = apsw.Connection(os.path.join(self.folder, "mail.sqlite"))
+        connection.execute("DROP TABLE snooze; PRAGMA user_version=2").fetchall()
+        connection.close()
+        self.store = open_store(self.folder, reactor, self.events)
+        email = await self.put(1)
+        await self.snooze(email, 100.0)
+        await self.store.close()
+        self.store = open_store(self.folder, reactor, self.events)
+        self.assertEqual(await self.waits(email), Snooze(100.0))
+        self.assertEqual(await self.store.mail.wake(100.0, 10), Woken(1, False, None))
+        self.assertEqual(await self.places(email), (self.inbox,))
+        await self.sound()
 
 
 class SnoozedOrder(InFile, mail_snooze.SnoozedOrderContract):
