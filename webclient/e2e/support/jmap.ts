@@ -33,6 +33,7 @@ export class Jmap {
           'urn:ietf:params:jmap:core',
           'urn:ietf:params:jmap:mail',
           'urn:ietf:params:jmap:submission',
+          'urn:ietf:params:jmap:contacts',
           'urn:mailsys:jmap:snooze',
         ],
         methodCalls: [[method, { accountId, ...given }, 'a']],

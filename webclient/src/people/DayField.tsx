@@ -25,10 +25,10 @@ export function DayField({
   }));
   const set = (change: Partial<Day>) => onChange({ ...value, ...change });
   return (
-    <section aria-labelledby={id} className="flex flex-col gap-2">
-      <h3 id={id} className="text-sm font-semibold text-muted">
+    <div role="group" aria-labelledby={id} className="flex flex-col gap-2">
+      <p id={id} className="text-sm font-semibold text-muted">
         {t('birth')}
-      </h3>
+      </p>
       <div className="grid grid-cols-[5rem_1fr_6rem] gap-2">
         <Field
           label={t('day')}
@@ -56,6 +56,6 @@ export function DayField({
       <p role="alert" className="text-sm text-danger empty:hidden">
         {error}
       </p>
-    </section>
+    </div>
   );
 }

@@ -73,7 +73,7 @@ export function PeopleList(props: ListProps) {
           )}
           <ListMenu {...props} />
         </div>
-        <div role="search" className="relative flex items-center">
+        <div role="search" aria-label={t('search')} className="relative flex items-center">
           <Search size={16} className="absolute inset-s-3 text-muted" aria-hidden />
           <input
             ref={field}

@@ -1,6 +1,6 @@
 // /people and /people/:person - contacts: groups, the list, and a card beside it (or one of them).
 import { UsersRound } from 'lucide-react';
-import { type DragEvent, useMemo, useState } from 'react';
+import { type DragEvent, lazy, Suspense, useMemo, useState } from 'react';
 import { useIntl } from 'react-intl';
 
 import { type Contact, useContacts } from '@/api/contacts';
@@ -12,12 +12,15 @@ import { AreaText } from '@/text/AreaText';
 
 import { NEW, usePlace } from './address';
 import { Groups } from './Groups';
-import { ImportDialog } from './ImportDialog';
 import { PeopleList } from './PeopleList';
 import { found, inOrder, isGroup, membersOf, nameOf } from './people';
 import { Person } from './Person';
 import { isVCard } from './transfer';
 import { useActs } from './use-acts';
+
+const ImportDialog = lazy(() =>
+  import('./ImportDialog').then((module) => ({ default: module.ImportDialog })),
+);
 
 export function PeoplePage() {
   return (
@@ -135,7 +138,11 @@ function People() {
           </section>
         )}
       </main>
-      {files && <ImportDialog files={files} onClose={() => setFiles(null)} />}
+      {files && (
+        <Suspense fallback={null}>
+          <ImportDialog files={files} onClose={() => setFiles(null)} />
+        </Suspense>
+      )}
     </>
   );
 }

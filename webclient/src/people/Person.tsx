@@ -1,6 +1,6 @@
 // What stands beside the list: a card, its form, or a group.
 import { UserX } from 'lucide-react';
-import { useEffect } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { useIntl } from 'react-intl';
 
 import { type Contact, useCard } from '@/api/contacts';
@@ -8,11 +8,17 @@ import type { Id } from '@/api/types';
 import { EmptyState, ErrorState, Loading } from '@/parts';
 
 import { NEW, usePlace } from './address';
-import { GroupForm } from './GroupForm';
+import { CardHeader } from './CardHeader';
 import { GroupView } from './GroupView';
 import { isGroup, withAddress } from './people';
-import { PersonForm } from './PersonForm';
 import { PersonView } from './PersonView';
+
+const GroupForm = lazy(() =>
+  import('./GroupForm').then((module) => ({ default: module.GroupForm })),
+);
+const PersonForm = lazy(() =>
+  import('./PersonForm').then((module) => ({ default: module.PersonForm })),
+);
 
 interface PersonProps {
   id: Id;
@@ -24,7 +30,11 @@ interface PersonProps {
 }
 
 export function Person(props: PersonProps) {
-  return props.id === NEW ? <NewPerson {...props} /> : <KnownPerson {...props} />;
+  return (
+    <Suspense fallback={<Loading lines={6} />}>
+      {props.id === NEW ? <NewPerson {...props} /> : <KnownPerson {...props} />}
+    </Suspense>
+  );
 }
 
 function NewPerson({ all, loaded, groups }: PersonProps) {
@@ -63,13 +73,29 @@ function KnownPerson({ id, all, groups, onRemove }: PersonProps) {
   const intl = useIntl();
   const { search, goTo } = usePlace();
   const { data: card, error, refetch } = useCard(id);
+  const bar = <CardHeader title={intl.formatMessage({ id: 'people.card' })} />;
   if (error && card === undefined) {
-    return <ErrorState error={error} retry={() => void refetch()} />;
+    return (
+      <>
+        {bar}
+        <ErrorState error={error} retry={() => void refetch()} />
+      </>
+    );
   }
-  if (card === undefined) return <Loading lines={6} />;
+  if (card === undefined) {
+    return (
+      <>
+        {bar}
+        <Loading lines={6} />
+      </>
+    );
+  }
   if (card === null) {
     return (
-      <EmptyState icon={<UserX size={26} />} title={intl.formatMessage({ id: 'people.gone' })} />
+      <>
+        {bar}
+        <EmptyState icon={<UserX size={26} />} title={intl.formatMessage({ id: 'people.gone' })} />
+      </>
     );
   }
   const done = () => goTo(id, {}, true);

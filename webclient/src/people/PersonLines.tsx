@@ -83,16 +83,14 @@ export function PersonLines({ card }: { card: Card }) {
 
 function Line({ icon, label, children }: { icon: ReactNode; label: string; children: ReactNode }) {
   return (
-    <div className="flex gap-4 px-4 py-2.5">
-      <span aria-hidden className="pt-2 text-muted">
-        {icon}
-      </span>
-      <div className="min-w-0 flex-1">
-        <dt dir="auto" className="text-sm text-muted">
-          {label}
-        </dt>
-        <dd className="wrap-anywhere">{children}</dd>
-      </div>
+    <div className="relative py-2.5 ps-13 pe-4">
+      <dt dir="auto" className="text-sm text-muted">
+        <span aria-hidden className="absolute inset-s-4 top-4">
+          {icon}
+        </span>
+        {label}
+      </dt>
+      <dd className="wrap-anywhere">{children}</dd>
     </div>
   );
 }

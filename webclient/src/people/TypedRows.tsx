@@ -111,10 +111,10 @@ function Several({
   const intl = useIntl();
   const id = useId();
   return (
-    <section aria-labelledby={id} className="flex flex-col gap-2">
-      <h3 id={id} className="text-sm font-semibold text-muted">
+    <div role="group" aria-labelledby={id} className="flex flex-col gap-2">
+      <p id={id} className="text-sm font-semibold text-muted">
         {intl.formatMessage({ id: `people.${kind}.several` })}
-      </h3>
+      </p>
       <ul className="flex flex-col gap-3 empty:hidden">{children}</ul>
       <Button
         kind="plain"
@@ -124,7 +124,7 @@ function Several({
       >
         {intl.formatMessage({ id: `people.${kind}.add` })}
       </Button>
-    </section>
+    </div>
   );
 }
 
