@@ -17,7 +17,7 @@ interface ClickedEvent extends LifeEvent {
   readonly notification: Notification;
 }
 
-export interface WindowOfOurs {
+interface WindowOfOurs {
   readonly focused: boolean;
   focus: () => Promise<unknown>;
   postMessage: (message: unknown) => void;
