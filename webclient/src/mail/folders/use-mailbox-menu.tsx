@@ -13,6 +13,7 @@ import { useCallback } from 'react';
 import { useIntl } from 'react-intl';
 
 import { createMailbox, destroyMailbox, mailboxes, updateMailbox } from '@/api/mailboxes';
+import { settings } from '@/api/settings';
 import type { Mailbox } from '@/api/types';
 import { COLOURS, inColour, setColour } from '@/mail/labels/colours';
 import { useActions } from '@/mail/use-actions';
@@ -84,6 +85,7 @@ export function useMailboxMenu(): (box: Mailbox) => MenuEntry[] {
         });
         if (!yes) return;
         await destroyMailbox(box.id, true);
+        if (box.id in settings().labelColours) tried(setColour(box.id, undefined));
         await navigate({ to: '/mail/$mailbox', params: { mailbox: 'inbox' } });
       };
       const may = (right: string) => box.myRights[right] !== false;
