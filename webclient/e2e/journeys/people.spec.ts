@@ -219,3 +219,24 @@ test('what another device changes is seen at once', async ({ me, signedIn }) => 
   await expect(contacts(page)).toHaveCount(1);
   await expect(page.getByText('This contact is not there any more')).toBeVisible();
 });
+
+test('two cards of one person become one, and two again', async ({ me, signedIn }) => {
+  await add(
+    me,
+    { uid: 'a', name: { full: 'Anna Kaya' }, emails: { e: { address: 'anna@far.test' } } },
+    { name: { full: 'Kaya Anna' }, phones: { p: { number: '+49 170 1' } } },
+    { name: { full: 'Bert' } },
+  );
+  const page = await signedIn(me);
+  await open(page, '/people');
+  await expect(contacts(page)).toHaveCount(3);
+  await page.getByRole('button', { name: 'More', exact: true }).click();
+  await page.getByRole('menuitem', { name: 'Merge duplicates' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Merge 1 set' }).click();
+  await expect(contacts(page)).toHaveCount(2);
+  await contacts(page).filter({ hasText: 'Anna' }).click();
+  await expect(card(page)).toContainText('anna@far.test');
+  await expect(card(page)).toContainText('+49 170 1');
+  await page.getByRole('region', { name: 'Notices' }).getByRole('button', { name: 'Undo' }).click();
+  await expect(contacts(page)).toHaveCount(3);
+});

@@ -1,5 +1,6 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import {
+  Combine,
   Download,
   Ellipsis,
   Pencil,
@@ -48,6 +49,7 @@ interface ListProps {
   open: Id | null;
   onOpen: (id: Id) => void;
   onImport: () => void;
+  onMerge: () => void;
 }
 
 export function PeopleList(props: ListProps) {
@@ -170,7 +172,7 @@ function Content({ title, query, list, scope, words, group, open, onOpen, onImpo
 }
 
 /** What can be done with the list; where there is no room for the groups, they are in it too. */
-function ListMenu({ scope, groups, group, onImport }: ListProps) {
+function ListMenu({ scope, groups, group, onImport, onMerge }: ListProps) {
   const intl = useIntl();
   const room = useRoom();
   const { goTo, goToGroup } = usePlace();
@@ -237,6 +239,7 @@ function ListMenu({ scope, groups, group, onImport }: ListProps) {
             run: () => goTo(NEW, { kind: 'group' }),
           },
           { label: t('import'), icon: <Upload size={16} />, run: onImport },
+          { label: t('merge'), icon: <Combine size={16} />, run: onMerge },
           { label: t('export.all'), icon: <Download size={16} />, run: () => exportCards() },
         ]}
       />

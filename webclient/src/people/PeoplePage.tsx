@@ -21,6 +21,9 @@ import { useActs } from './use-acts';
 const ImportDialog = lazy(() =>
   import('./ImportDialog').then((module) => ({ default: module.ImportDialog })),
 );
+const MergeDialog = lazy(() =>
+  import('./MergeDialog').then((module) => ({ default: module.MergeDialog })),
+);
 
 export function PeoplePage() {
   return (
@@ -41,6 +44,7 @@ function People() {
   const acts = useActs();
   const [words, setWords] = useState('');
   const [files, setFiles] = useState<File[] | null>(null);
+  const [merging, setMerging] = useState(false);
   const drop = useDrop(setFiles);
 
   const groups = useMemo(() => inOrder(all.filter(isGroup), intl.locale), [all, intl.locale]);
@@ -103,6 +107,7 @@ function People() {
               open={person}
               onOpen={(id) => goTo(id)}
               onImport={() => setFiles([])}
+              onMerge={() => setMerging(true)}
             />
             {drop.over && (
               <p className="pointer-events-none absolute inset-2 z-20 flex items-center justify-center rounded-xl border-2 border-dashed border-accent bg-accent-soft text-accent-ink">
@@ -138,6 +143,11 @@ function People() {
           </section>
         )}
       </main>
+      {merging && (
+        <Suspense fallback={null}>
+          <MergeDialog all={all} onClose={() => setMerging(false)} />
+        </Suspense>
+      )}
       {files && (
         <Suspense fallback={null}>
           <ImportDialog files={files} onClose={() => setFiles(null)} />
