@@ -22,6 +22,7 @@ from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.envelope import Call, Request, parse_request
 from mailsys.core.jmap.problems import MethodError, RequestProblem, limit_passed, not_json
 from mailsys.core.jmap.references import resolve_references
+from mailsys.core.json_values import has_more_values
 from mailsys.core.refusal import OverQuota, RateLimited, Refusal
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, IAccountStore
@@ -39,6 +40,7 @@ CORE: Final = "urn:ietf:params:jmap:core"
 MAIL: Final = "urn:ietf:params:jmap:mail"
 
 _LARGE: Final = 1024 * 1024  # octets of text in a response that is not encoded on the reactor's thread
+_VALUES: Final = 1_000_000  # of a request: more take seconds, in which nobody else is answered
 _PROBE: Final = 64 * 1024  # octets of a request that are also looked at for repeated names
 
 T = TypeVar("T")
@@ -311,6 +313,8 @@ class JmapApi:
             raise limit_passed(
                 "maxSizeRequest", f"A request has at most {self.limits.max_size_request} octets."
             )
+        if has_more_values(body, _VALUES):
+            raise limit_passed("maxSizeRequest", f"A request has at most {_VALUES} values.")
         try:
             value = _decode(body)
             if len(body) <= _PROBE:

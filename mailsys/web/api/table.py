@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, get_args
 
 import msgspec
 
+from mailsys.core.json_values import has_more_values
 from mailsys.log import Log
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
@@ -35,6 +36,7 @@ PREFIX: Final = "/api/v1"
 _MINUTE: Final = 60.0
 _STRANGERS: Final = 300  # requests a minute from one address without sign-in
 _AT_ONCE: Final = 256 * 1024  # octets of JSON that are decoded where they stand
+_VALUES: Final = 100_000  # of a body
 _WHERE: Final = re.compile(r" - at `\$?\.?([^`]*)`$")
 _PLACE: Final = re.compile(r"\{([a-z_]+)\}")
 
@@ -166,6 +168,8 @@ class Api:
             # A form of another site's page cannot send this type (Fetch §2.2.2).
             raise WebProblem(415, "The content type must be application/json.")
         octets = request.body()
+        if has_more_values(octets, _VALUES):
+            raise WebProblem(413, f"A body has at most {_VALUES} values.")
         if len(octets) > _AT_ONCE:
             return await self._offload(lambda: _decode(decoder, octets))
         return _decode(decoder, octets)

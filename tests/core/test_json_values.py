@@ -1,0 +1,39 @@
+"""The bound on values holds whatever they are, and strings may hold what they like."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from mailsys.core.json_values import has_more_values
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.sampled_from('a,[{"\\\n€')),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.sampled_from(',[{"\\')), inner),
+)
+
+
+def count(value: object) -> int:
+    """Values within, empty ones twice: an array or object opens, whatever stands in it."""
+    if isinstance(value, list | dict):
+        inner = value.values() if isinstance(value, dict) else value
+        return 1 + sum(map(count, inner)) + (0 if value else 1)
+    return 1
+
+
+class ValueTests(SynchronousTestCase):
+    @given(values)
+    def test_it_tells_texts_with_more_from_those_with_fewer(self, value: object) -> None:
+        text = json.dumps(value, ensure_ascii=False).encode()
+        found = count(value)
+        self.assertFalse(has_more_values(text, max(1, found)))
+        if found > 4:
+            self.assertTrue(has_more_values(text, (found - 2) // 2))
+
+    def test_what_stands_in_strings_does_not_count(self) -> None:
+        self.assertFalse(has_more_values(json.dumps([",[{" * 1000, '\\",' * 1000]).encode(), 10))
+        self.assertTrue(has_more_values(b'["' + b",[{" * 1000 + b'",' + b"1," * 11 + b"1]", 10))
+
+    def test_a_string_without_end_is_no_trap(self) -> None:
+        self.assertTrue(has_more_values(b'["' + b'\\"' * 200_000 + b"," * 20, 10))
