@@ -25,10 +25,10 @@ export class Imap {
     this.socket.write(`${tag} ${command}\r\n`);
     const answer: string[] = [];
     for (;;) {
-      const { value, done } = await this.lines.next();
-      if (done === true) throw new Error('the server closed the connection');
-      if (value.startsWith(`${tag} `)) return [...answer, value.slice(tag.length + 1)];
-      answer.push(value);
+      const next = await this.lines.next();
+      if (next.done === true) throw new Error('the server closed the connection');
+      if (next.value.startsWith(`${tag} `)) return [...answer, next.value.slice(tag.length + 1)];
+      answer.push(next.value);
     }
   }
 
