@@ -6,7 +6,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# One without end goes to the end: to look for its end anew from each quote in it would take for ever.
+_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 
 
 def has_more_values(text: bytes, most: int) -> bool:
