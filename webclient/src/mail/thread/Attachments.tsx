@@ -55,9 +55,9 @@ export function Attachments({ parts }: { parts: readonly BodyPart[] }) {
       aria-label={intl.formatMessage({ id: 'attachments' }, { count: parts.length })}
     >
       <div className="mb-2 flex items-center gap-3 border-t border-line pt-3 text-sm text-muted">
-        <h4 className="flex-1">
+        <p className="flex-1">
           {intl.formatMessage({ id: 'attachments' }, { count: parts.length })}
-        </h4>
+        </p>
         {parts.length > 1 && (
           <Button
             kind="plain"
