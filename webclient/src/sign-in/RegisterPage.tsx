@@ -103,7 +103,7 @@ function RegisterForm({ domain: usual, byInvite, shortest, given }: FormProps) {
           label={t('register.invite')}
           text={t('register.invite.text')}
           value={invite}
-          error={work.fields['invite'] ?? (invalid ? t('register.invite.wrong') : undefined)}
+          error={invalid ? t('register.invite.wrong') : work.fields['invite']}
           autoCapitalize="none"
           spellCheck={false}
           onChange={(event) => setInvite(event.target.value)}
