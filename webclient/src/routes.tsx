@@ -110,6 +110,29 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import('./settings/SettingsPage'), 'SettingsPage'),
 });
 
+// As people type them.
+const mailTyped = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/mail',
+  beforeLoad: () => {
+    throw redirect({ to: '/mail/$mailbox', params: { mailbox: 'inbox' }, replace: true });
+  },
+});
+const settingsTyped = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/settings',
+  beforeLoad: () => {
+    throw redirect({ to: '/settings/$section', params: { section: 'account' }, replace: true });
+  },
+});
+const adminTyped = createRoute({
+  getParentRoute: () => signedIn,
+  path: '/admin',
+  beforeLoad: () => {
+    throw redirect({ to: '/admin/$section', params: { section: 'domains' }, replace: true });
+  },
+});
+
 const people = createRoute({
   getParentRoute: () => signedIn,
   path: '/people',
@@ -145,6 +168,9 @@ export const router = createRouter({
       people.addChildren([person]),
       settings,
       admin,
+      mailTyped,
+      settingsTyped,
+      adminTyped,
     ]),
   ]),
   defaultErrorComponent: BrokenPage,

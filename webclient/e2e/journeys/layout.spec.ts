@@ -64,6 +64,18 @@ test('a tablet shows list and conversation, a desk the folders as well', async (
   await expect(page.getByRole('grid')).toBeVisible();
 });
 
+test('an area without its page leads to the first one', async ({ me, signedIn }) => {
+  const page = await signedIn(me);
+  for (const [typed, shown] of [
+    ['/settings', /\/settings\/account$/],
+    ['/mail', /\/mail\/inbox$/],
+  ] as const) {
+    await page.goto(typed);
+    await expect(page).toHaveURL(shown);
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  }
+});
+
 test('each view has an address: Back, forward and reload keep the place', async ({
   me,
   mail,
