@@ -1,6 +1,6 @@
 // Drafts that the server could not be given yet, kept in this browser until it has them. An end of the
 // session does not empty it: what was written must outlive a session that ran out while one wrote.
-import { openDB } from 'idb';
+import { type IDBPDatabase, openDB } from 'idb';
 
 import { accountId } from '@/api/session';
 
@@ -28,30 +28,54 @@ const page = token();
 const locks = (navigator as { locks?: LockManager }).locks;
 void locks?.request(LOCK + page, () => new Promise(() => undefined));
 
-const database = () =>
-  openDB('mailsys-outbox', 1, {
+const awaited = new Set<string>();
+let opened: Promise<IDBPDatabase> | null = null;
+
+// Opened once: when the page is left, there is no time to open it.
+function database(): Promise<IDBPDatabase> {
+  opened ??= openDB('mailsys-outbox', 1, {
     upgrade: (db) => {
       db.createObjectStore('drafts', { keyPath: 'key' });
     },
+    terminated: () => {
+      opened = null;
+    },
+  }).catch((error: unknown) => {
+    opened = null;
+    throw error;
   });
+  return opened;
+}
 
 export async function keep(key: string, draft: Draft): Promise<void> {
   const kept: Kept = { key, account: accountId(), page, draft };
-  await (await database()).put('drafts', kept);
+  const turn = (await database()).transaction('drafts', 'readwrite');
+  // Committed with what is asked for, and not when the answer has come: the page may be gone by then.
+  const put = turn.store.put(kept);
+  turn.commit();
+  await Promise.all([put, turn.done]);
 }
 
 export async function forget(key: string): Promise<void> {
   await (await database()).delete('drafts', key);
 }
 
-/** What pages left that are gone; from here on it is this page's. It stays until it is saved or discarded. */
-export async function left(): Promise<{ key: string; draft: Draft }[]> {
-  const db = await database();
+/**
+ * What pages left that are gone; from here on it is this page's. It stays until it is saved or discarded.
+ * `later` is called when a page is gone that still stands now: one that is being left may for a moment.
+ */
+export async function left(later: () => void): Promise<{ key: string; draft: Draft }[]> {
   const held = new Set((await locks?.query())?.held?.map((each) => each.name));
-  const all = (await db.getAll('drafts')) as Kept[];
-  const mine = all.filter(
-    (each) => each.account === accountId() && each.page !== page && !held.has(LOCK + each.page),
-  );
-  for (const each of mine) await db.put('drafts', { ...each, page });
+  const turn = (await database()).transaction('drafts', 'readwrite');
+  const all = (await turn.store.getAll()) as Kept[];
+  const others = all.filter((each) => each.account === accountId() && each.page !== page);
+  const mine = others.filter((each) => !held.has(LOCK + each.page));
+  for (const each of mine) await turn.store.put({ ...each, page });
+  await turn.done;
+  for (const each of others) {
+    if (mine.includes(each) || awaited.has(each.page)) continue;
+    awaited.add(each.page);
+    void locks?.request(LOCK + each.page, () => undefined).then(later, later);
+  }
   return mine;
 }

@@ -81,7 +81,8 @@ export function closeComposer(key: number): void {
 export async function reopenUnsaved(): Promise<void> {
   try {
     const { left } = await import('./outbox');
-    for (const { key, draft } of await left()) openComposer({ kind: 'restore', draft, kept: key });
+    const found = await left(() => void reopenUnsaved());
+    for (const { key, draft } of found) openComposer({ kind: 'restore', draft, kept: key });
   } catch {
     // A browser that keeps nothing (private windows) has nothing to reopen.
   }

@@ -1,4 +1,4 @@
-// One draft: changed by the person, saved after two idle seconds, kept here while the server is away.
+// One draft: changed by the person, kept in the browser at once, saved on the server after two idle seconds.
 import { useCallback, useEffect, useRef, useState } from 'react';
 
 import { destroyDraft, saveDraft } from '@/api/drafts';
@@ -11,6 +11,8 @@ import { forget, keep, token } from './outbox';
 import { changeComposer } from './store';
 
 const IDLE = 2000;
+/** Between what is kept in the browser; less than this is lost when the browser itself is killed. */
+const KEEP = 300;
 const AGAIN = 15_000;
 
 const noop = () => undefined;
@@ -48,6 +50,7 @@ export function useDraft(
   const version = useRef(kept === undefined ? 0 : 1);
   const saved = useRef(0);
   const timer = useRef(0);
+  const keeping = useRef(0);
   const stopped = useRef(false);
   const turn = useRef<Promise<unknown>>(Promise.resolve());
   const [outboxKey] = useState(() => kept ?? token());
@@ -67,7 +70,7 @@ export function useDraft(
       saved.current = at;
       setSaving(version.current === at ? 'saved' : 'unsaved');
       setError(null);
-      void forget(outboxKey).catch(() => undefined);
+      if (version.current === at) void forget(outboxKey).catch(() => undefined);
       return id;
     } catch (failure) {
       setSaving(failure instanceof Offline ? 'offline' : 'failed');
@@ -94,8 +97,13 @@ export function useDraft(
       setSaving((was) => (was === 'offline' ? was : 'unsaved'));
       window.clearTimeout(timer.current);
       timer.current = window.setTimeout(() => void save().catch(() => undefined), IDLE);
+      keeping.current ||= window.setTimeout(() => {
+        keeping.current = 0;
+        if (version.current === saved.current || stopped.current || isEmpty(now.current)) return;
+        void keep(outboxKey, now.current).catch(() => undefined);
+      }, KEEP);
     },
-    [save],
+    [save, outboxKey],
   );
 
   useEffect(() => {
@@ -131,6 +139,8 @@ export function useDraft(
     window.addEventListener('beforeunload', leaving);
     return () => {
       window.clearTimeout(timer.current);
+      window.clearTimeout(keeping.current);
+      keeping.current = 0;
       window.removeEventListener('blur', flush);
       document.removeEventListener('visibilitychange', hidden);
       window.removeEventListener('beforeunload', leaving);
