@@ -188,10 +188,13 @@ export function Composer({ composer, begun }: { composer: OpenComposer; begun: B
             aria-label={t('compose.quote')}
             title={t('compose.quote')}
             onClick={({ currentTarget }) => {
-              // The button goes away with what it showed: one goes on in the text.
-              currentTarget.parentElement
-                ?.querySelector<HTMLElement>('textarea, [role=textbox]')
-                ?.focus();
+              // The button goes away with what it showed: one goes on in the text, or, while the
+              // editor still loads, at least in the same window.
+              (
+                currentTarget.parentElement?.querySelector<HTMLElement>(
+                  'textarea, [role=textbox]',
+                ) ?? currentTarget.closest('[role=dialog]')?.querySelector('input')
+              )?.focus();
               change(withQuoteOpen);
             }}
           >
