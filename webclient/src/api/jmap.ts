@@ -70,6 +70,30 @@ export function limit(name: string, otherwise: number): number {
   return typeof value === 'number' ? value : otherwise;
 }
 
+const post = (body: string, keepalive = false): Promise<Response> =>
+  fetchOrThrow('/jmap/api', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...csrfHeader() },
+    body,
+    keepalive,
+  });
+
+/** Octets that a browser lets outlive their page, of all requests under way (Fetch §4.6): 64 KiB. */
+const OUTLIVING = 60_000;
+let outlivingNow = 0;
+
+/** What was just done is done, also when the page is left in the same moment. */
+async function outliving(body: string): Promise<Response> {
+  const size = new TextEncoder().encode(body).length;
+  if (outlivingNow + size > OUTLIVING) return post(body);
+  outlivingNow += size;
+  try {
+    return await post(body, true);
+  } finally {
+    outlivingNow -= size;
+  }
+}
+
 async function send(groups: Group[]): Promise<void> {
   try {
     const account = accountId();
@@ -80,11 +104,9 @@ async function send(groups: Group[]): Promise<void> {
       });
     });
     const using = Object.keys(useSession.getState().jmap?.capabilities ?? {});
-    const response = await fetchOrThrow('/jmap/api', {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', ...csrfHeader() },
-      body: JSON.stringify({ using, methodCalls: invocations }),
-    });
+    const body = JSON.stringify({ using, methodCalls: invocations });
+    const writes = invocations.some(([name]) => name.endsWith('/set'));
+    const response = await (writes ? outliving : post)(body);
     const { methodResponses } = (await response.json()) as { methodResponses: Invocation[] };
     groups.forEach((group, g) => settle(group, g, methodResponses));
   } catch (error) {
