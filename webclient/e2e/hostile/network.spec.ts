@@ -58,6 +58,7 @@ async function readWithout(page: Page): Promise<void> {
   await open(page);
   await read(page, 'Harmless');
   await expect(row(page, 'Harmless')).not.toContainText('Unread.');
+  await expect(page.locator('iframe').contentFrame().getByText('Nothing to see')).toBeAttached();
   const asked = page.waitForRequest((request) => request.url().includes(ELSEWHERE));
   const { html } = CORPUS.find((each) => each.name === 'loads') ?? { html: () => '' };
   await putRaw(page, html(`http://${ELSEWHERE}`), 'frame');
