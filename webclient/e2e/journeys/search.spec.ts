@@ -115,6 +115,7 @@ test('a result of more than a page is whole, opens, and Back leads to it again',
   const page = await signedIn(me);
   await open(page);
   await find(page, 'haystack');
+  await expect(page).toHaveURL(/\/search\?q=haystack/); // the inbox has as many
   await expect(page.getByRole('grid')).toHaveAttribute('aria-rowcount', '60');
   await rows(page).first().click();
   await expect(page).toHaveURL(/\/search\/[^?]+\?q=haystack/);
