@@ -25,12 +25,12 @@ from mailsys.ports.accounts import Domain
 from mailsys.ports.ids import TraceId
 from mailsys.ports.mail import Acceptance
 from mailsys.ports.queue import NewQueueItem, QueueRecipient
-from mailsys.services.bounce import Reporter
-from mailsys.services.directory import Directory
-from mailsys.services.reading import MessageReader
-from mailsys.services.route import Router
-from mailsys.services.send import Sending
-from mailsys.services.sign import Signer, generate_keys
+from mailsys.services.content.reading import MessageReader
+from mailsys.services.delivery.bounce import Reporter
+from mailsys.services.delivery.directory import Directory
+from mailsys.services.dns.route import Router
+from mailsys.services.sending.send import Sending
+from mailsys.services.sending.sign import Signer, generate_keys
 from mailsys.settings import Sending as Settings
 from mailsys.smtp.client import Dialer
 from mailsys.stores.memory.events import Events

@@ -28,7 +28,7 @@ from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.core.smtp.receiver import Receiver
 from mailsys.ports.blobs import IBlobSink, StagedBlob
 from mailsys.ports.ids import BlobId
-from mailsys.services.transactions import Client, ITransaction, ITransactions
+from mailsys.services.delivery.transactions import Client, ITransaction, ITransactions
 from mailsys.settings import Limits
 from mailsys.smtp.server import SmtpFactory
 

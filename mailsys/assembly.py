@@ -20,37 +20,37 @@ from mailsys.core.message.analysis import analyse
 from mailsys.imap.server import ImapFactory
 from mailsys.ports.accounts import Credentials, DkimKey, IAccountStore
 from mailsys.running import MailService
-from mailsys.services.administration import Administration
-from mailsys.services.arrivals import Arrivals
-from mailsys.services.bounce import Reporter
-from mailsys.services.certificates import CertificateError, Certificates
-from mailsys.services.contacts import Contacts
-from mailsys.services.directory import Directory
-from mailsys.services.feedback import Feedback
-from mailsys.services.jmap.api import JmapApi, Ports
-from mailsys.services.jmap.api import Limits as JmapLimits
-from mailsys.services.jmap.contacts import register_contacts
-from mailsys.services.jmap.mail import register_mail
-from mailsys.services.jmap.more import register_more
-from mailsys.services.jmap.push_subscriptions import PushSubscriptions
-from mailsys.services.jmap.sending import register_sending
-from mailsys.services.mailboxes import Mailboxes
-from mailsys.services.outbound_http import OutboundHttp
-from mailsys.services.passwords import PasswordPool, hash_password
-from mailsys.services.push import Feed
-from mailsys.services.push_delivery import PushDelivery
-from mailsys.services.push_vapid import VAPID, Vapid
-from mailsys.services.reading import MessageReader
-from mailsys.services.receive import Reception
-from mailsys.services.resolve import StubResolver, configured_servers
-from mailsys.services.route import Ourselves, Router
-from mailsys.services.send import Sending
-from mailsys.services.sessions import Sessions
-from mailsys.services.sign import Signer, generate_keys
-from mailsys.services.sign_in import SignIn
-from mailsys.services.snoozing import Waker
-from mailsys.services.submit import Submission
-from mailsys.services.vacation import Responder
+from mailsys.services.access.passwords import PasswordPool, hash_password
+from mailsys.services.access.sessions import Sessions
+from mailsys.services.access.sign_in import SignIn
+from mailsys.services.answering.feedback import Feedback
+from mailsys.services.answering.vacation import Responder
+from mailsys.services.content.reading import MessageReader
+from mailsys.services.delivery.arrivals import Arrivals
+from mailsys.services.delivery.bounce import Reporter
+from mailsys.services.delivery.directory import Directory
+from mailsys.services.dns.resolve import StubResolver, configured_servers
+from mailsys.services.dns.route import Ourselves, Router
+from mailsys.services.jmap.contacts.methods import register_contacts
+from mailsys.services.jmap.extensions.methods import register_more
+from mailsys.services.jmap.extensions.push_subscriptions import PushSubscriptions
+from mailsys.services.jmap.mail.methods import register_mail
+from mailsys.services.jmap.protocol.api import JmapApi, Ports
+from mailsys.services.jmap.protocol.api import Limits as JmapLimits
+from mailsys.services.jmap.submission.methods import register_sending
+from mailsys.services.mailboxes.account import Mailboxes
+from mailsys.services.mailboxes.snoozing import Waker
+from mailsys.services.notifying.push import Feed
+from mailsys.services.notifying.push_delivery import PushDelivery
+from mailsys.services.notifying.push_vapid import VAPID, Vapid
+from mailsys.services.operating.administration import Administration
+from mailsys.services.operating.certificates import CertificateError, Certificates
+from mailsys.services.outbound.http import OutboundHttp
+from mailsys.services.people.contacts import Contacts
+from mailsys.services.receiving.receive import Reception
+from mailsys.services.sending.send import Sending
+from mailsys.services.sending.sign import Signer, generate_keys
+from mailsys.services.submission.submit import Submission
 from mailsys.settings import Settings, SettingsError
 from mailsys.settings_file import host_port
 from mailsys.smtp.client import Dialer

@@ -25,9 +25,9 @@ from twisted.python.components import Componentized
 
 from mailsys.endpoints import BindError, Bound, Listeners, bind
 from mailsys.log import Log, Writer, direct, json_sink, text_sink, twisted_observer
-from mailsys.services.administration import Administration
-from mailsys.services.certificates import Certificates
-from mailsys.services.control import ControlFactory, ControlSocket
+from mailsys.services.operating.administration import Administration
+from mailsys.services.operating.certificates import Certificates
+from mailsys.services.operating.control import ControlFactory, ControlSocket
 from mailsys.settings import Settings, SettingsError
 
 log = Log("server")

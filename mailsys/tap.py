@@ -37,7 +37,7 @@ def makeService(options: Options) -> MultiService:  # noqa: N802
 
     from mailsys.assembly import StoreProblem, assemble
     from mailsys.endpoints import BindError
-    from mailsys.services.certificates import CertificateError
+    from mailsys.services.operating.certificates import CertificateError
 
     reactor: Any = installed
 

@@ -11,7 +11,7 @@ from mailsys.cli.control import perform
 from mailsys.cli.passwords import ask
 from mailsys.cli.printing import show_fields, show_json, show_table, text
 from mailsys.cli.problem import DONE, REFUSED, USAGE, Problem
-from mailsys.services import commands as c
+from mailsys.services.operating import commands as c
 from mailsys.settings import SettingsError
 from mailsys.settings_file import quantity
 

@@ -13,8 +13,8 @@ from mailsys.assembly import StoreProblem, administer
 from mailsys.cli.problem import UNREACHABLE, USAGE, Problem
 from mailsys.core.refusal import Refusal
 from mailsys.running import become
-from mailsys.services.administration import Administration
-from mailsys.services.commands import Command, Reply
+from mailsys.services.operating.administration import Administration
+from mailsys.services.operating.commands import Command, Reply
 from mailsys.settings import Settings, SettingsError
 
 T = TypeVar("T")

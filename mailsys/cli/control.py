@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from mailsys.cli.problem import UNREACHABLE, USAGE, Problem
-from mailsys.services.commands import Command, Reply
-from mailsys.services.control import address
+from mailsys.services.operating.commands import Command, Reply
+from mailsys.services.operating.control import address
 from mailsys.settings import Settings, SettingsError
 from mailsys.settings_file import load
 

@@ -25,8 +25,8 @@ from mailsys.core.message.address import canonical
 from mailsys.endpoints import BindError
 from mailsys.log import twisted_observer
 from mailsys.ports.accounts import Credentials
-from mailsys.services import commands as c
-from mailsys.services.certificates import CertificateError, write_self_signed
+from mailsys.services.operating import commands as c
+from mailsys.services.operating.certificates import CertificateError, write_self_signed
 from mailsys.settings import Log, Settings, SettingsError
 from mailsys.settings_file import parse
 

@@ -15,9 +15,9 @@ from mailsys.cli.administer import show_records
 from mailsys.cli.alone import run_alone
 from mailsys.cli.passwords import ask
 from mailsys.cli.problem import DONE, USAGE, Problem
-from mailsys.services import commands as c
-from mailsys.services.administration import Administration
-from mailsys.services.certificates import write_self_signed
+from mailsys.services.operating import commands as c
+from mailsys.services.operating.administration import Administration
+from mailsys.services.operating.certificates import write_self_signed
 from mailsys.settings import Settings, SettingsError
 from mailsys.settings_file import example, load, parse
 

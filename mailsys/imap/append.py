@@ -20,7 +20,7 @@ from mailsys.imap.session import Answer, Session
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobSink, StagedBlob
 from mailsys.ports.mail import Acceptance, Delivery, Mailbox
-from mailsys.services.reading import AT_ONCE
+from mailsys.services.content.reading import AT_ONCE
 
 log = Log("imap")
 

@@ -13,7 +13,7 @@ from mailsys.core.refusal import BadCredentials, EncryptionRequired, MessageReje
 from mailsys.imap.session import Answer, Session
 from mailsys.log import Log
 from mailsys.ports.accounts import Account
-from mailsys.services.authentication import Challenge, SignedIn
+from mailsys.services.access.authentication import Challenge, SignedIn
 
 log = Log("imap")
 

@@ -24,7 +24,7 @@ from mailsys.core.message.body import ENCODINGS, IDENTITY, decoded, decoded_size
 from mailsys.core.message.mime import Content, Part
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import BlobId
-from mailsys.services.reading import Offload
+from mailsys.services.content.reading import Offload
 
 IN_MEMORY: Final = 256 * 1024  # octets of a message that are cut in memory
 IN_MEMORY_PARTS: Final = 64 * 1024  # the same, when the part tree must be found on the reactor

@@ -10,7 +10,7 @@ from mailsys.core.refusal import MailboxExists, NoSuchMailbox
 from mailsys.imap.listing import USES
 from mailsys.imap.session import Answer, Session
 from mailsys.ports.mail import Mailbox, Role
-from mailsys.services.mailboxes import check_path, normal_path
+from mailsys.services.mailboxes.account import check_path, normal_path
 
 MOST: Final = 10_000  # mailboxes of one account
 AT_ONCE: Final = 5_000  # messages moved in one commit

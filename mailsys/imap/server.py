@@ -22,9 +22,9 @@ from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.events import IEvents
 from mailsys.ports.mail import IMailStore
-from mailsys.services.authentication import ISignIn
-from mailsys.services.mailboxes import Mailboxes
-from mailsys.services.reading import MessageReader, Offload
+from mailsys.services.access.authentication import ISignIn
+from mailsys.services.content.reading import MessageReader, Offload
+from mailsys.services.mailboxes.account import Mailboxes
 from mailsys.settings import Limits
 
 log = Log("imap")

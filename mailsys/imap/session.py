@@ -19,9 +19,9 @@ from mailsys.log import Log
 from mailsys.ports.accounts import Account
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.mail import IMailStore
-from mailsys.services.authentication import ISignIn
-from mailsys.services.mailboxes import AccountMailboxes, Mailboxes
-from mailsys.services.reading import MessageReader, Offload
+from mailsys.services.access.authentication import ISignIn
+from mailsys.services.content.reading import MessageReader, Offload
+from mailsys.services.mailboxes.account import AccountMailboxes, Mailboxes
 from mailsys.settings import Limits
 
 log = Log("imap")
@@ -210,7 +210,7 @@ class Session:
             await self.flow()
 
     def image_changed(self) -> None:
-        """`services.images.Watcher`: only IDLE is told at once (RFC 9051 §6.3.13)."""
+        """`services.mailboxes.image.Watcher`: only IDLE is told at once (RFC 9051 §6.3.13)."""
         if self.idling is not None:
             self.wire.tell()
 

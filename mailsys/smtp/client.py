@@ -37,8 +37,8 @@ from mailsys.core.smtp.sender import (
     Waiting,
 )
 from mailsys.log import Log
-from mailsys.services.route import Host
-from mailsys.services.transmit import Content, DialError, IDialer, IHop
+from mailsys.services.dns.route import Host
+from mailsys.services.sending.transmit import Content, DialError, IDialer, IHop
 from mailsys.settings import Sending
 
 _log = Log("smtp-out")

@@ -22,7 +22,7 @@ from mailsys.core.refusal import Refusal
 from mailsys.core.smtp import events
 from mailsys.core.smtp.reply import Reply, refused
 from mailsys.log import Log
-from mailsys.services.transactions import Client
+from mailsys.services.delivery.transactions import Client
 from mailsys.smtp.service import Service, plain_address
 from mailsys.smtp.session import Session
 from mailsys.smtp.tls import channel_binding, describe

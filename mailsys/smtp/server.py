@@ -11,8 +11,8 @@ from twisted.internet.protocol import Factory
 from mailsys.core.refusal import ShuttingDown, TooManyConnections
 from mailsys.core.smtp.reply import refused
 from mailsys.log import Log
-from mailsys.services.authentication import ISignIn
-from mailsys.services.transactions import ITransactions
+from mailsys.services.access.authentication import ISignIn
+from mailsys.services.delivery.transactions import ITransactions
 from mailsys.settings import Limits
 from mailsys.smtp.connection import SmtpConnection
 from mailsys.smtp.service import Service

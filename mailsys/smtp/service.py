@@ -6,8 +6,8 @@ import ipaddress
 from dataclasses import dataclass
 
 from mailsys.core.smtp.extensions import Offers
-from mailsys.services.authentication import ISignIn
-from mailsys.services.transactions import ITransactions
+from mailsys.services.access.authentication import ISignIn
+from mailsys.services.delivery.transactions import ITransactions
 from mailsys.settings import Limits
 
 

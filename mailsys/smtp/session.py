@@ -26,8 +26,8 @@ from mailsys.core.smtp.reply import Reply, refused
 from mailsys.log import Log
 from mailsys.ports.accounts import Account
 from mailsys.ports.blobs import IBlobSink
-from mailsys.services.authentication import Challenge
-from mailsys.services.transactions import Client, ITransaction
+from mailsys.services.access.authentication import Challenge
+from mailsys.services.delivery.transactions import Client, ITransaction
 from mailsys.smtp.service import Service
 from mailsys.smtp.sign_in import Dialogue
 

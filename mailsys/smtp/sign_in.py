@@ -8,7 +8,7 @@ from mailsys.core.refusal import MessageRejected, Refusal, UnsupportedParameter
 from mailsys.core.smtp.reply import Reply, refused
 from mailsys.log import Log
 from mailsys.ports.accounts import Account
-from mailsys.services.authentication import Challenge, IExchange, ISignIn
+from mailsys.services.access.authentication import Challenge, IExchange, ISignIn
 
 log = Log("smtp")
 

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from mailsys.core.jmap.ids import account_number
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
-from mailsys.services.jmap.api import Caller
+from mailsys.services.jmap.protocol.api import Caller
 from mailsys.settings import Web
 from mailsys.web.callers import required_caller
 from mailsys.web.problems import WebProblem

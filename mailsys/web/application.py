@@ -13,8 +13,8 @@ from mailsys.ports.accounts import IAccountStore
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.limits import ILimits
 from mailsys.ports.mail import IMailStore
-from mailsys.services.jmap.api import JmapApi
-from mailsys.services.push import Feed
+from mailsys.services.jmap.protocol.api import JmapApi
+from mailsys.services.notifying.push import Feed
 from mailsys.settings import Settings
 from mailsys.web.admission import Admission
 from mailsys.web.app import Routes

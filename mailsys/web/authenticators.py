@@ -13,12 +13,12 @@ from mailsys.core.refusal import BadCredentials, EncryptionRequired
 from mailsys.core.sasl.plain import Claim
 from mailsys.ports.accounts import Account, IAccountStore
 from mailsys.ports.sessions import WebSession
-from mailsys.services.app_passwords import AppPassword, AppPasswords
-from mailsys.services.jmap.api import Caller
-from mailsys.services.revocation import PASSWORD
-from mailsys.services.sessions import Sessions, Visitor, session_credential
-from mailsys.services.sign_in import SignIn
-from mailsys.services.throttle import Throttle
+from mailsys.services.access.app_passwords import AppPassword, AppPasswords
+from mailsys.services.access.revocation import PASSWORD
+from mailsys.services.access.sessions import Sessions, Visitor, session_credential
+from mailsys.services.access.sign_in import SignIn
+from mailsys.services.access.throttle import Throttle
+from mailsys.services.jmap.protocol.api import Caller
 from mailsys.web.callers import BasicAuthenticator, authorization
 from mailsys.web.problems import WebProblem
 
@@ -57,7 +57,7 @@ def clear_cookie(request: WebRequest) -> tuple[bytes, bytes]:
 
 
 class CookieAuthenticator:
-    """A session of `services.sessions`, by its cookie. Whatever changes something must also repeat the
+    """A session of `services.access.sessions`, by its cookie. Whatever changes something must also repeat the
     session's token in X-CSRF-Token, which no other site's page can read or send."""
 
     def __init__(self, sessions: Sessions) -> None:

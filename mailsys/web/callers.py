@@ -18,9 +18,9 @@ from twisted.internet.interfaces import IReactorTime
 from mailsys.core.refusal import AuthenticationRequired, BadCredentials, EncryptionRequired, Refusal
 from mailsys.ports.accounts import IAccountStore
 from mailsys.ports.ids import AccountId
-from mailsys.services.authentication import ISignIn
-from mailsys.services.jmap.api import Caller
-from mailsys.services.revocation import PASSWORD
+from mailsys.services.access.authentication import ISignIn
+from mailsys.services.access.revocation import PASSWORD
+from mailsys.services.jmap.protocol.api import Caller
 
 if TYPE_CHECKING:
     from mailsys.web.request import WebRequest

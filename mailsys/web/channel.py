@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
 from mailsys.core.refusal import Refusal, ShuttingDown
-from mailsys.services.throttle import network
+from mailsys.services.access.throttle import network
 from mailsys.web.problems import WebProblem, encode
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from mailsys.core.jmap.ids import BlobName, parse_blob_id
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import AccountId, BlobId
 from mailsys.ports.mail import IMailStore
-from mailsys.services.jmap.api import READ
+from mailsys.services.jmap.protocol.api import READ
 from mailsys.web.admission import Admission, own_account
 from mailsys.web.app import Reply, Routes
 from mailsys.web.flow import ClientGone, Flow

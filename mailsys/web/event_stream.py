@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from mailsys import metrics
 from mailsys.core.refusal import ShuttingDown
-from mailsys.services.push import Feed, Follower, Moved
+from mailsys.services.notifying.push import Feed, Follower, Moved
 from mailsys.web.admission import Admission
 from mailsys.web.app import Routes
 from mailsys.web.flow import Flow

@@ -19,7 +19,7 @@ from twisted.web.server import Request
 from mailsys.core.jmap.problems import RequestProblem
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobSink
-from mailsys.services.jmap.api import Caller
+from mailsys.services.jmap.protocol.api import Caller
 from mailsys.web import problems
 from mailsys.web.problems import WebProblem
 

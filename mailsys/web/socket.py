@@ -19,8 +19,8 @@ from mailsys import metrics
 from mailsys.core.jmap.problems import RequestProblem, not_request
 from mailsys.core.refusal import Refusal
 from mailsys.log import Log
-from mailsys.services.jmap.api import Caller, JmapApi
-from mailsys.services.push import Feed, Follower, Moved
+from mailsys.services.jmap.protocol.api import Caller, JmapApi
+from mailsys.services.notifying.push import Feed, Follower, Moved
 from mailsys.web.admission import Admission
 from mailsys.web.app import Routes
 from mailsys.web.problems import WebProblem

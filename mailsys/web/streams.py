@@ -13,8 +13,8 @@ from mailsys.core.refusal import ShuttingDown, TooManyConnections
 from mailsys.log import Log
 from mailsys.ports.accounts import IAccountStore
 from mailsys.ports.ids import AccountId
-from mailsys.services.jmap.api import Caller
-from mailsys.services.revocation import Revoked
+from mailsys.services.access.revocation import Revoked
+from mailsys.services.jmap.protocol.api import Caller
 
 log = Log("web")
 

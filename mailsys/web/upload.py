@@ -11,7 +11,7 @@ from mailsys.core.jmap.ids import blob_id
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.limits import ILimits
 from mailsys.ports.mail import IMailStore
-from mailsys.services.jmap.api import WRITE
+from mailsys.services.jmap.protocol.api import WRITE
 from mailsys.settings import Web
 from mailsys.web.admission import UPLOAD, Admission, own_account
 from mailsys.web.app import Reply, Routes

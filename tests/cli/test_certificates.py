@@ -10,7 +10,7 @@ from pathlib import Path
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailsys.services.certificates import (
+from mailsys.services.operating.certificates import (
     CertificateError,
     Certificates,
     LoadedCertificate,

@@ -14,9 +14,16 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailsys.core.refusal import NotAllowed
 from mailsys.ports.accounts import Credentials, DkimKey
-from mailsys.services import commands as c
-from mailsys.services.administration import Administration, decode
-from mailsys.services.control import LONGEST, NAME, ControlFactory, ControlProtocol, ControlSocket, address
+from mailsys.services.operating import commands as c
+from mailsys.services.operating.administration import Administration, decode
+from mailsys.services.operating.control import (
+    LONGEST,
+    NAME,
+    ControlFactory,
+    ControlProtocol,
+    ControlSocket,
+    address,
+)
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store
 

@@ -14,12 +14,12 @@ from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.ports.accounts import Account, Address, AddressKind, Credentials, Domain
 from mailsys.ports.mail import Column, Role
 from mailsys.ports.queue import QueueItem
-from mailsys.services.bounce import Reporter
-from mailsys.services.directory import Directory, Route
-from mailsys.services.reading import MessageReader
-from mailsys.services.receive import Reception
-from mailsys.services.submit import Submission
-from mailsys.services.transactions import Client, ITransactions
+from mailsys.services.content.reading import MessageReader
+from mailsys.services.delivery.bounce import Reporter
+from mailsys.services.delivery.directory import Directory, Route
+from mailsys.services.delivery.transactions import Client, ITransactions
+from mailsys.services.receiving.receive import Reception
+from mailsys.services.submission.submit import Submission
 from mailsys.settings import Limits
 from mailsys.stores.memory.events import Events
 from mailsys.stores.memory.limits import Limits as Counters

@@ -16,12 +16,12 @@ from mailsys.ports.accounts import Account, Address, AddressKind, Credentials, D
 from mailsys.ports.ids import BlobId, TraceId
 from mailsys.ports.mail import Acceptance, Column, Delivered, Delivery, Role
 from mailsys.ports.queue import NewQueueItem, QueueItem, QueueRecipient, TimelineEntry
-from mailsys.services.bounce import Reporter
-from mailsys.services.directory import Directory
-from mailsys.services.reading import MessageReader
-from mailsys.services.route import Ourselves, Router
-from mailsys.services.send import Sending
-from mailsys.services.sign import Signer
+from mailsys.services.content.reading import MessageReader
+from mailsys.services.delivery.bounce import Reporter
+from mailsys.services.delivery.directory import Directory
+from mailsys.services.dns.route import Ourselves, Router
+from mailsys.services.sending.send import Sending
+from mailsys.services.sending.sign import Signer
 from mailsys.settings import Sending as Settings
 from mailsys.smtp.client import Dialer
 from mailsys.stores.memory.events import Events

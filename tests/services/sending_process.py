@@ -14,11 +14,11 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from mailsys.core.message.analysis import analyse
-from mailsys.services.bounce import Reporter
-from mailsys.services.directory import Directory
-from mailsys.services.reading import MessageReader
-from mailsys.services.route import Router
-from mailsys.services.send import Sending
+from mailsys.services.content.reading import MessageReader
+from mailsys.services.delivery.bounce import Reporter
+from mailsys.services.delivery.directory import Directory
+from mailsys.services.dns.route import Router
+from mailsys.services.sending.send import Sending
 from mailsys.settings import Sending as Settings
 from mailsys.smtp.client import Dialer
 from mailsys.stores.memory.events import Events

@@ -6,8 +6,8 @@ from dataclasses import replace
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from mailsys.services.passwords import PasswordPool, make_credentials
-from mailsys.services.sign_in import SignIn
+from mailsys.services.access.passwords import PasswordPool, make_credentials
+from mailsys.services.access.sign_in import SignIn
 from mailsys.settings import Limits
 from mailsys.smtp.server import SmtpFactory
 from tests.conversations.smtp.wire import Conversation

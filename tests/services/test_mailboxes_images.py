@@ -13,8 +13,8 @@ from mailsys.core.message.analysis import analyse
 from mailsys.core.refusal import NoSuchMailbox, NotAllowed
 from mailsys.ports.accounts import Credentials, Domain
 from mailsys.ports.mail import Acceptance, Delivery, KeywordChange, Role
-from mailsys.services.images import LOG_UIDS, SPACING, Image
-from mailsys.services.mailboxes import AccountMailboxes, Mailboxes, check_path
+from mailsys.services.mailboxes.account import AccountMailboxes, Mailboxes, check_path
+from mailsys.services.mailboxes.image import LOG_UIDS, SPACING, Image
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store
 

@@ -11,7 +11,7 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from mailsys.services.outbound_http import (
+from mailsys.services.outbound.http import (
     ANSWER_WITHIN,
     OutboundAnswer,
     OutboundFailure,

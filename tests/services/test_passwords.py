@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailsys.core.refusal import NotAllowed, TemporaryFailure
 from mailsys.core.sasl.scram import derive
-from mailsys.services.passwords import (
+from mailsys.services.access.passwords import (
     PasswordPool,
     hash_password,
     make_credentials,

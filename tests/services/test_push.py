@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.ports.ids import AccountId
-from mailsys.services.push import moved_since, position_of
+from mailsys.services.notifying.push import moved_since, position_of
 
 ACCOUNT = AccountId(1)
 STATES = {"Email": "7", "Mailbox": "5", "Identity": "0", "Quota": "1000-20"}

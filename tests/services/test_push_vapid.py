@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailsys.services.push_vapid import Vapid
+from mailsys.services.notifying.push_vapid import Vapid
 
 SECRET = b"a secret of thirty-two octets..."
 

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailsys.core.message.analysis import analyse
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import BlobId
-from mailsys.services.reading import MessageReader, Reading, is_plain
+from mailsys.services.content.reading import MessageReader, Reading, is_plain
 
 HEAD = b"From: Eve <eve@remote.example>\r\nSubject: Hi\r\n"
 

@@ -15,8 +15,8 @@ from mailsys.ports.accounts import Domain
 from mailsys.ports.ids import TraceId
 from mailsys.ports.mail import Column
 from mailsys.ports.queue import Stage
-from mailsys.services import trace
-from mailsys.services.transactions import Client
+from mailsys.services.delivery import received_fields as trace
+from mailsys.services.delivery.transactions import Client
 from tests.services.house import HOST, HouseTestCase, refusal
 
 MESSAGE = b"From: Eve <Eve@remote.example>\r\nTo: bob@example.com\r\nSubject: Hi\r\n\r\nHello\r\n"

@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailsys.ports.resolver import Answer, ResolverError
-from mailsys.services.dns_message import decode_response, encode_query
-from mailsys.services.resolve import StubResolver, configured_servers, system_servers
+from mailsys.services.dns.message import decode_response, encode_query
+from mailsys.services.dns.resolve import StubResolver, configured_servers, system_servers
 from tests.peers.dns import DnsPeer
 
 

@@ -3,7 +3,7 @@ from random import Random
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailsys.services.route import (
+from mailsys.services.dns.route import (
     Host,
     Ourselves,
     RouteError,

@@ -10,8 +10,8 @@ from twisted.trial.unittest import TestCase
 
 from mailsys.ports.accounts import Domain
 from mailsys.ports.queue import Outcome, QueueRecipient, Settlement
-from mailsys.services.resolve import StubResolver
-from mailsys.services.sign import dns_record, generate_keys
+from mailsys.services.dns.resolve import StubResolver
+from mailsys.services.sending.sign import dns_record, generate_keys
 from tests.peers.dns import DnsPeer
 from tests.peers.smtp_peer import self_signed
 from tests.services.post import LETTER, START, Post

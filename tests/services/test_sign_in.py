@@ -18,13 +18,19 @@ from mailsys.core.refusal import (
 )
 from mailsys.ports.accounts import Account, Credentials
 from mailsys.ports.objects import ObjectChange
-from mailsys.services.at_rest import AtRest
-from mailsys.services.authentication import Challenge, SignedIn
-from mailsys.services.passwords import NOBODY, PasswordPool, hash_password, make_credentials, password_matches
-from mailsys.services.second_factor import SecondFactor
-from mailsys.services.sessions import Sessions
-from mailsys.services.sign_in import SignIn
-from mailsys.services.throttle import network
+from mailsys.services.access.at_rest import AtRest
+from mailsys.services.access.authentication import Challenge, SignedIn
+from mailsys.services.access.passwords import (
+    NOBODY,
+    PasswordPool,
+    hash_password,
+    make_credentials,
+    password_matches,
+)
+from mailsys.services.access.second_factor import SecondFactor
+from mailsys.services.access.sessions import Sessions
+from mailsys.services.access.sign_in import SignIn
+from mailsys.services.access.throttle import network
 from mailsys.settings import Limits
 from mailsys.stores.memory.limits import Limits as Counters
 from tests.services.house import House, HouseTestCase, refusal

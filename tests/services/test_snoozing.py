@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from mailsys.ports.mail import EmailUpdate, Role, Snooze
-from mailsys.services.snoozing import AT_ONCE, LOOK, Waker
+from mailsys.services.mailboxes.snoozing import AT_ONCE, LOOK, Waker
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import SqliteStore, open_store
 from tests.contracts.letters import letter

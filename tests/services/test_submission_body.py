@@ -9,8 +9,8 @@ from zope.interface import implementer
 from mailsys.core.refusal import MessageTooBig, NotYourAddress
 from mailsys.ports.blobs import IBlobSink, IBlobStore, StagedBlob
 from mailsys.ports.ids import BlobId
-from mailsys.services.submission_body import SubmissionBody
-from mailsys.services.submitted_header import SubmittedHeader
+from mailsys.services.submission.body import SubmissionBody
+from mailsys.services.submission.header import SubmittedHeader
 
 
 @implementer(IBlobSink)

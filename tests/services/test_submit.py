@@ -16,8 +16,8 @@ from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.ports.ids import TraceId
 from mailsys.ports.mail import Column
 from mailsys.ports.queue import Stage
-from mailsys.services.submit import BadRecipient, HoldTooLong
-from mailsys.services.transactions import Client
+from mailsys.services.delivery.transactions import Client
+from mailsys.services.submission.submit import BadRecipient, HoldTooLong
 from tests.services.house import START, HouseTestCase, refusal, transact
 
 WHOLE = (

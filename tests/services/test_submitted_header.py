@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.core.refusal import MessageRejected, MessageTooBig, NotYourAddress, Refusal
-from mailsys.services.submitted_header import check_and_complete
+from mailsys.services.submission.header import check_and_complete
 
 WHOLE = b"From: a@b.example\r\nDate: x\r\nMessage-ID: <1@b>\r\n"
 

@@ -3,8 +3,8 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.ports.ids import AccountId, TraceId
-from mailsys.services import trace
-from mailsys.services.transactions import Client
+from mailsys.services.delivery import received_fields as trace
+from mailsys.services.delivery.transactions import Client
 
 TRACE = TraceId("0123456789abcdef")
 

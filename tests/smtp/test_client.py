@@ -7,8 +7,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SkipTest, TestCase
 
 from mailsys.core.smtp.envelope import Envelope, EnvelopeRecipient, Fate
-from mailsys.services.route import Host
-from mailsys.services.transmit import Content, DialError
+from mailsys.services.dns.route import Host
+from mailsys.services.sending.transmit import Content, DialError
 from mailsys.settings import Sending
 from mailsys.smtp.client import WINDOW, Dialer
 from tests.peers.smtp_peer import SmtpPeer, self_signed

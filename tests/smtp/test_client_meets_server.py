@@ -8,8 +8,8 @@ from twisted.trial.unittest import TestCase
 
 from mailsys.core.smtp.envelope import Envelope, EnvelopeRecipient, Fate
 from mailsys.core.smtp.wire_body import LineEnds
-from mailsys.services.route import Host
-from mailsys.services.transmit import Content
+from mailsys.services.dns.route import Host
+from mailsys.services.sending.transmit import Content
 from mailsys.settings import Limits, Sending
 from mailsys.smtp.client import Dialer
 from mailsys.smtp.server import SmtpFactory

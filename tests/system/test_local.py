@@ -11,7 +11,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from mailsys.services.certificates import self_signed
+from mailsys.services.operating.certificates import self_signed
 from tests.system.local import PATIENCE, LocalSystem, mailsys, message, subjects, wait_for
 
 KEYS = ["ready", "domain", "smtp", "submission", "submissions", "imap", "imaps", "http", "dns", "accounts"]

@@ -21,9 +21,9 @@ from mailsys.core.message.analysis import analyse
 from mailsys.core.refusal import BadCredentials
 from mailsys.ports.accounts import Account, Credentials, Domain
 from mailsys.ports.mail import Acceptance, Delivery
-from mailsys.services.authentication import ISignIn
-from mailsys.services.jmap.api import JmapApi, Limits, Ports
-from mailsys.services.push import Feed
+from mailsys.services.access.authentication import ISignIn
+from mailsys.services.jmap.protocol.api import JmapApi, Limits, Ports
+from mailsys.services.notifying.push import Feed
 from mailsys.settings import Settings
 from mailsys.settings_file import parse
 from mailsys.stores.memory.events import Events

@@ -12,8 +12,8 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from mailsys.services.certificates import Certificates, write_self_signed
-from mailsys.services.jmap.mail import register_mail
+from mailsys.services.jmap.mail.methods import register_mail
+from mailsys.services.operating.certificates import Certificates, write_self_signed
 from tests.web.rig import DOMAIN, WebTestCase, reactor
 
 try:

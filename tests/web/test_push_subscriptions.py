@@ -18,11 +18,11 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from mailsys.ports.resolver import Answer, ResolverError
-from mailsys.services.jmap.push_subscriptions import PushSubscriptions
-from mailsys.services.outbound_http import ForbiddenTarget, OutboundHttp, is_public, target_of
-from mailsys.services.push_delivery import PushDelivery
-from mailsys.services.push_vapid import Vapid
-from mailsys.services.revocation import Revoked
+from mailsys.services.access.revocation import Revoked
+from mailsys.services.jmap.extensions.push_subscriptions import PushSubscriptions
+from mailsys.services.notifying.push_delivery import PushDelivery
+from mailsys.services.notifying.push_vapid import Vapid
+from mailsys.services.outbound.http import ForbiddenTarget, OutboundHttp, is_public, target_of
 from tests.web.rig import WebTestCase, reactor
 
 

@@ -10,7 +10,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.threads import deferToThread
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from mailsys.services.certificates import Certificates, write_self_signed
+from mailsys.services.operating.certificates import Certificates, write_self_signed
 from tests.web.raw import head
 from tests.web.rig import WebTestCase, basic, reactor
 

@@ -69,7 +69,7 @@ class UploadTests(WebTestCase):
         self.assertEqual(answer.status, 201)
 
     async def test_a_session_that_may_only_read_may_not_upload(self) -> None:
-        from mailsys.services.jmap.api import Caller
+        from mailsys.services.jmap.protocol.api import Caller
 
         async def reader(request: object) -> Caller:
             return Caller(self.alice, frozenset(("mail:read",)))

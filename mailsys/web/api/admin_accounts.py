@@ -8,17 +8,17 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from mailsys.core.bad_field import BadField, Taken
 from mailsys.core.jmap.ids import account_id, account_number
 from mailsys.core.refusal import MailboxExists
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, Credentials, IAccountStore
 from mailsys.ports.ids import AccountId
-from mailsys.services.app_passwords import AppPasswords
-from mailsys.services.fields import BadField, Taken
-from mailsys.services.own_password import OwnPassword, check_new_password
-from mailsys.services.rights import AdminRights, Rights
-from mailsys.services.second_factor import SecondFactor
-from mailsys.services.sessions import Sessions
+from mailsys.services.access.app_passwords import AppPasswords
+from mailsys.services.access.own_password import OwnPassword, check_new_password
+from mailsys.services.access.rights import AdminRights, Rights
+from mailsys.services.access.second_factor import SecondFactor
+from mailsys.services.access.sessions import Sessions
 from mailsys.web.api.domain_names import domain_name, mail_address
 from mailsys.web.api.table import Access, Api, Call, Model, Route, missing, page
 from mailsys.web.problems import WebProblem

@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from mailsys.core.bad_field import BadField, Taken
 from mailsys.core.jmap.ids import account_id
 from mailsys.core.refusal import MailboxExists, NotAllowed
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, Address, AddressKind, Domain, IAccountStore
 from mailsys.ports.ids import AccountId
-from mailsys.services import commands as c
-from mailsys.services.administration import Administration
-from mailsys.services.fields import BadField, Taken
+from mailsys.services.operating import commands as c
+from mailsys.services.operating.administration import Administration
 from mailsys.web.api.admin_accounts import account_of
 from mailsys.web.api.domain_names import domain_name, mail_address
 from mailsys.web.api.table import Access, Api, Call, Model, Route, missing, page

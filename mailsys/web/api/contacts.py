@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from mailsys.services.jmap.api import READ, WRITE
-from mailsys.services.jmap.blobs import BlobGone, BlobReader
-from mailsys.services.vcards import VCards
+from mailsys.services.content.blob_access import BlobGone, BlobReader
+from mailsys.services.jmap.protocol.api import READ, WRITE
+from mailsys.services.people.vcards import VCards
 from mailsys.web.api.table import Api, Call, Model, Route, missing
 from mailsys.web.flow import ClientGone, Flow
 from mailsys.web.problems import WebProblem

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mailsys.core.bad_field import BadField
 from mailsys.core.message.address import canonical, canonical_domain
-from mailsys.services.fields import BadField
 
 
 def domain_name(text: str, field: str = "domain") -> str:

@@ -11,9 +11,9 @@ from msgspec import Meta
 from mailsys.core.jmap.ids import account_id, account_number
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
-from mailsys.services.image_proxy import ImageProxy
-from mailsys.services.jmap.api import READ
-from mailsys.services.sealed import Seal
+from mailsys.services.access.sealed import Seal
+from mailsys.services.jmap.protocol.api import READ
+from mailsys.services.outbound.image_proxy import ImageProxy
 from mailsys.web.api.table import PREFIX, Access, Api, Call, Model, Route
 from mailsys.web.app import Reply
 from mailsys.web.callers import caller_of

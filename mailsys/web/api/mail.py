@@ -10,11 +10,11 @@ from msgspec import Meta
 from mailsys.core.jmap.ids import email_id, email_number
 from mailsys.ports.objects import IObjectStore, ObjectChange
 from mailsys.ports.queue import TimelineEntry
-from mailsys.services import submissions
-from mailsys.services.jmap.api import READ, WRITE
-from mailsys.services.suggestions import Suggestions
-from mailsys.services.timeline_of import Timelines
-from mailsys.services.unsubscribe import Unsubscribing
+from mailsys.services.delivery import submission_link as submissions
+from mailsys.services.jmap.protocol.api import READ, WRITE
+from mailsys.services.operating.timelines import Timelines
+from mailsys.services.outbound.unsubscribe import Unsubscribing
+from mailsys.services.people.suggestions import Suggestions
 from mailsys.web.api.table import Api, Call, Model, Moment, Route, at, missing
 from mailsys.web.app import Reply
 from mailsys.web.problems import WebProblem

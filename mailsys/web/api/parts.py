@@ -12,32 +12,32 @@ from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
 from mailsys.ports.objects import IObjectStore
 from mailsys.ports.sessions import ISessionStore
-from mailsys.services.administration import Administration
-from mailsys.services.app_passwords import AppPasswords
-from mailsys.services.at_rest import AtRest
-from mailsys.services.contacts import Contacts
-from mailsys.services.image_proxy import ImageProxy
-from mailsys.services.jmap.api import JmapApi
-from mailsys.services.jmap.blobs import BlobReader
-from mailsys.services.outbound_http import OutboundHttp
-from mailsys.services.own_password import OwnPassword
-from mailsys.services.passkeys import Passkeys
-from mailsys.services.program_mail import ProgramMail
-from mailsys.services.registration import Invites, Registration
-from mailsys.services.revocation import APP, SESSION, Revocations
-from mailsys.services.rights import AdminRights
-from mailsys.services.sealed import Seal
-from mailsys.services.second_factor import SecondFactor
-from mailsys.services.sessions import Lifetimes, Sessions, session_id
-from mailsys.services.sign_in import SignIn
-from mailsys.services.submit import Submission
-from mailsys.services.suggestions import Suggestions
-from mailsys.services.throttle import Throttle
-from mailsys.services.timeline_of import Timelines
-from mailsys.services.unsubscribe import Unsubscribing
-from mailsys.services.vcards import VCards
-from mailsys.services.web_sign_in import WebSignIn
-from mailsys.services.webhooks import Webhooks
+from mailsys.services.access.app_passwords import AppPasswords
+from mailsys.services.access.at_rest import AtRest
+from mailsys.services.access.own_password import OwnPassword
+from mailsys.services.access.passkeys import Passkeys
+from mailsys.services.access.registration import Invites, Registration
+from mailsys.services.access.revocation import APP, SESSION, Revocations
+from mailsys.services.access.rights import AdminRights
+from mailsys.services.access.sealed import Seal
+from mailsys.services.access.second_factor import SecondFactor
+from mailsys.services.access.sessions import Lifetimes, Sessions, session_id
+from mailsys.services.access.sign_in import SignIn
+from mailsys.services.access.throttle import Throttle
+from mailsys.services.access.web_sign_in import WebSignIn
+from mailsys.services.content.blob_access import BlobReader
+from mailsys.services.jmap.protocol.api import JmapApi
+from mailsys.services.notifying.webhooks import Webhooks
+from mailsys.services.operating.administration import Administration
+from mailsys.services.operating.timelines import Timelines
+from mailsys.services.outbound.http import OutboundHttp
+from mailsys.services.outbound.image_proxy import ImageProxy
+from mailsys.services.outbound.unsubscribe import Unsubscribing
+from mailsys.services.people.contacts import Contacts
+from mailsys.services.people.suggestions import Suggestions
+from mailsys.services.people.vcards import VCards
+from mailsys.services.submission.program_mail import ProgramMail
+from mailsys.services.submission.submit import Submission
 from mailsys.settings import Settings
 from mailsys.web.api.admin_accounts import AccountRoutes
 from mailsys.web.api.admin_domains import DomainRoutes
@@ -71,7 +71,7 @@ class SignInParts:
     revocations: Revocations
 
     async def holds(self, account: AccountId, credential: str) -> bool:
-        """Whether a credential (`services.revocation`) is still good, as far as can be told: of the
+        """Whether a credential (`services.access.revocation`) is still good, as far as can be told: of the
         account's own password it cannot."""
         kind, _, name = credential.partition(":")
         if kind == SESSION:

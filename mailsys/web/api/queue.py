@@ -12,8 +12,8 @@ from mailsys.log import Log
 from mailsys.ports.accounts import Account, IAccountStore
 from mailsys.ports.ids import AccountId, QueueId
 from mailsys.ports.queue import IQueueStore, QueueItem
-from mailsys.services.drop import drop
-from mailsys.services.rights import AdminRights, Rights
+from mailsys.services.access.rights import AdminRights, Rights
+from mailsys.services.operating.drop import drop
 from mailsys.web.api.mail import Step, step
 from mailsys.web.api.table import Api, Call, Model, Moment, Route, at, missing, number
 from mailsys.web.problems import WebProblem

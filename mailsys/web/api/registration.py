@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from mailsys.core.jmap.ids import account_id
-from mailsys.services.registration import Invite, Invites, Registration
+from mailsys.services.access.registration import Invite, Invites, Registration
 from mailsys.web.api.domain_names import domain_name
 from mailsys.web.api.session import require_safe
 from mailsys.web.api.table import Access, Api, Call, Model, Moment, Route, at, missing

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from mailsys.services.app_passwords import AppPassword, AppPasswords
-from mailsys.services.fields import BadField
-from mailsys.services.own_password import OwnPassword
-from mailsys.services.passkeys import Passkey, Passkeys
-from mailsys.services.second_factor import SecondFactor
+from mailsys.core.bad_field import BadField
+from mailsys.services.access.app_passwords import AppPassword, AppPasswords
+from mailsys.services.access.own_password import OwnPassword
+from mailsys.services.access.passkeys import Passkey, Passkeys
+from mailsys.services.access.second_factor import SecondFactor
 from mailsys.web.api.session import Ended, PasskeyAsked, Password, Token, party_of, require_safe
 from mailsys.web.api.table import Access, Api, Call, Model, Moment, Route, at, missing
 from mailsys.web.authenticators import SessionCaller

@@ -10,13 +10,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from mailsys.core.bad_field import BadField
 from mailsys.core.jmap.ids import parse_blob_id
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import BlobId
 from mailsys.ports.mail import IMailStore
-from mailsys.services.fields import BadField
-from mailsys.services.jmap.api import SEND
-from mailsys.services.program_mail import (
+from mailsys.services.jmap.protocol.api import SEND
+from mailsys.services.submission.program_mail import (
     Attachment,
     Key,
     Letter,

@@ -10,11 +10,11 @@ from mailsys.core.jmap.ids import account_id
 from mailsys.core.refusal import EncryptionRequired
 from mailsys.ports.accounts import Account
 from mailsys.ports.sessions import WebSession
-from mailsys.services.passkeys import Party
-from mailsys.services.rights import AdminRights
-from mailsys.services.second_factor import SecondFactor
-from mailsys.services.sessions import Sessions, session_id
-from mailsys.services.web_sign_in import Begun, WebSignIn
+from mailsys.services.access.passkeys import Party
+from mailsys.services.access.rights import AdminRights
+from mailsys.services.access.second_factor import SecondFactor
+from mailsys.services.access.sessions import Sessions, session_id
+from mailsys.services.access.web_sign_in import Begun, WebSignIn
 from mailsys.settings import Settings
 from mailsys.web.api.table import Access, Api, Call, Model, Moment, Route, at, missing
 from mailsys.web.authenticators import SessionCaller, clear_cookie, set_cookie

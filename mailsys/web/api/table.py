@@ -15,16 +15,16 @@ from typing import Annotated, Any, Final, get_args
 
 import msgspec
 
+from mailsys.core.bad_field import BadField
 from mailsys.core.json_values import has_more_values
 from mailsys.log import Log
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
-from mailsys.services.fields import BadField
-from mailsys.services.jmap.api import ALL, Caller
-from mailsys.services.reading import Offload
-from mailsys.services.rights import AdminRights, Rights
-from mailsys.services.sessions import Visitor
-from mailsys.services.throttle import network
+from mailsys.services.access.rights import AdminRights, Rights
+from mailsys.services.access.sessions import Visitor
+from mailsys.services.access.throttle import network
+from mailsys.services.content.reading import Offload
+from mailsys.services.jmap.protocol.api import ALL, Caller
 from mailsys.web.admission import Admission
 from mailsys.web.app import Reply, Routes
 from mailsys.web.problems import WebProblem

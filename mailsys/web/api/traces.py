@@ -10,8 +10,8 @@ from mailsys.core.jmap.ids import account_number
 from mailsys.ports.accounts import Account, IAccountStore
 from mailsys.ports.ids import AccountId, TraceId
 from mailsys.ports.queue import IQueueStore, Stage, TimelineEntry
-from mailsys.services.timeline_of import concerning, is_trace
-from mailsys.services.trace import first_trace
+from mailsys.services.delivery.received_fields import first_trace
+from mailsys.services.operating.timelines import concerning, is_trace
 from mailsys.web.api.mail import Step, step
 from mailsys.web.api.table import Access, Api, Call, Model, Moment, Route, missing, page
 from mailsys.web.problems import WebProblem

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from mailsys.services.jmap.api import READ
-from mailsys.services.webhooks import Webhook, Webhooks
+from mailsys.services.jmap.protocol.api import READ
+from mailsys.services.notifying.webhooks import Webhook, Webhooks
 from mailsys.web.api.table import Api, Call, Model, Moment, Route, at, missing
 from mailsys.web.problems import WebProblem
 

@@ -18,7 +18,7 @@ from mailsys.imap.server import ImapFactory
 from mailsys.ports.accounts import Account, Credentials, Domain
 from mailsys.ports.ids import MailboxId
 from mailsys.ports.mail import Acceptance, Delivery, Mailbox
-from mailsys.services.authentication import Challenge, IExchange, ISignIn, SignedIn
+from mailsys.services.access.authentication import Challenge, IExchange, ISignIn, SignedIn
 from mailsys.settings import Limits
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store

@@ -11,7 +11,7 @@ from twisted.internet import reactor
 from mailsys.core.message.analysis import analyse
 from mailsys.core.refusal import OverQuota
 from mailsys.ports.mail import Column
-from mailsys.services.reading import MessageReader
+from mailsys.services.content.reading import MessageReader
 from mailsys.stores.sqlite.store import open_store
 from tests.conversations.imap.messages import BINARY, large
 from tests.conversations.imap.rig import SIMPLE, ImapTestCase

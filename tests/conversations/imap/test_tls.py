@@ -13,9 +13,9 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailsys.imap.auth import channel_binding
-from mailsys.services.certificates import Certificates, write_self_signed
-from mailsys.services.passwords import PasswordPool, hash_password
-from mailsys.services.sign_in import SignIn
+from mailsys.services.access.passwords import PasswordPool, hash_password
+from mailsys.services.access.sign_in import SignIn
+from mailsys.services.operating.certificates import Certificates, write_self_signed
 from mailsys.settings import Limits
 from mailsys.sockets import give_back_buffers
 from mailsys.stores.memory.limits import Limits as Counters

@@ -14,8 +14,8 @@ from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.ports.accounts import Account
 from mailsys.ports.blobs import IBlobSink, StagedBlob
 from mailsys.ports.ids import AccountId, BlobId
-from mailsys.services.authentication import Challenge, IExchange, ISignIn, SignedIn
-from mailsys.services.transactions import Client, ITransaction, ITransactions
+from mailsys.services.access.authentication import Challenge, IExchange, ISignIn, SignedIn
+from mailsys.services.delivery.transactions import Client, ITransaction, ITransactions
 
 
 @dataclass

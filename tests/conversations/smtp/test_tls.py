@@ -16,7 +16,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 
-from mailsys.services.certificates import Certificates, write_self_signed
+from mailsys.services.operating.certificates import Certificates, write_self_signed
 from mailsys.settings import Limits
 from mailsys.smtp.server import SmtpFactory
 from tests.conversations.smtp.memory import SignIn, Transactions

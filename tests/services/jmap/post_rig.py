@@ -14,20 +14,20 @@ from mailsys.core.message.analysis import analyse
 from mailsys.ports.accounts import Account, Address, AddressKind, Domain
 from mailsys.ports.mail import Column, Role
 from mailsys.ports.queue import QueueItem
-from mailsys.services.arrivals import Arrivals
-from mailsys.services.bounce import Reporter
-from mailsys.services.directory import Directory
-from mailsys.services.feedback import Feedback
-from mailsys.services.jmap.api import CORE, MAIL, Caller
-from mailsys.services.jmap.more import BLOB, MDN, QUOTA, register_more
-from mailsys.services.jmap.sending import SUBMISSION, VACATION, register_sending
-from mailsys.services.reading import MessageReader
-from mailsys.services.receive import Reception
-from mailsys.services.route import Ourselves, Router
-from mailsys.services.send import Sending
-from mailsys.services.submit import Submission
-from mailsys.services.transactions import Client
-from mailsys.services.vacation import Responder
+from mailsys.services.answering.feedback import Feedback
+from mailsys.services.answering.vacation import Responder
+from mailsys.services.content.reading import MessageReader
+from mailsys.services.delivery.arrivals import Arrivals
+from mailsys.services.delivery.bounce import Reporter
+from mailsys.services.delivery.directory import Directory
+from mailsys.services.delivery.transactions import Client
+from mailsys.services.dns.route import Ourselves, Router
+from mailsys.services.jmap.extensions.methods import BLOB, MDN, QUOTA, register_more
+from mailsys.services.jmap.protocol.api import CORE, MAIL, Caller
+from mailsys.services.jmap.submission.methods import SUBMISSION, VACATION, register_sending
+from mailsys.services.receiving.receive import Reception
+from mailsys.services.sending.send import Sending
+from mailsys.services.submission.submit import Submission
 from mailsys.settings import Limits as MailLimits
 from mailsys.settings import Sending as Settings
 from mailsys.smtp.client import Dialer

@@ -15,8 +15,8 @@ from mailsys.core.message.analysis import analyse
 from mailsys.log import direct
 from mailsys.ports.accounts import Credentials, Domain
 from mailsys.ports.mail import Acceptance, Delivery, MailboxId, Role
-from mailsys.services.jmap.api import CORE, MAIL, Caller, JmapApi, Limits, Ports
-from mailsys.services.jmap.mail import register_mail
+from mailsys.services.jmap.mail.methods import register_mail
+from mailsys.services.jmap.protocol.api import CORE, MAIL, Caller, JmapApi, Limits, Ports
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store
 

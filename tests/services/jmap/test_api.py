@@ -6,9 +6,9 @@ from twisted.internet.defer import Deferred
 
 from mailsys.core.jmap.problems import MethodError, RequestProblem
 from mailsys.core.refusal import OverQuota, TemporaryFailure
-from mailsys.services.jmap.api import CORE, MAIL, READ, WRITE, Caller, Limits
-from mailsys.services.jmap.email_filter import SEARCH
-from mailsys.services.jmap.snooze import SNOOZE
+from mailsys.services.jmap.mail.email_filter import SEARCH
+from mailsys.services.jmap.mail.snooze import SNOOZE
+from mailsys.services.jmap.protocol.api import CORE, MAIL, READ, WRITE, Caller, Limits
 from tests.services.jmap.rig import JmapTestCase
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from twisted.internet.defer import maybeDeferred
 
 from mailsys.core.jmap import ids
-from mailsys.services import contacts as limits
-from mailsys.services.contacts import Contacts
-from mailsys.services.jmap.api import CORE, MAIL, Caller
-from mailsys.services.jmap.contacts import CONTACTS, register_contacts
+from mailsys.services.jmap.contacts.methods import CONTACTS, register_contacts
+from mailsys.services.jmap.protocol.api import CORE, MAIL, Caller
+from mailsys.services.people import contacts as limits
+from mailsys.services.people.contacts import Contacts
 from tests.services.jmap.rig import JmapTestCase, Json
 from tests.services.jmap.test_garbage import Garbage
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.ports.mail import Role
-from mailsys.services.jmap.mailbox_places import Place, refused
+from mailsys.services.jmap.mail.mailbox_places import Place, refused
 
 DEEP = 8
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from mailsys.services.jmap.more import BLOB, MDN, QUOTA
-from mailsys.services.jmap.sending import SUBMISSION, VACATION
+from mailsys.services.jmap.extensions.methods import BLOB, MDN, QUOTA
+from mailsys.services.jmap.submission.methods import SUBMISSION, VACATION
 from tests.services.jmap.post_rig import PostTestCase
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mailsys.ports.mail import Role
-from mailsys.services.jmap.api import CORE, MAIL
-from mailsys.services.jmap.snooze import SNOOZE
+from mailsys.services.jmap.mail.snooze import SNOOZE
+from mailsys.services.jmap.protocol.api import CORE, MAIL
 from tests.services.jmap.rig import JmapTestCase, Json
 
 UNTIL = "2026-01-01T08:00:00Z"

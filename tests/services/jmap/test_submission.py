@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from mailsys.core.jmap.dates import render_utc_date
 from mailsys.ports.mail import Role
-from mailsys.services.drop import drop
-from mailsys.services.jmap.api import Caller
+from mailsys.services.jmap.protocol.api import Caller
+from mailsys.services.operating.drop import drop
 from tests.services.jmap.post_rig import PostTestCase
 from tests.services.jmap.rig import message
 

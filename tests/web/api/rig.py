@@ -17,19 +17,19 @@ from twisted.web.http_headers import Headers
 
 from mailsys.core.message.analysis import analyse
 from mailsys.ports.accounts import Account, Credentials, Domain
-from mailsys.services.administration import Administration
-from mailsys.services.bounce import Reporter
-from mailsys.services.contacts import Contacts
-from mailsys.services.directory import Directory
-from mailsys.services.jmap.api import JmapApi, Ports
-from mailsys.services.jmap.contacts import register_contacts
-from mailsys.services.outbound_http import OutboundHttp
-from mailsys.services.passwords import PasswordPool, make_credentials
-from mailsys.services.push import Feed
-from mailsys.services.reading import MessageReader
-from mailsys.services.resolve import StubResolver
-from mailsys.services.sign_in import SignIn
-from mailsys.services.submit import Submission
+from mailsys.services.access.passwords import PasswordPool, make_credentials
+from mailsys.services.access.sign_in import SignIn
+from mailsys.services.content.reading import MessageReader
+from mailsys.services.delivery.bounce import Reporter
+from mailsys.services.delivery.directory import Directory
+from mailsys.services.dns.resolve import StubResolver
+from mailsys.services.jmap.contacts.methods import register_contacts
+from mailsys.services.jmap.protocol.api import JmapApi, Ports
+from mailsys.services.notifying.push import Feed
+from mailsys.services.operating.administration import Administration
+from mailsys.services.outbound.http import OutboundHttp
+from mailsys.services.people.contacts import Contacts
+from mailsys.services.submission.submit import Submission
 from mailsys.settings import Settings
 from mailsys.settings_file import parse
 from mailsys.stores.memory.events import Events

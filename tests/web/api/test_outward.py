@@ -11,7 +11,7 @@ from twisted.web.server import NOT_DONE_YET, Site
 
 from mailsys.core.message.analysis import analyse
 from mailsys.ports.mail import Acceptance, Delivery, KeywordChange
-from mailsys.services.webhooks import KIND, STATE, signature
+from mailsys.services.notifying.webhooks import KIND, STATE, signature
 from mailsys.web.api import table
 from tests.web.api.rig import ApiTestCase
 

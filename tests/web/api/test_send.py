@@ -10,7 +10,7 @@ from mailsys.core.jmap.ids import email_id
 from mailsys.core.message.analysis import analyse
 from mailsys.ports.mail import Acceptance, Column, Delivery, Role
 from mailsys.ports.objects import ObjectChange
-from mailsys.services.submissions import KIND, submission_id
+from mailsys.services.delivery.submission_link import KIND, submission_id
 from tests.web.api.rig import ApiTestCase, Browser
 
 

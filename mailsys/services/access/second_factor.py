@@ -1,0 +1,270 @@
+"""The second factor of an account: time-based codes (RFC 6238) and recovery codes.
+
+Objects of kind "SecondFactor": "totp" (secret, and whether it was confirmed), "recovery" (hashes of
+unused codes), "policy" (whether mail programs need app passwords: read at each of their sign-ins, so
+it stands apart and tells the outcome, not the wish). Passkeys (`services.access.passkeys`) count as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import b32encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Final, TypeVar
+
+import msgspec
+import pyotp
+import segno
+from twisted.internet.interfaces import IReactorTime
+
+from mailsys.core.refusal import BadCredentials, NotAllowed, RateLimited
+from mailsys.log import Log
+from mailsys.ports.accounts import Account, IAccountStore
+from mailsys.ports.ids import AccountId
+from mailsys.ports.limits import ILimits
+from mailsys.ports.objects import IObjectStore, ObjectChange
+from mailsys.services.access.at_rest import AtRest, Unreadable
+
+log = Log("second_factor")
+
+T = TypeVar("T")
+
+KIND: Final = "SecondFactor"
+PASSKEYS: Final = "Passkey"
+STEP: Final = 30  # seconds that a code holds (RFC 6238 §4.1)
+DRIFT: Final = 1  # steps that the clocks may differ
+RECOVERY_CODES: Final = 10
+_SECRET_OCTETS: Final = 20  # RFC 4226 §4: 160 bits
+_WRONG_PER_HOUR: Final = 30  # codes of one account, whoever sends them: a million codes, three hold
+_HOUR: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class FactorState:
+    totp: bool
+    passkeys: int
+    recovery_codes: int  # unused ones
+    app_passwords_only: bool  # the wish; it holds while there is a second factor
+
+    @property
+    def active(self) -> bool:
+        return self.totp or self.passkeys > 0
+
+
+@dataclass(frozen=True, slots=True)
+class TotpSetup:
+    """Shown once; holds after `confirm_totp`."""
+
+    secret: str  # base32
+    uri: str  # otpauth://
+    svg: str  # the URI as QR code
+
+
+class _Totp(msgspec.Struct, frozen=True):
+    secret: str  # encrypted (`services.access.at_rest`)
+    created: float
+    confirmed: bool = False
+    last: int = 0  # time step of the last code taken: it, and older ones, hold no more (RFC 6238 §5.2)
+
+
+class _Recovery(msgspec.Struct, frozen=True):
+    hashes: tuple[str, ...]
+
+
+class _Policy(msgspec.Struct, frozen=True):
+    wish: bool = True
+    holds: bool = False
+
+
+class SecondFactor:
+    """`issuer` is what authenticator apps show beside the address."""
+
+    def __init__(
+        self,
+        objects: IObjectStore,
+        accounts: IAccountStore,
+        limits: ILimits,
+        clock: IReactorTime,
+        random_bytes: Callable[[int], bytes],
+        issuer: str,
+        at_rest: AtRest,
+    ) -> None:
+        self._objects = objects
+        self._accounts = accounts
+        self._limits = limits
+        self._clock = clock
+        self._random = random_bytes
+        self._issuer = issuer
+        self._at_rest = at_rest
+
+    async def state(self, account: AccountId) -> FactorState:
+        totp = await self._read(account, "totp", _Totp)
+        recovery = await self._read(account, "recovery", _Recovery)
+        policy = await self._read(account, "policy", _Policy)
+        return FactorState(
+            totp is not None and totp.confirmed,
+            len(await self._objects.objects(account, PASSKEYS)),
+            0 if recovery is None else len(recovery.hashes),
+            policy is None or policy.wish,
+        )
+
+    async def demands_app_password(self, account: AccountId) -> bool:
+        """Whether mail programs of this account may not use its own password."""
+        policy = await self._read(account, "policy", _Policy)
+        return policy is not None and policy.holds
+
+    # -- time-based codes ----------------------------------------------------------------------------
+
+    async def begin_totp(self, account: Account) -> TotpSetup:
+        """A new secret, in force once a code of it was shown. NotAllowed while one is in force."""
+        known = await self._read(account.id, "totp", _Totp)
+        if known is not None and known.confirmed:
+            raise NotAllowed("Codes are in use already; turn them off first.")
+        secret = b32encode(self._random(_SECRET_OCTETS)).decode("ascii")
+        hidden = self._at_rest.hide(secret, _whose(account.id))
+        await self._write(account.id, totp=_Totp(hidden, self._clock.seconds()))
+        uri = pyotp.TOTP(secret).provisioning_uri(name=account.address, issuer_name=self._issuer)
+        drawn = BytesIO()
+        segno.make(uri, error="m", micro=False).save(drawn, kind="svg", scale=4, border=4, xmldecl=False)
+        return TotpSetup(secret, uri, drawn.getvalue().decode("utf-8"))
+
+    async def confirm_totp(self, account: AccountId, code: str) -> list[str]:
+        """Put the new secret in force. Fires with recovery codes, if there were none. BadCredentials for
+        a wrong code."""
+        totp = await self._read(account, "totp", _Totp)
+        if totp is None or totp.confirmed:
+            raise NotAllowed("There is nothing to confirm.")
+        step = self._matching(account, totp, code)
+        if step is None:
+            await self._wrong(account)
+            raise BadCredentials("That code is wrong.", cause="totp not confirmed")
+        await self._write(account, totp=msgspec.structs.replace(totp, confirmed=True, last=step))
+        await self.settle(account)
+        log.info("codes turned on", account=account)
+        recovery = await self._read(account, "recovery", _Recovery)
+        return [] if recovery is not None and recovery.hashes else await self.new_recovery_codes(account)
+
+    async def remove_totp(self, account: AccountId) -> None:
+        await self._objects.write([ObjectChange(account, KIND, "totp", remove=True)])
+        await self.settle(account)
+        log.info("codes turned off", account=account)
+
+    async def new_recovery_codes(self, account: AccountId) -> list[str]:
+        """Ten fresh codes; older ones hold no more."""
+        codes = [_recovery_code(self._random(8)) for _ in range(RECOVERY_CODES)]
+        await self._write(account, recovery=_Recovery(tuple(_hash(account, each) for each in codes)))
+        return codes
+
+    async def check(self, account: AccountId, code: str) -> str:
+        """Take a code: "totp" or "recovery", whichever it was. It holds no more. BadCredentials when it
+        is neither; RateLimited when there were too many wrong ones within the hour."""
+        given = "".join(code.split()).replace("-", "").lower()
+        if given.isascii() and given.isdigit():
+            await self._check_totp(account, given)
+            return "totp"
+        recovery = await self._read(account, "recovery", _Recovery)
+        found = _hash(account, given)
+        if recovery is None or not any(hmac.compare_digest(found, each) for each in recovery.hashes):
+            await self._wrong(account)
+            raise BadCredentials("That code is wrong.", cause="no such recovery code")
+        if await self._limits.hit(f"recovery:{found}", 600.0) > 1:  # at the same time, elsewhere
+            raise BadCredentials("That code is wrong.", cause="recovery code used twice")
+        left = tuple(each for each in recovery.hashes if each != found)
+        await self._write(account, recovery=_Recovery(left))
+        log.info("recovery code used", account=account, left=len(left))
+        return "recovery"
+
+    async def _check_totp(self, account: AccountId, code: str) -> None:
+        if await self._limits.peek(f"code-wrong:{account}") >= _WRONG_PER_HOUR:
+            # Whoever tries knows the password. Recovery codes and passkeys, which cannot be guessed,
+            # still let the owner in.
+            raise RateLimited("Too many wrong codes; use a recovery code or a passkey, or try later.")
+        totp = await self._read(account, "totp", _Totp)
+        step = self._matching(account, totp, code) if totp is not None and totp.confirmed else None
+        if totp is None or step is None:
+            await self._wrong(account)
+            raise BadCredentials("That code is wrong.", cause="wrong code")
+        if await self._limits.hit(f"code:{account}:{step}", STEP * (2 * DRIFT + 2)) > 1:
+            raise BadCredentials("That code was used already; wait for the next.", cause="replay")
+        await self._write(account, totp=msgspec.structs.replace(totp, last=step))
+
+    def _matching(self, account: AccountId, totp: _Totp, code: str) -> int | None:
+        """The time step whose code this is, later than the last one taken."""
+        now = int(self._clock.seconds()) // STEP
+        try:
+            secret = self._at_rest.show(totp.secret, _whose(account))
+        except Unreadable as problem:  # recovery codes and passkeys still hold
+            log.error("codes cannot be checked", account=account, cause=str(problem))
+            return None
+        machine = pyotp.TOTP(secret, interval=STEP)
+        for step in (now, *(now + n for d in range(1, DRIFT + 1) for n in (-d, d))):
+            if step > totp.last and hmac.compare_digest(machine.generate_otp(step), code):
+                return step
+        return None
+
+    async def _wrong(self, account: AccountId) -> None:
+        log.warning("wrong code", account=account)
+        await self._limits.hit(f"code-wrong:{account}", _HOUR)
+
+    # -- policy ----------------------------------------------------------------------------------------
+
+    async def set_app_passwords_only(self, account: AccountId, wish: bool) -> None:
+        await self._write(account, policy=_Policy(wish, False))
+        await self.settle(account)
+
+    async def settle(self, account: AccountId) -> None:
+        """Write down what holds now that factors came or went. Without any, recovery codes go too."""
+        state = await self.state(account)
+        changes = []
+        if not state.active and state.recovery_codes:
+            changes.append(ObjectChange(account, KIND, "recovery", remove=True))
+        policy = _Policy(state.app_passwords_only, state.active and state.app_passwords_only)
+        changes.append(ObjectChange(account, KIND, "policy", msgspec.json.encode(policy)))
+        await self._objects.write(changes)
+        known: Account | None = await self._accounts.account(account)
+        if known is not None:  # a new version of the accounts: proved passwords are forgotten everywhere
+            await self._accounts.update_account(known)
+
+    async def remove_all(self, account: AccountId) -> None:
+        """By an administrator, for somebody who lost everything."""
+        keys = await self._objects.objects(account, PASSKEYS)
+        await self._objects.write(
+            [
+                *(ObjectChange(account, PASSKEYS, each.id, remove=True) for each in keys),
+                ObjectChange(account, KIND, "totp", remove=True),
+                ObjectChange(account, KIND, "recovery", remove=True),
+            ]
+        )
+        await self.settle(account)
+        log.warning("second factor removed", account=account)
+
+    # ----------------------------------------------------------------------------------------------------
+
+    async def _read(self, account: AccountId, ident: str, kind: type[T]) -> T | None:
+        found = await self._objects.objects(account, KIND, [ident])
+        return msgspec.json.decode(found[0].value, type=kind) if found else None
+
+    async def _write(self, account: AccountId, **values: msgspec.Struct) -> None:
+        await self._objects.write(
+            [ObjectChange(account, KIND, ident, msgspec.json.encode(each)) for ident, each in values.items()]
+        )
+
+
+def _whose(account: AccountId) -> str:
+    return f"totp {account}"
+
+
+def _recovery_code(octets: bytes) -> str:
+    text = b32encode(octets).decode("ascii").lower().rstrip("=")[:12]
+    if text.isdigit():  # never to be taken for a time-based code
+        text = "a" + text[1:]
+    return f"{text[:4]}-{text[4:8]}-{text[8:]}"
+
+
+def _hash(account: AccountId, code: str) -> str:
+    """60 bits of chance need no slow hash when tries are counted; who reads the store needs years."""
+    plain = code.replace("-", "").lower().encode("utf-8", "replace")
+    return hashlib.blake2b(b"%d:%b" % (account, plain), digest_size=32, person=b"recovery-code").hexdigest()

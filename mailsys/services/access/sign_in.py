@@ -1,0 +1,400 @@
+"""Signing in: SASL exchanges and plain passwords, checked against the accounts, throttled.
+
+Every failure looks the same to the client (BadCredentials, one text), takes as long, and is logged
+with its true cause; only that an app password is needed is told to who knows the account's own. A
+password that was just proved is remembered for minutes under a keyed hash (mail clients open many
+connections); the hash covers the stored credentials, so a changed password is asked for again at once.
+
+App passwords (`services.access.app_passwords`) are taken wherever a password is, for the services that they
+were made for. An account with a second factor may ask that mail programs use nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from mailsys import metrics
+from mailsys.core.message.address import canonical
+from mailsys.core.refusal import AppPasswordNeeded, BadCredentials, MessageRejected, UnsupportedParameter
+from mailsys.core.sasl.failure import SaslMalformed, SaslRefused
+from mailsys.core.sasl.plain import Claim, Login, parse_plain
+from mailsys.core.sasl.scram import ScramKeys, ScramServer, invented
+from mailsys.log import Log
+from mailsys.ports.accounts import Account, Credentials, IAccountStore
+from mailsys.ports.ids import AccountId
+from mailsys.ports.limits import ILimits
+from mailsys.services.access.app_passwords import AppPassword, AppPasswords, looks_like_app_password
+from mailsys.services.access.authentication import Challenge, IExchange, ISignIn, SignedIn
+from mailsys.services.access.passwords import NOBODY, PasswordPool, verify_password
+from mailsys.services.access.second_factor import SecondFactor
+from mailsys.services.access.sessions import Sessions, Visitor
+from mailsys.services.access.throttle import Throttle, network
+from mailsys.settings import Limits
+
+REMEMBERED: Final = 300.0  # seconds a proved password is believed without hashing it again
+REMEMBERED_AT_MOST: Final = 10000
+_HISTORY: Final = 1000  # lines of it: all that is kept
+LONGEST_LOGIN: Final = 320  # characters: 64 + "@" + 255
+
+WEB: Final = "web"  # the one service where the second factor itself is asked for
+
+log = Log("sign_in")
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Who signed in. `app_password`: with which, None: with the account's own password."""
+
+    account: Account
+    app_password: AppPassword | None = None
+
+
+@implementer(ISignIn)
+class SignIn:
+    """`random_bytes(n)` gives secure chance. `domain`: where a login without "@" belongs. `secret`:
+    16 to 64 octets that stay the same over restarts, from which the salts of users that do not exist
+    are made; without it they change with each start, which tells them from real ones. `app_passwords`,
+    `factor` and `sessions` (for the history) may be missing: then there are none."""
+
+    def __init__(
+        self,
+        accounts: IAccountStore,
+        limits: ILimits,
+        bounds: Limits,
+        clock: IReactorTime,
+        pool: PasswordPool,
+        random_bytes: Callable[[int], bytes],
+        domain: str = "",
+        secret: bytes | None = None,
+        app_passwords: AppPasswords | None = None,
+        factor: SecondFactor | None = None,
+        sessions: Sessions | None = None,
+    ) -> None:
+        self._accounts = accounts
+        self._app_passwords = app_passwords
+        self._factor = factor
+        self._sessions = sessions
+        self._clock = clock
+        self._pool = pool
+        self._random = random_bytes
+        self._domain = domain
+        self._secret = secret or random_bytes(32)
+        self._throttle = Throttle(limits, bounds, clock, self._was_here)
+        self._cache_key = random_bytes(32)
+        self._remembered: dict[bytes, float] = {}  # keyed hash -> when it is forgotten, oldest first
+
+    # -- ISignIn -----------------------------------------------------------------------------------
+
+    def mechanisms(self, tls: bool, binding: bool) -> Sequence[str]:
+        if not tls:
+            return ()
+        names = ("SCRAM-SHA-256", "PLAIN", "LOGIN")
+        return ("SCRAM-SHA-256-PLUS", *names) if binding else names
+
+    def start(
+        self, mechanism: str, address: str, binding: tuple[str, bytes] | None, service: str = ""
+    ) -> IExchange:
+        name = mechanism.upper()
+        if name == "PLAIN":
+            return _PlainExchange(self, address, service)
+        if name == "LOGIN":
+            return _LoginExchange(self, address, service)
+        if name == "SCRAM-SHA-256" or (name == "SCRAM-SHA-256-PLUS" and binding is not None):
+            nonce = self._random(18).hex().encode("ascii")
+            return _ScramExchange(self, address, service, ScramServer(name.endswith("-PLUS"), binding, nonce))
+        raise UnsupportedParameter("Authentication mechanism not supported", cause=name[:40])
+
+    def password(self, login: str, password: str, address: str) -> Deferred[Account]:
+        return Deferred.fromCoroutine(self.check(Claim(login, password), address, "password"))
+
+    def for_service(self, service: str) -> ISignIn:
+        """The same for one service: "imap" or "smtp", which app passwords must have as scope, or "jmap"
+        and "api", where their scopes bound what the caller may do."""
+        return _Door(self, service)
+
+    # -- what the exchanges use ----------------------------------------------------------------------
+
+    async def check(self, claim: Claim, address: str, mechanism: str, service: str = "") -> Account:
+        """The account whose password this is."""
+        return (await self.prove(claim, address, mechanism, service)).account
+
+    async def prove(
+        self, claim: Claim, address: str, mechanism: str, service: str = "", agent: str = ""
+    ) -> Proof:
+        """Who this is, by the account's own password or an app password."""
+        login = self._canonical(claim.name)
+        delay = await self._throttle.delay(address, login)
+        visitor = Visitor(address, agent)
+        if self._app_passwords is not None and service != WEB and looks_like_app_password(claim.password):
+            return await self._by_app_password(claim, login, visitor, mechanism, service, delay)
+        account, credentials = await self.look_up(login)
+        if claim.acting_as and self._canonical(claim.acting_as) != login:
+            await self.fail(address, login, mechanism, "authzid is another", delay)
+        stored = credentials.argon2 if credentials is not None else NOBODY
+        key = self._key(stored, claim.password)
+        until = self._remembered.get(key)
+        if until is None or until <= self._clock.seconds() or account is None or not account.enabled:
+            if delay:
+                await self._throttle.wait(address, delay, login)
+            matches = await verify_password(stored, claim.password, self._pool)
+            if account is None or credentials is None:
+                await self.fail(address, login, mechanism, "no such account")
+            if not matches:
+                await self.note(account, visitor, service, "password", False)
+                await self.fail(address, login, mechanism, "wrong password")
+            if not account.enabled:
+                await self.fail(address, login, mechanism, "account is disabled")
+            self._remember(key)
+        if await self.needs_app_password(account, service):
+            await self.note(account, visitor, service, "password", False)
+            await self.fail(
+                address, login, mechanism, "only app passwords may be used", delay, AppPasswordNeeded
+            )
+        if service != WEB:  # there it is only half of it
+            await self.succeed(account, address, login, mechanism)
+            await self.note(account, visitor, service, "password", True)
+        return Proof(account)
+
+    async def _by_app_password(
+        self, claim: Claim, login: str, visitor: Visitor, mechanism: str, service: str, delay: float
+    ) -> Proof:
+        address = visitor.address
+        assert self._app_passwords is not None
+        found = await self._app_passwords.verify(claim.password, address)
+        named: Account | None = await self._accounts.account_named(login) if login else None
+        acting = self._canonical(claim.acting_as) if claim.acting_as else login
+        if found is None or named is None or named.id != found[0].id or acting != login:
+            await self.fail(address, login, mechanism, "wrong app password", delay)
+        account, app_password = found
+        if service in ("imap", "smtp") and service not in app_password.scopes:
+            await self.note(account, visitor, service, f"app-password:{app_password.name}", False)
+            await self.fail(address, login, mechanism, f"app password is not for {service}", delay)
+        await self.succeed(account, address, login, mechanism)
+        await self.note(account, visitor, service, f"app-password:{app_password.name}", True)
+        return Proof(account, app_password)
+
+    async def needs_app_password(self, account: Account, service: str) -> bool:
+        """Whether this account's own password is not enough for a mail program."""
+        if self._factor is None or service == WEB:
+            return False
+        return await self._factor.demands_app_password(account.id)
+
+    async def note(self, account: Account, visitor: Visitor, service: str, how: str, success: bool) -> None:
+        """A line of the sign-in history."""
+        if self._sessions is not None and service:
+            name = "submission" if service == "smtp" else service
+            await self._sessions.note(account.id, visitor, name, how, success)
+
+    async def _was_here(self, whose: str, login: str) -> bool:
+        """Whether the history of that account has a sign-in from that network."""
+        account: Account | None = await self._accounts.account_named(login)
+        if account is None or self._sessions is None:
+            return False
+        history = await self._sessions.history(account.id, _HISTORY)
+        return any(line.success and network(line.address) == whose for line in history)
+
+    async def look_up(self, login: str) -> tuple[Account | None, Credentials | None]:
+        account: Account | None = await self._accounts.account_named(login) if login else None
+        if account is None:
+            await self._accounts.credentials(AccountId(0))  # so that both cases cost two questions
+            return None, None
+        return account, await self._accounts.credentials(account.id)
+
+    def scram_keys(self, login: str, credentials: Credentials | None) -> ScramKeys:
+        if credentials is None:
+            return invented(login, self._secret)
+        return ScramKeys(
+            credentials.scram_salt,
+            credentials.scram_iterations,
+            credentials.scram_stored_key,
+            credentials.scram_server_key,
+        )
+
+    async def hold_back(self, address: str, login: str) -> None:
+        """Wait as long as earlier failures ask for."""
+        delay = await self._throttle.delay(address, login)
+        if delay:
+            await self._throttle.wait(address, delay, login)
+
+    async def fail(
+        self,
+        address: str,
+        login: str,
+        mechanism: str,
+        cause: str,
+        delay: float = 0.0,
+        refusal: type[BadCredentials] = BadCredentials,
+    ) -> NoReturn:
+        """Count and log a failure, then raise it."""
+        log.warning("login failed", peer=address, login=login, mechanism=mechanism, cause=cause)
+        metrics.logins_bad.inc()
+        await self._throttle.failed(address, login)
+        if delay:
+            await self._throttle.wait(address, delay, login)
+        raise refusal(cause=cause)
+
+    async def succeed(self, account: Account, address: str, login: str, mechanism: str) -> None:
+        metrics.logins_good.inc()
+        await self._throttle.succeeded(address, login)
+        log.info("login", peer=address, login=login, account=account.id, mechanism=mechanism)
+
+    def canonical_login(self, name: str) -> str:
+        return self._canonical(name)
+
+    # ------------------------------------------------------------------------------------------------
+
+    def _canonical(self, name: str) -> str:
+        """The address that a login name means; "" when it cannot be one."""
+        if len(name) > LONGEST_LOGIN:
+            return ""
+        if "@" not in name and self._domain:
+            name = f"{name}@{self._domain}"
+        try:
+            return canonical(name)
+        except ValueError:
+            return ""
+
+    def _key(self, stored: str, password: str) -> bytes:
+        mac = hashlib.blake2b(stored.encode("ascii", "replace"), key=self._cache_key, digest_size=32)
+        mac.update(b"\0")
+        mac.update(password.encode("utf-8", "surrogatepass"))
+        return mac.digest()
+
+    def _remember(self, key: bytes) -> None:
+        now = self._clock.seconds()
+        self._remembered.pop(key, None)
+        self._remembered[key] = now + REMEMBERED
+        for old, until in list(self._remembered.items())[:2]:  # two out for one in: it stays small
+            if until <= now or len(self._remembered) > REMEMBERED_AT_MOST:
+                del self._remembered[old]
+
+
+class _Exchange:
+    """Turns answers into Deferreds, one at a time, and SASL's own failures into refusals."""
+
+    def __init__(self, sign_in: SignIn, address: str, service: str) -> None:
+        self._sign_in = sign_in
+        self._address = address
+        self._service = service
+        self._over = False
+
+    def respond(self, data: bytes | None) -> Deferred[Challenge | SignedIn]:
+        return Deferred.fromCoroutine(self._guarded(data))
+
+    async def _guarded(self, data: bytes | None) -> Challenge | SignedIn:
+        if self._over:
+            raise MessageRejected("The authentication exchange is over", cause="response after the end")
+        self._over = True  # until the answer says otherwise
+        try:
+            answer = await self._step(data)
+        except SaslMalformed as error:
+            log.info("malformed login", peer=self._address, cause=str(error))
+            raise MessageRejected("Malformed authentication response", cause=str(error)) from error
+        self._over = isinstance(answer, SignedIn)
+        return answer
+
+    def _step(self, data: bytes | None) -> Coroutine[Any, Any, Challenge | SignedIn]:
+        raise NotImplementedError
+
+
+@implementer(IExchange)
+class _PlainExchange(_Exchange):
+    async def _step(self, data: bytes | None) -> Challenge | SignedIn:
+        if data is None:
+            return Challenge(b"")  # RFC 4616 §2: the client speaks first
+        claim = parse_plain(data)
+        return SignedIn(await self._sign_in.check(claim, self._address, "PLAIN", self._service))
+
+
+@implementer(IExchange)
+class _LoginExchange(_Exchange):
+    def __init__(self, sign_in: SignIn, address: str, service: str) -> None:
+        super().__init__(sign_in, address, service)
+        self._machine = Login()
+
+    async def _step(self, data: bytes | None) -> Challenge | SignedIn:
+        next_move = self._machine.take(data)
+        if isinstance(next_move, bytes):
+            return Challenge(next_move)
+        return SignedIn(await self._sign_in.check(next_move, self._address, "LOGIN", self._service))
+
+
+@implementer(IExchange)
+class _ScramExchange(_Exchange):
+    def __init__(self, sign_in: SignIn, address: str, service: str, machine: ScramServer) -> None:
+        super().__init__(sign_in, address, service)
+        self._machine = machine
+        self._login: str | None = None  # None until the client named itself
+        self._account: Account | None = None
+        self._cause = ""
+        self._refusal: type[BadCredentials] = BadCredentials
+
+    async def _step(self, data: bytes | None) -> Challenge | SignedIn:
+        if data is None:
+            if self._login is not None:
+                raise SaslMalformed("an answer is due")
+            return Challenge(b"")  # RFC 5802 §5: the client speaks first
+        if self._login is None:
+            return await self._first(data)
+        return await self._final(data)
+
+    async def _first(self, data: bytes) -> Challenge:
+        sign_in = self._sign_in
+        try:
+            login = sign_in.canonical_login(self._machine.first(data))
+        except SaslRefused as error:
+            await sign_in.fail(self._address, "", "SCRAM", str(error))
+        self._login = login
+        await sign_in.hold_back(self._address, login)
+        if self._machine.acting_as and sign_in.canonical_login(self._machine.acting_as) != login:
+            self._cause = "authzid is another"
+        account, credentials = await sign_in.look_up(login)
+        if account is None or credentials is None:
+            self._cause = self._cause or "no such account"
+        elif not account.enabled:
+            self._cause = self._cause or "account is disabled"
+        elif not self._cause and await sign_in.needs_app_password(account, self._service):
+            # Not SCRAM: an app password is kept as a hash that cannot check its proofs.
+            self._cause = "only app passwords may be used, by PLAIN or LOGIN"
+            self._refusal = AppPasswordNeeded  # once the password is proved
+        self._account = account
+        return Challenge(self._machine.challenge(sign_in.scram_keys(login, credentials)))
+
+    async def _final(self, data: bytes) -> SignedIn:
+        sign_in = self._sign_in
+        login = self._login or ""
+        try:
+            proof = self._machine.final(data)
+        except SaslRefused as error:
+            await sign_in.fail(self._address, login, "SCRAM", self._cause or str(error))
+        if self._cause or self._account is None:
+            await sign_in.fail(self._address, login, "SCRAM", self._cause, refusal=self._refusal)
+        await sign_in.succeed(self._account, self._address, login, "SCRAM")
+        await sign_in.note(self._account, Visitor(self._address), self._service, "password", True)
+        return SignedIn(self._account, proof)
+
+
+@implementer(ISignIn)
+class _Door:
+    """SignIn as one service sees it."""
+
+    def __init__(self, sign_in: SignIn, service: str) -> None:
+        self._sign_in = sign_in
+        self._service = service
+
+    def mechanisms(self, tls: bool, binding: bool) -> Sequence[str]:
+        return self._sign_in.mechanisms(tls, binding)
+
+    def start(self, mechanism: str, address: str, binding: tuple[str, bytes] | None) -> IExchange:
+        return self._sign_in.start(mechanism, address, binding, self._service)
+
+    def password(self, login: str, password: str, address: str) -> Deferred[Account]:
+        claim = Claim(login, password)
+        return Deferred.fromCoroutine(self._sign_in.check(claim, address, "password", self._service))

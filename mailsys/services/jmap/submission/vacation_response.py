@@ -1,0 +1,132 @@
+"""VacationResponse (RFC 8621 §8); the answers themselves are `services.answering.vacation`'s."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mailsys.core.jmap.arguments import Arguments
+from mailsys.core.jmap.dates import parse_utc_date, render_utc_date
+from mailsys.core.jmap.patches import apply_patch
+from mailsys.core.jmap.problems import SetError, invalid_properties
+from mailsys.ports.objects import ObjectChange
+from mailsys.services.answering.vacation import KIND, LONGEST_BODY, SINGLETON, Responder, forgotten
+from mailsys.services.jmap.protocol import stored
+from mailsys.services.jmap.protocol.api import CallContext
+from mailsys.services.jmap.protocol.changes import state_of
+from mailsys.services.jmap.protocol.standard import (
+    SetOutcome,
+    check_state,
+    get_answer,
+    not_found,
+    read_get_ids,
+    read_properties,
+    read_set,
+    select,
+)
+
+_DEFAULTS: Final[dict[str, Any]] = {
+    "isEnabled": False,
+    "fromDate": None,
+    "toDate": None,
+    "subject": None,
+    "textBody": None,
+    "htmlBody": None,
+}
+_PROPERTIES: Final = ("id", *_DEFAULTS)
+_LONGEST_SUBJECT: Final = 500
+
+
+class VacationResponses:
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
+
+    async def _value(self, context: CallContext) -> dict[str, Any]:
+        for one in await context.ports.objects.objects(context.account, KIND, [SINGLETON]):
+            return _DEFAULTS | stored.decode(one)
+        return dict(_DEFAULTS)
+
+    async def get(self, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
+        arguments = Arguments(values)
+        context.own_account(arguments)
+        wanted = read_get_ids(context, arguments)
+        properties = read_properties(arguments, _PROPERTIES)
+        arguments.finish()
+        state = await state_of(context, KIND)
+        found = []
+        if wanted is None or SINGLETON in wanted:
+            found.append(select({"id": SINGLETON, **await self._value(context)}, properties))
+        missing = [one for one in wanted or () if one != SINGLETON]
+        return get_answer(context.account_id, str(state), found, missing)
+
+    async def set(self, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
+        arguments = Arguments(values)
+        account = context.own_account(arguments)
+        request = read_set(context, arguments)
+        arguments.finish()
+
+        async def work() -> dict[str, Any]:
+            old_state = str(await state_of(context, KIND))
+            check_state(request.if_in_state, old_state)
+            outcome = SetOutcome()
+            for key in request.create:
+                outcome.not_created[key] = SetError("singleton", "There is one, and no other can be made.")
+            for id_ in request.destroy:
+                outcome.not_destroyed[id_] = (
+                    SetError("singleton", "It cannot be destroyed.") if id_ == SINGLETON else not_found()
+                )
+            for id_, patch in request.update.items():
+                if id_ != SINGLETON:
+                    outcome.not_updated[id_] = not_found()
+                    continue
+                try:
+                    outcome.updated[id_] = await self._update(context, patch)
+                except SetError as error:
+                    outcome.not_updated[id_] = error
+            return outcome.answer(context.account_id, old_state, str(await state_of(context, KIND)))
+
+        return await context.api.exclusive(account, work)
+
+    async def _update(self, context: CallContext, patch: dict[str, Any]) -> dict[str, Any] | None:
+        """What became other than it was given."""
+        before = await self._value(context)
+        after = apply_patch({"id": SINGLETON, **before}, patch, _DEFAULTS)
+        unknown = sorted(name for name in after if name not in _PROPERTIES)
+        if unknown or after.pop("id") != SINGLETON:
+            raise invalid_properties("These properties cannot be changed.", *(unknown or ["id"]))
+        _check(after)
+        given = dict(after)
+        for name in ("fromDate", "toDate"):
+            moment = parse_utc_date(after[name])
+            after[name] = None if moment is None else render_utc_date(moment)
+        other = {name: value for name, value in after.items() if value != given[name]} or None
+        if after == before:
+            return other
+        changes = [ObjectChange(context.account, KIND, SINGLETON, stored.encode(after))]
+        if after["isEnabled"] and not before["isEnabled"]:
+            changes.append(forgotten(context.account))
+        await context.ports.objects.write(changes)
+        self._responder.changed(context.account, after)
+        return other
+
+
+def _check(value: dict[str, Any]) -> None:
+    """Raises SetError naming all properties that are wrong."""
+    wrong = [] if isinstance(value["isEnabled"], bool) else ["isEnabled"]
+    wrong += [
+        name
+        for name in ("fromDate", "toDate")
+        if value[name] is not None and parse_utc_date(value[name]) is None
+    ]
+    for name, longest in (
+        ("subject", _LONGEST_SUBJECT),
+        ("textBody", LONGEST_BODY),
+        ("htmlBody", LONGEST_BODY),
+    ):
+        text = value[name]
+        if text is not None and (not isinstance(text, str) or len(text) > longest):
+            wrong.append(name)
+    subject = value["subject"]
+    if isinstance(subject, str) and any(c in subject for c in "\r\n\0"):
+        wrong.append("subject")
+    if wrong:
+        raise invalid_properties("These properties are not valid.", *dict.fromkeys(wrong))

@@ -1,0 +1,237 @@
+"""An account's mailboxes as the sessions of this process share them.
+
+`Mailboxes` keeps one `AccountMailboxes` per account that has a session: the tree of names, read
+again after a change to it, and one `Image` per selected mailbox. Both are kept a while after the
+last session left, within a bound, so that a client that connects for every look stays cheap.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from mailsys.core.message.text import nfc
+from mailsys.core.refusal import NoSuchMailbox, NotAllowed
+from mailsys.log import Log
+from mailsys.ports.events import Changed, IEvents
+from mailsys.ports.ids import AccountId, MailboxId
+from mailsys.ports.mail import IMailStore, Mailbox, Role
+from mailsys.services.mailboxes.image import Image, open_image
+
+log = Log("mailboxes")
+
+KEPT_ROWS = 500_000  # rows of images without a session that are kept in memory, all accounts together
+KEPT_IMAGES = 8  # images without a session that are kept for one account
+NAME_SIZE = 255  # octets of one level of a name
+PATH_SIZE = 1000  # octets of a whole path
+DEPTH = 32
+
+
+def check_path(path: str) -> str:
+    """A mailbox path that may be created, NFC (RFC 9051 §5.1); NotAllowed when it may not.
+
+    One trailing delimiter is dropped: "CREATE foo/" declares that children will follow (§6.3.4).
+    """
+    path = nfc(path.removesuffix("/"))
+    levels = path.split("/")
+    if levels[0].upper() == "INBOX":
+        levels[0] = "INBOX"  # §5.1: in any case
+        path = "/".join(levels)
+    if not all(levels):
+        raise NotAllowed("A mailbox name has no empty levels")
+    if len(levels) > DEPTH or len(path.encode("utf-8", "surrogatepass")) > PATH_SIZE:
+        raise NotAllowed("The mailbox name is too long")
+    if any(len(level.encode("utf-8", "surrogatepass")) > NAME_SIZE for level in levels):
+        raise NotAllowed("The mailbox name is too long")
+    if any(c in "%*" or unicodedata.category(c) in ("Cc", "Cs", "Cn", "Zl", "Zp") for c in path):
+        raise NotAllowed("The mailbox name has characters that cannot be used")
+    return path
+
+
+def normal_path(path: str) -> str:
+    """The spelling under which `path` is looked up."""
+    head, slash, rest = path.partition("/")
+    if head.upper() == "INBOX":
+        path = "INBOX" + slash + rest
+    return nfc(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """An account's mailboxes. Counts are as of the reading: fresh ones come from `fresh`."""
+
+    by_path: dict[str, Mailbox]
+    by_id: dict[MailboxId, Mailbox]
+    parents: frozenset[str]  # paths that have children
+    lost: tuple[str, ...]  # subscribed paths without a mailbox
+
+    def find(self, path: str) -> Mailbox | None:
+        return self.by_path.get(normal_path(path))
+
+    def role(self, role: Role) -> Mailbox | None:
+        for mailbox in self.by_path.values():
+            if mailbox.role is role:
+                return mailbox
+        return None
+
+
+class AccountMailboxes:
+    """One account. Sessions `hold` it while signed in and `release` it after."""
+
+    __slots__ = (
+        "_clock",
+        "_latest",
+        "_mail",
+        "_opening",
+        "_tree",
+        "_tree_reading",
+        "_unsubscribe",
+        "account",
+        "holders",
+        "images",
+    )
+
+    def __init__(self, account: AccountId, mail: IMailStore, events: IEvents, clock: IReactorTime) -> None:
+        self.account = account
+        self._mail = mail
+        self._clock = clock
+        self._tree: Tree | None = None
+        self._tree_reading = 0  # grows when the tree changes: a reading begun before is not kept
+        self._opening: dict[MailboxId, list[Deferred[None]]] = {}
+        self._latest = 0  # the highest modseq heard of
+        self.images: dict[MailboxId, Image] = {}  # least lately opened first
+        self.holders = 0
+        self._unsubscribe = events.subscribe(account, self._changed)
+
+    def _changed(self, changed: Changed) -> None:
+        alone = changed.modseq == self._latest + 1
+        self._latest = max(self._latest, changed.modseq)
+        if changed.tree:
+            self._tree = None
+            self._tree_reading += 1
+            for image in tuple(self.images.values()):  # a deleted mailbox may not be named
+                image.hear(changed.modseq)
+            return
+        images = self.images
+        if images:
+            for mailbox in changed.mailboxes:
+                shown = images.get(mailbox)
+                if shown is not None:
+                    shown.hear(changed.modseq, alone)
+
+    def close(self) -> None:
+        self._unsubscribe()
+
+    @property
+    def rows(self) -> int:
+        return sum(len(image.uids) for image in self.images.values())
+
+    @property
+    def known_tree(self) -> Tree | None:
+        """The tree, if it is at hand."""
+        return self._tree
+
+    async def tree(self) -> Tree:
+        """The names, roles and subscriptions of this moment."""
+        tree = self._tree
+        if tree is None:
+            reading = self._tree_reading
+            mailboxes = await self._mail.mailboxes(self.account)
+            lost = await self._mail.lost_subscriptions(self.account)
+            tree = Tree(
+                by_path={one.path: one for one in mailboxes},
+                by_id={one.id: one for one in mailboxes},
+                parents=frozenset(one.path.rpartition("/")[0] for one in mailboxes if "/" in one.path),
+                lost=tuple(sorted(lost)),
+            )
+            if reading == self._tree_reading:
+                self._tree = tree
+        return tree
+
+    async def find(self, path: str) -> Mailbox:
+        """The mailbox of that name; NoSuchMailbox when there is none."""
+        found = (await self.tree()).find(path)
+        if found is None:
+            raise NoSuchMailbox
+        return found
+
+    async def open(self, mailbox: MailboxId) -> Image:
+        """The mailbox's image, up to date; NoSuchMailbox when it is gone. Many may ask at once:
+        one reads."""
+        waiting = self._opening.get(mailbox)
+        while waiting is not None:
+            turn: Deferred[None] = Deferred()
+            waiting.append(turn)
+            await turn
+            waiting = self._opening.get(mailbox)
+        found = self.images.pop(mailbox, None)
+        if found is not None and found.exists:
+            image = found
+            self.images[mailbox] = image  # now the one lately opened
+        else:
+            self._opening[mailbox] = []
+            try:
+                image = await open_image(self.account, mailbox, self._mail, self._clock)
+                self.images[mailbox] = image
+            finally:
+                for one in self._opening.pop(mailbox):
+                    one.callback(None)
+            image.hear(self._latest)  # what was committed between the reading and now
+            self._latest = max(self._latest, image.modseq)
+        await image.current()
+        if not image.exists:
+            self.images.pop(mailbox, None)
+            raise NoSuchMailbox
+        return image
+
+    async def left(self, image: Image) -> None:
+        """A session no longer looks at `image`."""
+        if not image.exists and not image.watched and self.images.get(image.mailbox) is image:
+            del self.images[image.mailbox]
+        unwatched = [one for one in self.images.values() if not one.watched]
+        for old in unwatched[:-KEPT_IMAGES]:
+            del self.images[old.mailbox]
+        await image.save_recent()
+
+
+class Mailboxes:
+    """All accounts that have, or lately had, a session in this process."""
+
+    def __init__(
+        self, mail: IMailStore, events: IEvents, clock: IReactorTime, kept_rows: int = KEPT_ROWS
+    ) -> None:
+        self._mail = mail
+        self._events = events
+        self._clock = clock
+        self._kept_rows = kept_rows
+        self._held: dict[AccountId, AccountMailboxes] = {}
+        self._kept: OrderedDict[AccountId, AccountMailboxes] = OrderedDict()  # least lately left first
+
+    def hold(self, account: AccountId) -> AccountMailboxes:
+        """For a session that signed in; to be given back with `release`."""
+        found = self._held.get(account)
+        if found is None:
+            found = self._kept.pop(account, None)
+            if found is None:
+                found = AccountMailboxes(account, self._mail, self._events, self._clock)
+            self._held[account] = found
+        found.holders += 1
+        return found
+
+    def release(self, mailboxes: AccountMailboxes) -> None:
+        mailboxes.holders -= 1
+        if mailboxes.holders == 0:
+            del self._held[mailboxes.account]
+            self._kept[mailboxes.account] = mailboxes
+            self._evict()
+
+    def _evict(self) -> None:
+        rows = sum(one.rows + 1000 for one in self._kept.values())
+        while self._kept and rows > self._kept_rows:
+            _, oldest = self._kept.popitem(last=False)
+            rows -= oldest.rows + 1000
+            oldest.close()

@@ -1,0 +1,308 @@
+"""Mail from other servers (port 25): for our addresses only, and delivered by the commit that accepts it.
+
+The 250 after DATA stands for one commit that holds the message, a copy of it per account, what is to
+be forwarded, and the timeline. Nothing is promised before, and nothing is left to be done after.
+
+An envelope sender of our own domains is let in from outside: lists and forwards bring such mail back
+lawfully, and telling those from forgeries is the business of SPF and DMARC. It is logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from mailsys import metrics
+from mailsys.core.message.address import canonical
+from mailsys.core.refusal import (
+    MailLoop,
+    MessageRejected,
+    MessageTooBig,
+    RelayDenied,
+    TemporaryFailure,
+    TooManyRecipients,
+    UnknownRecipient,
+)
+from mailsys.core.smtp.parameters import MailParameters, RcptParameters
+from mailsys.log import Log
+from mailsys.ports.blobs import IBlobSink, IBlobStore, StagedBlob
+from mailsys.ports.mail import Acceptance, IMailStore
+from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEntry
+from mailsys.services.content.reading import MessageReader, Reading
+from mailsys.services.delivery import received_fields as tracing
+from mailsys.services.delivery.arrivals import Arrives
+from mailsys.services.delivery.bounce import Reporter
+from mailsys.services.delivery.confirm import confirm
+from mailsys.services.delivery.deliver import Addressed, check_room, deliveries, entries, plan, queue_items
+from mailsys.services.delivery.directory import Directory, Route
+from mailsys.services.delivery.transactions import Client, ITransaction, ITransactions
+from mailsys.services.dns.route import needs_utf8
+from mailsys.settings import Limits
+
+log = Log("receive")
+
+
+def heard_from(sender: str) -> str:
+    """The canonical address in `MessageFacts.sender`, "" when there is none."""
+    if sender.endswith(">"):
+        sender = sender[sender.rfind("<") + 1 : -1]
+    try:
+        return canonical(sender)
+    except ValueError:
+        return ""
+
+
+@implementer(ITransactions)
+class Reception:
+    """`hostname` stands in the trace header; `random_bytes(n)` gives chance for trace ids."""
+
+    def __init__(
+        self,
+        mail: IMailStore,
+        blobs: IBlobStore,
+        directory: Directory,
+        reader: MessageReader,
+        reporter: Reporter,
+        limits: Limits,
+        clock: IReactorTime,
+        random_bytes: Callable[[int], bytes],
+        hostname: str,
+        arrivals: Arrives | None = None,
+    ) -> None:
+        self.mail = mail
+        self.blobs = blobs
+        self.directory = directory
+        self.reader = reader
+        self.reporter = reporter
+        self.limits = limits
+        self.clock = clock
+        self.random_bytes = random_bytes
+        self.hostname = hostname
+        self.arrivals = arrivals
+
+    def connected(self, client: Client) -> Deferred[None]:
+        return succeed(None)  # the server counts them; nobody is turned away for who he is
+
+    def disconnected(self, client: Client) -> None:
+        pass
+
+    def begin(self, client: Client, sender: str, parameters: MailParameters) -> Deferred[ITransaction]:
+        return Deferred.fromCoroutine(self._begin(client, sender, parameters))
+
+    async def _begin(self, client: Client, sender: str, parameters: MailParameters) -> ITransaction:
+        if parameters.size is not None and parameters.size > self.limits.message_size:
+            raise MessageTooBig()  # RFC 1870 §6.1
+        if sender and self.directory.is_local_domain(sender.rpartition("@")[2]):
+            log.info("own sender from outside", peer=client.address, sender=sender)
+        return _Incoming(self, client, sender, parameters)
+
+
+@implementer(ITransaction)
+class _Incoming:
+    def __init__(self, service: Reception, client: Client, sender: str, parameters: MailParameters) -> None:
+        self._service = service
+        self._client = client
+        self._sender = sender
+        self._parameters = parameters
+        self._recipients: dict[str, Addressed] = {}  # by the address as given
+        self._begun = service.clock.seconds()
+        self._trace = tracing.new_trace(self._begun, service.random_bytes)
+        self._sink: IBlobSink | None = None
+
+    # -- RCPT ----------------------------------------------------------------------------------------
+
+    def add_recipient(self, address: str, parameters: RcptParameters) -> Deferred[None]:
+        route = self._service.directory.cached(address)
+        if route is not None and self._take_now(address, parameters, route):
+            return succeed(None)
+        return Deferred.fromCoroutine(self._add_recipient(address, parameters))
+
+    def _take_now(self, address: str, parameters: RcptParameters, route: Route) -> bool:
+        """The usual case without a coroutine: a known address, room for it, no quota to ask about."""
+        if len(self._recipients) >= self._service.limits.recipients_incoming:
+            return False
+        if not self._service.directory.unbounded(route.accounts):
+            return False
+        self._take(address, parameters, route)
+        return True
+
+    async def _add_recipient(self, address: str, parameters: RcptParameters) -> None:
+        service = self._service
+        if len(self._recipients) >= service.limits.recipients_incoming and address not in self._recipients:
+            raise TooManyRecipients()
+        route = await service.directory.route(address)
+        if route is None:
+            ours = "@" not in address or service.directory.is_local_domain(address.rpartition("@")[2])
+            log.info(
+                "recipient refused",
+                trace=self._trace,
+                peer=self._client.address,
+                sender=self._sender,
+                recipient=address,
+                cause="unknown" if ours else "not a domain of ours",
+            )
+            if ours:
+                raise UnknownRecipient(cause=address)
+            raise RelayDenied(cause=address)
+        await check_room(service.directory, route, self._parameters.size or 0)
+        self._take(address, parameters, route)
+
+    def _take(self, address: str, parameters: RcptParameters, route: Route) -> None:
+        self._recipients.setdefault(
+            address,
+            Addressed(QueueRecipient(address, notify=parameters.notify, original=parameters.original), route),
+        )
+
+    # -- DATA ----------------------------------------------------------------------------------------
+
+    def open_body(self) -> Deferred[IBlobSink]:
+        """Return-Path is only written when no copy leaves us again (RFC 5321 §4.4 forbids it there)."""
+        service = self._service
+        only = next(iter(self._recipients)) if len(self._recipients) == 1 else ""
+        head = tracing.received(
+            self._client, service.hostname, self._trace, service.clock.seconds(), only, self._parameters.utf8
+        )
+        forwarding = [a for a, one in self._recipients.items() if one.route and one.route.forwards]
+        if forwarding:
+            head = b"".join(tracing.forwarded(_name(a), service.hostname) for a in forwarding) + head
+        else:
+            head = tracing.return_path(self._sender) + head
+        self._sink = sink = service.blobs.sink()
+        wait = sink.write(head)
+        if wait is None:
+            return succeed(sink)
+        return wait.addCallback(lambda _: sink)
+
+    def abort(self) -> None:
+        if self._sink is not None:
+            self._sink.abort()
+            self._sink = None
+
+    def commit(self, blob: StagedBlob) -> Deferred[str]:
+        return Deferred.fromCoroutine(self._commit(blob))
+
+    async def _commit(self, blob: StagedBlob) -> str:
+        service, trace = self._service, self._trace
+        if not self._recipients:
+            raise MessageRejected("No recipients", cause="commit without recipients")
+        self._sink = None
+        if service.reader.at_once(blob):
+            reading = service.reader.read_now(blob)
+        else:
+            onward = any(one.route and one.route.forwards for one in self._recipients.values())
+            reading = await service.reader.read(blob, bits=onward)
+        made = plan(self._without_loops(reading.header), self._sender, service.directory.is_local_domain)
+        now = service.clock.seconds()
+        facts = reading.facts
+        steps = [
+            TimelineEntry(
+                trace,
+                now,
+                Stage.RECEIVED,
+                None,
+                "",
+                {
+                    "peer": self._client.address,
+                    "hello": self._client.hello,
+                    "tls": self._client.tls,
+                    "sender": self._sender,
+                    "size": str(blob.size),
+                },
+            ),
+            *entries(made, trace, now, None),
+        ]
+        acceptance = Acceptance(
+            blob=blob,
+            facts=facts,
+            received_at=now,
+            deliveries=deliveries(made, heard_from(facts.sender) if self._sender else ""),
+            queued=queue_items(made, self._onward(reading, now)) if made.outgoing else (),
+            timeline=tuple(steps),
+            header=reading.header,
+        )
+        try:
+            await service.mail.accept(acceptance)
+        except UnknownRecipient as gone:
+            # An account was removed since RCPT. The next attempt is told so, recipient by recipient.
+            await service.directory.refresh()
+            raise TemporaryFailure(cause=str(gone)) from gone
+        metrics.received_smtp.inc()
+        metrics.messages_delivered.inc(len(made.accounts))
+        log.info(
+            "received",
+            trace=trace,
+            peer=self._client.address,
+            sender=self._sender,
+            recipients=len(self._recipients),
+            accounts=len(made.accounts),
+            onward=len(acceptance.queued),
+            size=blob.size,
+            ms=round((service.clock.seconds() - self._begun) * 1000, 1),
+        )
+        if self._sender and any(one.recipient.notify for one in self._recipients.values()):
+            item = self._onward(reading, now)
+            await confirm(
+                service.reporter, service.mail, item, self._recipients.values(), reading.header, now
+            )
+        if service.arrivals is not None:
+            service.arrivals.arrives(self._sender, made.accounts, reading.header, blob.id)
+        return f"Accepted as {trace}"
+
+    def _without_loops(self, header: bytes) -> list[Addressed]:
+        """The recipients, less the forwards that this message took before. MailLoop when it went
+        through too many hands (RFC 5321 §6.3), or one recipient would be left with nothing."""
+        service = self._service
+        # Our own Received field is the first one: it does not count.
+        if tracing.hops(header) > service.limits.received_headers + 1:
+            log.warning("loop", trace=self._trace, sender=self._sender, cause="too many Received fields")
+            raise MailLoop(cause="too many Received fields")
+        return self._unmarked(header)
+
+    def _unmarked(self, header: bytes) -> list[Addressed]:
+        service = self._service
+        recipients = list(self._recipients.items())
+        marks = tracing.marks(header)
+        counts = {
+            address: tracing.times_marked(marks, _name(address), service.hostname)
+            for address, one in recipients
+            if one.route and one.route.forwards
+        }
+        if not any(count > 1 for count in counts.values()):  # once: the mark that we put there just now
+            return [one for _, one in recipients]
+        left: list[Addressed] = []
+        for address, one in recipients:
+            if counts.get(address, 0) > 1 and one.route is not None:
+                log.warning("loop", trace=self._trace, recipient=address, cause="was forwarded before")
+                if not one.route.accounts:
+                    raise MailLoop(cause=f"{address} forwarded this before")
+                one = Addressed(one.recipient, Route(one.route.accounts, ()))
+            left.append(one)
+        return left
+
+    def _onward(self, reading: Reading, now: float) -> NewQueueItem:
+        """What all queue items of this message have in common."""
+        parameters = self._parameters
+        return NewQueueItem(
+            destination="",
+            sender=self._sender,
+            recipients=(),
+            due=now,
+            created=now,
+            trace=self._trace,
+            eight_bit=not reading.seven_bit,  # whatever BODY= said: what is 7-bit may go anywhere
+            binary=parameters.body == "BINARYMIME",
+            utf8=not reading.header.isascii() or needs_utf8(self._sender),
+            require_tls=parameters.require_tls,
+            ret=parameters.ret,
+            envid=parameters.envid,
+        )
+
+
+def _name(address: str) -> str:
+    try:
+        return canonical(address)
+    except ValueError:
+        return address.lower()  # bare postmaster

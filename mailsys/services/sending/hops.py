@@ -1,0 +1,108 @@
+"""Open connections to other hosts: kept a little while for the next message to the same host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mailsys.core.smtp.envelope import Capabilities
+from mailsys.log import Log
+from mailsys.services.dns.route import Host, Ourselves, RouteError
+from mailsys.services.sending.transmit import DialError, IDialer, IHop
+from mailsys.settings import Sending
+
+_log = Log("send")
+
+IDLE = 5.0  # seconds an unused connection is kept
+ADDRESSES_TRIED = 10  # per attempt
+
+
+@dataclass(slots=True)
+class _Idle:
+    hop: IHop
+    timer: Any
+
+
+@dataclass(slots=True)
+class Hops:
+    """The connection cache. `clock`: an IReactorTime."""
+
+    dialer: IDialer
+    clock: Any
+    settings: Sending
+    ourselves: Ourselves
+    _idle: dict[tuple[str, int, bool], list[_Idle]] = field(default_factory=dict)
+
+    def fits(self, hop: IHop, verified: bool) -> bool:
+        """Whether a connection can take one more message of this kind."""
+        most = self.settings.messages_per_connection
+        if capped := hop.capabilities.transactions:  # RFC 9422
+            most = min(most, capped)
+        return hop.usable and hop.carried < most and (hop.verified or not verified)
+
+    async def open(self, hosts: Sequence[Host], verified: bool, fresh: bool = False) -> IHop:
+        """A connection to the first host that can be had. Raises DialError: the last cause, a passing
+        one if any was; RouteError when the other side turns out to be ourselves."""
+        passing: DialError | None = None
+        final: DialError | None = None
+        for host in hosts[:ADDRESSES_TRIED]:
+            if not fresh and (hop := self._take(host, verified)) is not None:
+                return hop
+            try:
+                hop = await self.dialer.dial(host, verified)
+            except DialError as error:
+                _log.info("not-connected", host=host.name, address=host.address, cause=error.reply)
+                if error.reply.startswith("5"):
+                    final = error
+                else:
+                    passing = error
+                continue
+            if not self.settings.smarthost and self._is_us(hop.capabilities):
+                hop.close()
+                raise RouteError(f"554 5.4.6 {host.name} is this system itself")
+            return hop
+        raise passing or final or DialError("451 4.4.1 There is no host to try")
+
+    def _is_us(self, offered: Capabilities) -> bool:
+        name = offered.name.lower()
+        return "." in name and self.ourselves.named(name)
+
+    def _take(self, host: Host, verified: bool) -> IHop | None:
+        for kind in (True, False):
+            if verified and not kind:
+                break
+            idle = self._idle.get((host.address, host.port, kind))
+            while idle:
+                one = idle.pop()
+                one.timer.cancel()
+                if self.fits(one.hop, verified):
+                    return one.hop
+                one.hop.close()
+        return None
+
+    def give_back(self, hop: IHop) -> None:
+        """Keep it for a while, or say goodbye."""
+        if not self.fits(hop, False):
+            hop.close()
+            return
+        key = (hop.host.address, hop.host.port, hop.verified)
+        one = _Idle(hop, None)
+        one.timer = self.clock.callLater(IDLE, self._expire, key, one)
+        self._idle.setdefault(key, []).append(one)
+
+    def _expire(self, key: tuple[str, int, bool], one: _Idle) -> None:
+        idle = self._idle.get(key)
+        if idle is not None and one in idle:
+            idle.remove(one)
+            if not idle:
+                del self._idle[key]
+        one.hop.close()
+
+    def close(self) -> None:
+        for idle in self._idle.values():
+            for one in idle:
+                if one.timer.active():
+                    one.timer.cancel()
+                one.hop.close()
+        self._idle.clear()
