@@ -25,7 +25,9 @@ from twisted.internet.task import LoopingCall, react
 
 from mailsys.core.message.facts import MessageFacts
 from mailsys.ports.accounts import Credentials
-from mailsys.ports.mail import Acceptance, Delivery, KeywordChange, Role
+from mailsys.ports.intake import Acceptance, Delivery
+from mailsys.ports.mailboxes import Role
+from mailsys.ports.placements import KeywordChange
 from mailsys.ports.query import Condition, EmailQuery, Sort, SortBy
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store

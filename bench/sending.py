@@ -23,8 +23,8 @@ from twisted.internet.threads import deferToThread
 from mailsys.core.message.analysis import analyse
 from mailsys.ports.accounts import Domain
 from mailsys.ports.ids import TraceId
-from mailsys.ports.mail import Acceptance
-from mailsys.ports.queue import NewQueueItem, QueueRecipient
+from mailsys.ports.intake import Acceptance
+from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory

@@ -20,7 +20,10 @@ from twisted.internet.task import LoopingCall, react
 
 from mailsys.core.message.facts import MessageFacts
 from mailsys.ports.accounts import Credentials
-from mailsys.ports.mail import Acceptance, Column, Delivery, KeywordChange, TextField
+from mailsys.ports.emails import Column
+from mailsys.ports.intake import Acceptance, Delivery
+from mailsys.ports.placements import KeywordChange
+from mailsys.ports.query import TextField
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store
 

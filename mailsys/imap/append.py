@@ -19,7 +19,8 @@ from mailsys.imap.dispatch import failed, refused
 from mailsys.imap.session import Answer, Session
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobSink, StagedBlob
-from mailsys.ports.mail import Acceptance, Delivery, Mailbox
+from mailsys.ports.intake import Acceptance, Delivery
+from mailsys.ports.mailboxes import Mailbox
 from mailsys.services.content.reading import AT_ONCE
 
 log = Log("imap")

@@ -15,7 +15,7 @@ from typing import Any
 from mailsys.core.imap.dates import render_date_time
 from mailsys.core.imap.response import row_format
 from mailsys.core.message.keywords import imap_flags
-from mailsys.ports.mail import Column
+from mailsys.ports.emails import Column
 
 
 @dataclass(slots=True)

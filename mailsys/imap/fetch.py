@@ -37,8 +37,9 @@ from mailsys.imap.content import (
 )
 from mailsys.imap.selected import Selected
 from mailsys.imap.session import Answer, ClientGone, Session
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import BlobId
-from mailsys.ports.mail import Column, KeywordChange
+from mailsys.ports.placements import KeywordChange
 
 ROWS: Final = 500  # of one chunk; the store takes up to 1,000
 IMAGE_ROWS: Final = 4000  # of one that needs nothing but the image

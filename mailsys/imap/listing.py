@@ -10,7 +10,7 @@ from mailsys.core.imap.object_ids import mailbox_id
 from mailsys.core.imap.patterns import Pattern, compile_pattern, matches_any
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.imap.session import Answer, Session
-from mailsys.ports.mail import Mailbox, Role
+from mailsys.ports.mailboxes import Mailbox, Role
 from mailsys.services.mailboxes.account import Tree
 
 USES: dict[Role, bytes] = {

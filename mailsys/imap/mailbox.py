@@ -9,7 +9,7 @@ from mailsys.core.imap.object_ids import mailbox_id
 from mailsys.core.refusal import MailboxExists, NoSuchMailbox
 from mailsys.imap.listing import USES
 from mailsys.imap.session import Answer, Session
-from mailsys.ports.mail import Mailbox, Role
+from mailsys.ports.mailboxes import Mailbox, Role
 from mailsys.services.mailboxes.account import check_path, normal_path
 
 MOST: Final = 10_000  # mailboxes of one account

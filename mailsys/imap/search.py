@@ -22,7 +22,8 @@ from mailsys.core.imap.search import (
 from mailsys.core.message.dates import own_day
 from mailsys.imap.selected import Selected
 from mailsys.imap.session import Answer, Session
-from mailsys.ports.mail import Column, TextField
+from mailsys.ports.emails import Column
+from mailsys.ports.query import TextField
 
 IN_THREAD: Final = 20_000  # messages from which on a search is not the reactor's work
 _AT_ONCE: Final = 1000  # emails of one IMailStore.fetch

@@ -18,7 +18,7 @@ from mailsys.core.imap.sequence import SequenceSet
 from mailsys.core.imap.view import View
 from mailsys.core.message.keywords import imap_flags
 from mailsys.imap.columns import Chunk, Format, pick_rows
-from mailsys.ports.mail import KeywordChange, KeywordsChanged
+from mailsys.ports.placements import KeywordChange, KeywordsChanged
 from mailsys.services.mailboxes.image import Image
 
 _FLAGS = Format((b"UID", b"FLAGS"))

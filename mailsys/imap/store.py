@@ -10,7 +10,7 @@ from mailsys.core.imap.sequence import render
 from mailsys.core.message.keywords import canonical
 from mailsys.imap.columns import Format
 from mailsys.imap.session import Answer, Session
-from mailsys.ports.mail import KeywordChange
+from mailsys.ports.placements import KeywordChange
 
 AT_ONCE: Final = 10_000  # messages of one commit: others' must not wait for a million
 _ROWS: Final = 500

@@ -14,6 +14,19 @@ from typing import TypeAlias
 from mailsys.ports.ids import EmailId, MailboxId, ThreadId
 
 
+class TextField(Enum):
+    """Where a text search looks."""
+
+    SUBJECT = "subject"
+    FROM = "from"
+    TO = "to"
+    CC = "cc"
+    BCC = "bcc"
+    HEADER = "header"  # one named field
+    BODY = "body"
+    TEXT = "text"  # header or body
+
+
 class Operator(Enum):
     AND = "AND"
     OR = "OR"

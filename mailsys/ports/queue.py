@@ -8,60 +8,16 @@ works on it; when the holder dies the lease ends by itself and another takes ove
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
 from mailsys.ports.ids import AccountId, BlobId, QueueId, TraceId
+from mailsys.ports.intake import Acceptance
 from mailsys.ports.objects import ObjectChange
-
-if TYPE_CHECKING:
-    from mailsys.ports.mail import Acceptance
-
-
-class Outcome(Enum):
-    """How a recipient stands."""
-
-    PENDING = "pending"
-    DELIVERED = "delivered"  # the next hop, or a mailbox of ours, took responsibility
-    FAILED = "failed"  # for good; a DSN was made unless the sender did not want one
-    DROPPED = "dropped"  # by an operator or its owner
-
-
-@dataclass(frozen=True, slots=True)
-class QueueRecipient:
-    """One envelope recipient with its DSN parameters (RFC 3461) and state."""
-
-    address: str
-    outcome: Outcome = Outcome.PENDING
-    notify: str = ""  # "NEVER" or a comma-separated subset of SUCCESS,FAILURE,DELAY; empty: default
-    original: str = ""  # ORCPT as given: "rfc822;xtext-decoded"
-    reply: str = ""  # last reply or local reason: "550 5.1.1 No such user", one line, printable
-    host: str = ""  # who gave it
-    at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class NewQueueItem:
-    """What `IMailStore.accept` puts into the queue beside the blob."""
-
-    destination: str  # domain in A-labels, or "local"
-    sender: str  # envelope sender, "" is the null sender
-    recipients: tuple[QueueRecipient, ...]
-    due: float  # first attempt (FUTURERELEASE: the release time)
-    created: float
-    trace: TraceId
-    account: AccountId | None = None  # submitter, when one of ours
-    eight_bit: bool = False  # BODY=8BITMIME or the content has octets above 127
-    binary: bool = False  # BODY=BINARYMIME
-    utf8: bool = False  # SMTPUTF8 needed: header or an address is not ASCII
-    require_tls: bool = False  # RFC 8689
-    ret: str = ""  # "FULL", "HDRS" or ""
-    envid: str = ""
-    hold: bool = False  # not sent until released
+from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
+from mailsys.ports.timeline import TimelineEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,36 +48,6 @@ class Destination:
 
     name: str
     due: float
-
-
-class Stage(Enum):
-    """Steps of a message's way, in the words shown to people."""
-
-    RECEIVED = "received"
-    SUBMITTED = "submitted"
-    JUDGED = "judged"
-    QUEUED = "queued"
-    DELIVERED = "delivered"
-    CONNECTED = "connected"  # MX chosen, TLS level
-    SENT = "sent"  # remote took it
-    DEFERRED = "deferred"  # tried, will try again
-    FAILED = "failed"
-    NOTIFIED = "notified"  # a DSN was made
-    HELD = "held"
-    RELEASED = "released"
-    DROPPED = "dropped"
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineEntry:
-    """One step. `detail` is flat and printable: host, reply, tls, next_try, recipient ..."""
-
-    trace: TraceId
-    at: float
-    stage: Stage
-    account: AccountId | None = None  # whose it is to see; None: operators only
-    recipient: str = ""
-    detail: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from mailsys.core.refusal import MailboxExists, NotAllowed, UnknownRecipient
 from mailsys.ports.accounts import Address, AddressKind, DkimKey, Domain
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId
-from mailsys.ports.mail import Column, Delivery
+from mailsys.ports.intake import Delivery
 from tests.contracts.letters import CREDENTIALS, letter
 from tests.contracts.stage import Stage
 

@@ -8,7 +8,7 @@ import random
 
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import BlobId
-from mailsys.ports.mail import Acceptance
+from mailsys.ports.intake import Acceptance
 from tests.contracts.letters import item
 from tests.contracts.stage import Stage
 

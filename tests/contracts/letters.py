@@ -9,7 +9,7 @@ from mailsys.core.message.analysis import analyse
 from mailsys.core.message.facts import MessageFacts
 from mailsys.ports.accounts import Credentials
 from mailsys.ports.ids import AccountId, TraceId
-from mailsys.ports.queue import NewQueueItem, QueueRecipient
+from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 
 CREDENTIALS = Credentials("$argon2id$x", b"salt", 4096, b"stored", b"server")
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from mailsys.core.refusal import MailboxExists, NoSuchMailbox, NotAllowed
+from mailsys.ports.emails import EmailUpdate
 from mailsys.ports.ids import EmailId, MailboxId
-from mailsys.ports.mail import Acceptance, Delivery, EmailUpdate, KeywordChange, MailboxUpdate, Role
+from mailsys.ports.intake import Acceptance, Delivery
+from mailsys.ports.mailboxes import MailboxUpdate, Role
 from mailsys.ports.objects import ObjectChange
+from mailsys.ports.placements import KeywordChange
 from tests.contracts.letters import letter
 from tests.contracts.stage import Stage
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mailsys.core.refusal import MailboxExists, MailboxHasChildren, NoSuchMailbox, NotAllowed
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import MailboxId
-from mailsys.ports.mail import Column, Role
+from mailsys.ports.mailboxes import Role
 from tests.contracts.stage import Stage
 
 

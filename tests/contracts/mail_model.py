@@ -7,7 +7,8 @@ from typing import Any
 
 from mailsys.core.message import keywords as words
 from mailsys.ports.ids import MailboxId
-from mailsys.ports.mail import Delivery, KeywordChange
+from mailsys.ports.intake import Delivery
+from mailsys.ports.placements import KeywordChange
 from tests.contracts.letters import letter
 from tests.contracts.stage import Stage
 

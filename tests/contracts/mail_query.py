@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mailsys.core.message.facts import MessageFacts
+from mailsys.ports.emails import EmailUpdate
 from mailsys.ports.ids import EmailId, MailboxId
-from mailsys.ports.mail import Delivery, EmailUpdate, KeywordChange
+from mailsys.ports.intake import Delivery
+from mailsys.ports.placements import KeywordChange
 from mailsys.ports.query import (
     Compound,
     Condition,

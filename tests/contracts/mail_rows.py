@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from mailsys.core.refusal import NoSuchMailbox
-from mailsys.ports.mail import Column, Delivery, KeywordChange, Role
+from mailsys.ports.emails import Column
+from mailsys.ports.intake import Delivery
+from mailsys.ports.mailboxes import Role
+from mailsys.ports.placements import KeywordChange
 from tests.contracts.letters import letter
 from tests.contracts.stage import Stage
 

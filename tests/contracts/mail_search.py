@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import EmailId, MailboxId
-from mailsys.ports.mail import Column, Delivery, Role, TextField
+from mailsys.ports.intake import Delivery
+from mailsys.ports.mailboxes import Role
+from mailsys.ports.query import TextField
 from tests.contracts.letters import letter
 from tests.contracts.stage import Stage
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailsys.core.refusal import NotAllowed
+from mailsys.ports.emails import EmailUpdate, Woken
 from mailsys.ports.ids import EmailId, MailboxId
-from mailsys.ports.mail import Delivery, EmailUpdate, KeywordChange, Role, Snooze, Woken
+from mailsys.ports.intake import Delivery
+from mailsys.ports.mailboxes import Role
+from mailsys.ports.patches import Snooze
+from mailsys.ports.placements import KeywordChange
 from mailsys.ports.query import Condition, EmailQuery, Sort, SortBy
 from tests.contracts.letters import letter
 from tests.contracts.mail_query import Garden

@@ -7,10 +7,12 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred, gatherResults
 
 from mailsys.core.refusal import MessageRejected, NoSuchMailbox, OverQuota, UnknownRecipient
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId, BlobId, MailboxId, TraceId
-from mailsys.ports.mail import Acceptance, Column, Delivery, Role
-from mailsys.ports.queue import Stage as Step
-from mailsys.ports.queue import TimelineEntry
+from mailsys.ports.intake import Acceptance, Delivery
+from mailsys.ports.mailboxes import Role
+from mailsys.ports.timeline import Stage as Step
+from mailsys.ports.timeline import TimelineEntry
 from tests.contracts.letters import item, letter
 from tests.contracts.stage import Stage
 

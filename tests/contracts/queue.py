@@ -6,17 +6,12 @@ from dataclasses import replace
 
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.ports.ids import AccountId, BlobId, MailboxId, QueueId, TraceId
-from mailsys.ports.mail import Acceptance, Delivery
+from mailsys.ports.intake import Acceptance, Delivery
 from mailsys.ports.objects import ObjectChange
-from mailsys.ports.queue import (
-    Lease,
-    NewQueueItem,
-    Outcome,
-    QueueRecipient,
-    Settlement,
-    TimelineEntry,
-)
-from mailsys.ports.queue import Stage as Step
+from mailsys.ports.queue import Lease, Settlement
+from mailsys.ports.queue_items import NewQueueItem, Outcome, QueueRecipient
+from mailsys.ports.timeline import Stage as Step
+from mailsys.ports.timeline import TimelineEntry
 from tests.contracts.letters import item, letter
 from tests.contracts.stage import Stage
 

@@ -9,7 +9,9 @@ from twisted.trial.unittest import TestCase
 from mailsys.ports.accounts import Account
 from mailsys.ports.events import Changed
 from mailsys.ports.ids import AccountId, EmailId, MailboxId
-from mailsys.ports.mail import Acceptance, Delivered, Delivery, Mailbox, Placement, Role
+from mailsys.ports.intake import Acceptance, Delivered, Delivery
+from mailsys.ports.mailboxes import Mailbox, Role
+from mailsys.ports.placements import Placement
 from mailsys.stores.memory.events import Events
 from tests.contracts.letters import CREDENTIALS, Letter, letter
 

@@ -12,7 +12,8 @@ from twisted.trial.unittest import TestCase
 from mailsys.core.message.analysis import analyse
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.ports.accounts import Account, Address, AddressKind, Credentials, Domain
-from mailsys.ports.mail import Column, Role
+from mailsys.ports.emails import Column
+from mailsys.ports.mailboxes import Role
 from mailsys.ports.queue import QueueItem
 from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.bounce import Reporter

@@ -13,9 +13,13 @@ from twisted.internet.task import Clock
 
 from mailsys.core.message.analysis import analyse
 from mailsys.ports.accounts import Account, Address, AddressKind, Credentials, Domain
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import BlobId, TraceId
-from mailsys.ports.mail import Acceptance, Column, Delivered, Delivery, Role
-from mailsys.ports.queue import NewQueueItem, QueueItem, QueueRecipient, TimelineEntry
+from mailsys.ports.intake import Acceptance, Delivered, Delivery
+from mailsys.ports.mailboxes import Role
+from mailsys.ports.queue import QueueItem
+from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
+from mailsys.ports.timeline import TimelineEntry
 from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory

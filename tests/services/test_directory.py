@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from mailsys.ports.accounts import Domain
-from mailsys.ports.queue import QueueRecipient
+from mailsys.ports.queue_items import QueueRecipient
 from mailsys.services.delivery.deliver import plan, resolve
 from mailsys.services.delivery.directory import FORWARD_TARGETS, Route
 from tests.services.house import HouseTestCase

@@ -12,7 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailsys.core.message.analysis import analyse
 from mailsys.core.refusal import NoSuchMailbox, NotAllowed
 from mailsys.ports.accounts import Credentials, Domain
-from mailsys.ports.mail import Acceptance, Delivery, KeywordChange, Role
+from mailsys.ports.intake import Acceptance, Delivery
+from mailsys.ports.mailboxes import Role
+from mailsys.ports.placements import KeywordChange
 from mailsys.services.mailboxes.account import AccountMailboxes, Mailboxes, check_path
 from mailsys.services.mailboxes.image import LOG_UIDS, SPACING, Image
 from mailsys.stores.memory.events import Events

@@ -12,9 +12,9 @@ from mailsys.core.refusal import (
 )
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.ports.accounts import Domain
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import TraceId
-from mailsys.ports.mail import Column
-from mailsys.ports.queue import Stage
+from mailsys.ports.timeline import Stage
 from mailsys.services.delivery import received_fields as trace
 from mailsys.services.delivery.transactions import Client
 from tests.services.house import HOST, HouseTestCase, refusal

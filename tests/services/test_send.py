@@ -9,7 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from mailsys.ports.accounts import Domain
-from mailsys.ports.queue import Outcome, QueueRecipient, Settlement
+from mailsys.ports.queue import Settlement
+from mailsys.ports.queue_items import Outcome, QueueRecipient
 from mailsys.services.dns.resolve import StubResolver
 from mailsys.services.sending.sign import dns_record, generate_keys
 from tests.peers.dns import DnsPeer

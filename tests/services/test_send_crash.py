@@ -13,8 +13,8 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.trial.unittest import TestCase
 
 from mailsys.ports.ids import TraceId
-from mailsys.ports.mail import Acceptance
-from mailsys.ports.queue import NewQueueItem, QueueRecipient
+from mailsys.ports.intake import Acceptance
+from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store
 from tests.peers.smtp_peer import SmtpPeer

@@ -7,7 +7,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from mailsys.ports.mail import EmailUpdate, Role, Snooze
+from mailsys.ports.emails import EmailUpdate
+from mailsys.ports.mailboxes import Role
+from mailsys.ports.patches import Snooze
 from mailsys.services.mailboxes.snoozing import AT_ONCE, LOOK, Waker
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import SqliteStore, open_store

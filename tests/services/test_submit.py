@@ -13,9 +13,9 @@ from mailsys.core.refusal import (
     TooManyRecipients,
 )
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import TraceId
-from mailsys.ports.mail import Column
-from mailsys.ports.queue import Stage
+from mailsys.ports.timeline import Stage
 from mailsys.services.delivery.transactions import Client
 from mailsys.services.submission.submit import BadRecipient, HoldTooLong
 from tests.services.house import START, HouseTestCase, refusal, transact

@@ -19,7 +19,10 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailsys.core.refusal import ShuttingDown, TemporaryFailure
-from mailsys.ports.mail import Acceptance, Delivery, KeywordChange, Snooze, Woken
+from mailsys.ports.emails import Woken
+from mailsys.ports.intake import Acceptance, Delivery
+from mailsys.ports.patches import Snooze
+from mailsys.ports.placements import KeywordChange
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite import files, schema
 from mailsys.stores.sqlite.lock import StoreInUse
@@ -385,7 +388,8 @@ _WRITER = textwrap.dedent(
     import sys
     from twisted.internet import reactor
     from twisted.internet.defer import Deferred
-    from mailsys.ports.mail import Acceptance, Delivery, KeywordChange
+    from mailsys.ports.intake import Acceptance, Delivery
+    from mailsys.ports.placements import KeywordChange
     from mailsys.stores.memory.events import Events
     from mailsys.stores.sqlite.store import open_store
     from tests.contracts.letters import CREDENTIALS, item, letter

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mailsys.ports.ids import TraceId
-from mailsys.ports.queue import Stage as Step
-from mailsys.ports.queue import TimelineEntry
+from mailsys.ports.timeline import Stage as Step
+from mailsys.ports.timeline import TimelineEntry
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite import statement, tally, tidy, timeline
 from mailsys.stores.sqlite.store import SqliteStore, open_store

@@ -20,7 +20,7 @@ from mailsys.core.jmap.ids import account_id
 from mailsys.core.message.analysis import analyse
 from mailsys.core.refusal import BadCredentials
 from mailsys.ports.accounts import Account, Credentials, Domain
-from mailsys.ports.mail import Acceptance, Delivery
+from mailsys.ports.intake import Acceptance, Delivery
 from mailsys.services.access.authentication import ISignIn
 from mailsys.services.jmap.protocol.api import JmapApi, Limits, Ports
 from mailsys.services.notifying.push import Feed

@@ -4,7 +4,7 @@ import base64
 import quopri
 
 from mailsys.core.jmap.ids import blob_id, part_blob_id
-from mailsys.ports.mail import Column
+from mailsys.ports.emails import Column
 from tests.web.rig import WebTestCase
 
 BIG = b"Subject: big\r\n\r\n" + b"0123456789abcde\n" * 40_000
@@ -16,7 +16,7 @@ class DownloadTests(WebTestCase):
             sink = self.blobs.sink()
             sink.write(message)
             from mailsys.core.message.analysis import analyse
-            from mailsys.ports.mail import Acceptance, Delivery
+            from mailsys.ports.intake import Acceptance, Delivery
 
             staged = await sink.finish()
             await self.mail.accept(

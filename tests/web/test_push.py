@@ -9,7 +9,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Protocol
 from twisted.web.http_headers import Headers
 
-from mailsys.ports.mail import KeywordChange
+from mailsys.ports.placements import KeywordChange
 from tests.web.raw import head, talk
 from tests.web.rig import WebTestCase, basic, reactor
 

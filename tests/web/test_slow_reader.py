@@ -9,7 +9,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from mailsys.core.jmap.ids import blob_id
-from mailsys.ports.mail import KeywordChange
+from mailsys.ports.placements import KeywordChange
 from tests.web.raw import head
 from tests.web.rig import WebTestCase, basic, reactor
 

@@ -24,9 +24,11 @@ from mailsys.core.message.text import clean, from_html
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore, StagedBlob
 from mailsys.ports.ids import AccountId, BlobId
-from mailsys.ports.mail import Acceptance, IMailStore
+from mailsys.ports.intake import Acceptance
+from mailsys.ports.mail import IMailStore
 from mailsys.ports.objects import IObjectStore, ObjectChange
-from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEntry
+from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
+from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery import received_fields as tracing
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.dns.route import destination_of

@@ -22,8 +22,9 @@ from mailsys.core.queue.report import (
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore, StagedBlob
 from mailsys.ports.ids import AccountId, BlobId
-from mailsys.ports.mail import Acceptance, Delivery
-from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEntry
+from mailsys.ports.intake import Acceptance, Delivery
+from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
+from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery.received_fields import return_path
 from mailsys.services.dns.route import destination_of, needs_utf8
 

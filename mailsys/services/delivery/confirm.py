@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from mailsys.core.queue.report import Action, Reported, wants
 from mailsys.log import Log
 from mailsys.ports.mail import IMailStore
-from mailsys.ports.queue import NewQueueItem
+from mailsys.ports.queue_items import NewQueueItem
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.deliver import Addressed
 

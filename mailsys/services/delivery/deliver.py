@@ -14,8 +14,9 @@ from mailsys.core.message.address import canonical
 from mailsys.core.refusal import OverQuota
 from mailsys.log import Log
 from mailsys.ports.ids import AccountId, TraceId
-from mailsys.ports.mail import Delivery
-from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEntry
+from mailsys.ports.intake import Delivery
+from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
+from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery.directory import Directory, Route
 from mailsys.services.dns.route import LOCAL, destination_of, needs_utf8
 

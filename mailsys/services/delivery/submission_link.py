@@ -10,7 +10,7 @@ from typing import Final
 
 from mailsys.ports.ids import TraceId
 from mailsys.ports.objects import ObjectChange
-from mailsys.ports.queue import NewQueueItem
+from mailsys.ports.queue_items import NewQueueItem
 
 KIND: Final = "EmailSubmission"
 

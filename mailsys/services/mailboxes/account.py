@@ -19,7 +19,8 @@ from mailsys.core.refusal import NoSuchMailbox, NotAllowed
 from mailsys.log import Log
 from mailsys.ports.events import Changed, IEvents
 from mailsys.ports.ids import AccountId, MailboxId
-from mailsys.ports.mail import IMailStore, Mailbox, Role
+from mailsys.ports.mail import IMailStore
+from mailsys.ports.mailboxes import Mailbox, Role
 from mailsys.services.mailboxes.image import Image, open_image
 
 log = Log("mailboxes")

@@ -27,7 +27,8 @@ from mailsys.core.message.keywords import SYSTEM, names, with_added, with_remove
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.log import Log
 from mailsys.ports.ids import AccountId, MailboxId
-from mailsys.ports.mail import Delta, IMailStore, KeywordChange, KeywordsChanged, Placement, Snapshot
+from mailsys.ports.mail import IMailStore
+from mailsys.ports.placements import Delta, KeywordChange, KeywordsChanged, Placement, Snapshot
 
 log = Log("mailboxes")
 

@@ -14,7 +14,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from mailsys.log import Log
-from mailsys.ports.mail import IMailStore, Woken
+from mailsys.ports.emails import Woken
+from mailsys.ports.mail import IMailStore
 
 _log = Log("snoozing")
 

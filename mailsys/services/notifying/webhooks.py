@@ -23,10 +23,12 @@ from mailsys.core.jmap.dates import render_utc_date
 from mailsys.core.jmap.ids import account_id, email_id, thread_id
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, IAccountStore
+from mailsys.ports.change_log import EmailChanges
+from mailsys.ports.emails import Column
 from mailsys.ports.events import Changed, IEvents
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
-from mailsys.ports.mail import Column, EmailChanges, IMailStore
+from mailsys.ports.mail import IMailStore
 from mailsys.ports.objects import IObjectStore, ObjectChange, StoredObject
 from mailsys.services.access.at_rest import AtRest
 from mailsys.services.outbound.http import (

@@ -23,7 +23,8 @@ from mailsys.ports.accounts import (
 )
 from mailsys.ports.ids import AccountId, QueueId, TraceId
 from mailsys.ports.mail import IMailStore
-from mailsys.ports.queue import IQueueStore, QueueItem, TimelineEntry
+from mailsys.ports.queue import IQueueStore, QueueItem
+from mailsys.ports.timeline import TimelineEntry
 from mailsys.services.dns.records import records
 from mailsys.services.operating import commands as c
 from mailsys.services.operating.drop import drop

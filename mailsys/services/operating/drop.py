@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mailsys.ports.queue import IQueueStore, Outcome, QueueItem, Stage, TimelineEntry
+from mailsys.ports.queue import IQueueStore, QueueItem
+from mailsys.ports.queue_items import Outcome
+from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery.submission_link import touched
 
 

@@ -11,9 +11,11 @@ from dataclasses import replace
 from typing import Final
 
 from mailsys.core.message.header import scan, unfold
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId, EmailId, TraceId
-from mailsys.ports.mail import Column, IMailStore
-from mailsys.ports.queue import IQueueStore, Stage, TimelineEntry
+from mailsys.ports.mail import IMailStore
+from mailsys.ports.queue import IQueueStore
+from mailsys.ports.timeline import Stage, TimelineEntry
 
 _TRACE: Final = re.compile(r"[0-9a-hjkmnp-tv-z]{16}")
 _FIELDS: Final = 5  # Received fields that are looked at: ours stands among the first

@@ -17,9 +17,10 @@ from twisted.internet.defer import Deferred, DeferredSemaphore
 from mailsys.core.jmap.header_forms import HeaderBlock, as_text, as_urls
 from mailsys.core.refusal import RateLimited, Refusal
 from mailsys.log import Log
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId, EmailId
 from mailsys.ports.limits import ILimits
-from mailsys.ports.mail import Column, IMailStore
+from mailsys.ports.mail import IMailStore
 from mailsys.services.outbound.http import ForbiddenTarget, OutboundFailure, OutboundHttp, TooLarge
 
 log = Log("unsubscribe")

@@ -10,8 +10,9 @@ from typing import Final
 from mailsys.core.contacts.entry import Entry
 from mailsys.core.contacts.names import folded
 from mailsys.core.message.address import canonical
+from mailsys.ports.correspondents import Correspondent
 from mailsys.ports.ids import AccountId
-from mailsys.ports.mail import Correspondent, IMailStore
+from mailsys.ports.mail import IMailStore
 from mailsys.services.people.contacts import Contacts, same_uid
 
 LONGEST: Final = 100  # characters that are looked at

@@ -29,8 +29,10 @@ from mailsys.core.refusal import (
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobSink, IBlobStore, StagedBlob
-from mailsys.ports.mail import Acceptance, IMailStore
-from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEntry
+from mailsys.ports.intake import Acceptance
+from mailsys.ports.mail import IMailStore
+from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
+from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.content.reading import MessageReader, Reading
 from mailsys.services.delivery import received_fields as tracing
 from mailsys.services.delivery.arrivals import Arrives

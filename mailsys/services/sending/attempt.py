@@ -19,8 +19,10 @@ from mailsys.core.smtp.envelope import Envelope, EnvelopeRecipient, Fate, Result
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import BlobId
-from mailsys.ports.mail import Acceptance
-from mailsys.ports.queue import IQueueStore, Lease, Outcome, QueueItem, Settlement, Stage, TimelineEntry
+from mailsys.ports.intake import Acceptance
+from mailsys.ports.queue import IQueueStore, Lease, QueueItem, Settlement
+from mailsys.ports.queue_items import Outcome
+from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.arrivals import Arrives
 from mailsys.services.delivery.bounce import Reporter

@@ -11,14 +11,9 @@ from dataclasses import dataclass, replace
 from mailsys.core.queue.report import Action, Reported, wants
 from mailsys.core.queue.schedule import GiveUp, Schedule, after_attempt, begun
 from mailsys.core.smtp.envelope import Fate, Result
-from mailsys.ports.queue import (
-    Outcome,
-    QueueItem,
-    QueueRecipient,
-    Settlement,
-    Stage,
-    TimelineEntry,
-)
+from mailsys.ports.queue import QueueItem, Settlement
+from mailsys.ports.queue_items import Outcome, QueueRecipient
+from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery.received_fields import date
 from mailsys.services.delivery.submission_link import touched
 

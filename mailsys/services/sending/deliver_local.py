@@ -9,8 +9,10 @@ from mailsys.core.message.header import MAX_HEADER
 from mailsys.core.queue.report import Action, Reported, wants
 from mailsys.ports.blobs import IBlobStore, StagedBlob
 from mailsys.ports.ids import AccountId
-from mailsys.ports.mail import Acceptance
-from mailsys.ports.queue import Outcome, QueueItem, QueueRecipient, Settlement, Stage, TimelineEntry
+from mailsys.ports.intake import Acceptance
+from mailsys.ports.queue import QueueItem, Settlement
+from mailsys.ports.queue_items import Outcome, QueueRecipient
+from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery import deliver
 from mailsys.services.delivery.directory import Directory

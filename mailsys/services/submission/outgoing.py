@@ -27,9 +27,10 @@ from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.log import Log
 from mailsys.ports.accounts import Account
 from mailsys.ports.blobs import IBlobSink, StagedBlob
-from mailsys.ports.mail import Acceptance, Delivery
+from mailsys.ports.intake import Acceptance, Delivery
 from mailsys.ports.objects import ObjectChange
-from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEntry
+from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
+from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery import received_fields as tracing
 from mailsys.services.delivery.confirm import confirm
 from mailsys.services.delivery.deliver import Addressed, check_room, deliveries, entries, plan, queue_items

@@ -25,8 +25,9 @@ from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.log import Log
 from mailsys.ports.accounts import Account
 from mailsys.ports.ids import AccountId
+from mailsys.ports.intake import Delivery
 from mailsys.ports.limits import ILimits
-from mailsys.ports.mail import Delivery, Role
+from mailsys.ports.mailboxes import Role
 from mailsys.ports.objects import IObjectStore, ObjectChange
 from mailsys.services.content.reading import Offload
 from mailsys.services.delivery import received_fields as tracing

@@ -17,7 +17,8 @@ from mailsys.core.message.keywords import with_added
 from mailsys.core.refusal import MessageRejected, NoSuchMailbox, OverQuota, TemporaryFailure
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId, ThreadId
-from mailsys.ports.mail import Acceptance, Delivered, Delivery, Role
+from mailsys.ports.intake import Acceptance, Delivered, Delivery
+from mailsys.ports.mailboxes import Role
 from mailsys.stores.sqlite import objects
 from mailsys.stores.sqlite.batch import AccountState, Batch, BlobState, MailboxState
 from mailsys.stores.sqlite.correspondents import credit

@@ -21,7 +21,7 @@ from mailsys.ports.accounts import (
     IAccountStore,
 )
 from mailsys.ports.ids import AccountId
-from mailsys.ports.mail import Role
+from mailsys.ports.mailboxes import Role
 from mailsys.stores.sqlite import mailboxes
 from mailsys.stores.sqlite.batch import Batch
 from mailsys.stores.sqlite.readers import Readers

@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 
-from mailsys.ports.mail import IdChanges
+from mailsys.ports.change_log import IdChanges
 from mailsys.stores.sqlite.batch import ids
 from mailsys.stores.sqlite.rows import one, values
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import apsw
 
-from mailsys.ports.mail import Correspondent
+from mailsys.ports.correspondents import Correspondent
 from mailsys.stores.sqlite.batch import Batch
 from mailsys.stores.sqlite.rows import one, values
 

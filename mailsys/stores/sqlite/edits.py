@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 
 from mailsys.core.refusal import NoSuchMailbox, NotAllowed, Refusal
+from mailsys.ports.emails import EmailUpdate
 from mailsys.ports.ids import EmailId
-from mailsys.ports.mail import EmailUpdate, Role
+from mailsys.ports.mailboxes import Role
 from mailsys.stores.sqlite import keywords
 from mailsys.stores.sqlite.accept import NewEmail, place
 from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids

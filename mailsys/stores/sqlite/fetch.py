@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import apsw
 
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import BlobId
-from mailsys.ports.mail import Column
 from mailsys.stores.sqlite.rows import integers, one, pieces, values
 from mailsys.stores.sqlite.views import KeywordTexts
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from mailsys.ports.ids import BlobId, QueueId
-from mailsys.ports.queue import NewQueueItem, Outcome, QueueItem
+from mailsys.ports.queue import QueueItem
+from mailsys.ports.queue_items import NewQueueItem, Outcome
 from mailsys.stores.sqlite.batch import Batch, BlobState
 
 COLUMNS: Final = (

@@ -7,7 +7,7 @@ from typing import Any
 
 from mailsys.core.message import keywords as words
 from mailsys.ports.ids import EmailId
-from mailsys.ports.mail import KeywordChange, KeywordsChanged
+from mailsys.ports.placements import KeywordChange, KeywordsChanged
 from mailsys.stores.sqlite.batch import AccountState, Batch, ids
 from mailsys.stores.sqlite.flags import DELETED, KEYWORDS, SEEN, flags_of, is_unread
 from mailsys.stores.sqlite.rows import integers, values

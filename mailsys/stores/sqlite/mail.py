@@ -11,29 +11,16 @@ from zope.interface import implementer
 
 from mailsys.core.refusal import Refusal
 from mailsys.ports.blobs import StagedBlob
+from mailsys.ports.change_log import EmailChanges, IdChanges
+from mailsys.ports.correspondents import Correspondent
+from mailsys.ports.emails import Column, EmailUpdate, Woken
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId
-from mailsys.ports.mail import (
-    Acceptance,
-    Column,
-    Copied,
-    Correspondent,
-    Delivered,
-    Delta,
-    EmailChanges,
-    EmailUpdate,
-    IdChanges,
-    IMailStore,
-    KeywordChange,
-    KeywordsChanged,
-    Mailbox,
-    MailboxUpdate,
-    Role,
-    Snapshot,
-    Snooze,
-    TextField,
-    Woken,
-)
-from mailsys.ports.query import EmailPage, EmailQuery, QueryDelta
+from mailsys.ports.intake import Acceptance, Delivered
+from mailsys.ports.mail import IMailStore
+from mailsys.ports.mailboxes import Mailbox, MailboxUpdate, Role
+from mailsys.ports.patches import Snooze
+from mailsys.ports.placements import Copied, Delta, KeywordChange, KeywordsChanged, Snapshot
+from mailsys.ports.query import EmailPage, EmailQuery, QueryDelta, TextField
 from mailsys.stores.sqlite import (
     accept,
     changes,

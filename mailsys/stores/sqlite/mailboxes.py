@@ -12,7 +12,7 @@ import apsw
 
 from mailsys.core.refusal import MailboxExists, MailboxHasChildren, NoSuchMailbox, NotAllowed
 from mailsys.ports.ids import MailboxId
-from mailsys.ports.mail import Mailbox, MailboxUpdate, Role
+from mailsys.ports.mailboxes import Mailbox, MailboxUpdate, Role
 from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState
 from mailsys.stores.sqlite.placements import remove_placements
 from mailsys.stores.sqlite.rows import one, values

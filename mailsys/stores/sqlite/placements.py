@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from mailsys.core.refusal import NoSuchMailbox
-from mailsys.ports.mail import Copied
+from mailsys.ports.placements import Copied
 from mailsys.stores.sqlite.accept import NewEmail, add_email, place
 from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
 from mailsys.stores.sqlite.flags import DELETED, SEEN, is_unread

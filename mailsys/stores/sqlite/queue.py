@@ -16,16 +16,9 @@ from zope.interface import implementer
 
 from mailsys.ports.ids import AccountId, QueueId, TraceId
 from mailsys.ports.objects import ObjectChange
-from mailsys.ports.queue import (
-    Destination,
-    IQueueStore,
-    Lease,
-    NewQueueItem,
-    Outcome,
-    QueueItem,
-    Settlement,
-    TimelineEntry,
-)
+from mailsys.ports.queue import Destination, IQueueStore, Lease, QueueItem, Settlement
+from mailsys.ports.queue_items import NewQueueItem, Outcome
+from mailsys.ports.timeline import TimelineEntry
 from mailsys.stores.sqlite import timeline
 from mailsys.stores.sqlite.accept import accept
 from mailsys.stores.sqlite.batch import Batch, ids

@@ -14,7 +14,7 @@ import apsw
 
 from mailsys.core.message.text import fold
 from mailsys.ports.ids import EmailId
-from mailsys.ports.mail import TextField
+from mailsys.ports.query import TextField
 from mailsys.stores.sqlite.readers import Readers
 from mailsys.stores.sqlite.rows import integers, one, pieces, values
 

@@ -8,8 +8,9 @@ from typing import Final
 import apsw
 
 from mailsys.core.message.keywords import with_added, with_removed
+from mailsys.ports.emails import EmailUpdate, Woken
 from mailsys.ports.ids import EmailId, MailboxId
-from mailsys.ports.mail import EmailUpdate, Snooze, Woken
+from mailsys.ports.patches import Snooze
 from mailsys.stores.sqlite.batch import AccountState, Batch, ids
 from mailsys.stores.sqlite.edits import read, update
 from mailsys.stores.sqlite.placements import touch

@@ -8,7 +8,7 @@ import apsw
 import msgspec
 
 from mailsys.ports.ids import AccountId, TraceId
-from mailsys.ports.queue import Stage, TimelineEntry
+from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.stores.sqlite.batch import Batch
 from mailsys.stores.sqlite.rows import many
 

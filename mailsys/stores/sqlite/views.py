@@ -7,8 +7,9 @@ from typing import Final
 
 import apsw
 
+from mailsys.ports.change_log import EmailChanges
 from mailsys.ports.ids import EmailId
-from mailsys.ports.mail import Delta, EmailChanges, Placement, Snapshot
+from mailsys.ports.placements import Delta, Placement, Snapshot
 from mailsys.stores.sqlite.mailboxes import TREE, tree
 from mailsys.stores.sqlite.rows import integers, one, values
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from mailsys.core.jmap.ids import email_id, email_number
 from mailsys.ports.objects import IObjectStore, ObjectChange
-from mailsys.ports.queue import TimelineEntry
+from mailsys.ports.timeline import TimelineEntry
 from mailsys.services.delivery import submission_link as submissions
 from mailsys.services.jmap.protocol.api import READ, WRITE
 from mailsys.services.operating.timelines import Timelines

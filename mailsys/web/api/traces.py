@@ -9,7 +9,8 @@ from msgspec import Meta
 from mailsys.core.jmap.ids import account_number
 from mailsys.ports.accounts import Account, IAccountStore
 from mailsys.ports.ids import AccountId, TraceId
-from mailsys.ports.queue import IQueueStore, Stage, TimelineEntry
+from mailsys.ports.queue import IQueueStore
+from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery.received_fields import first_trace
 from mailsys.services.operating.timelines import concerning, is_trace
 from mailsys.web.api.mail import Step, step

@@ -17,7 +17,8 @@ from mailsys.core.refusal import BadCredentials, UnsupportedParameter
 from mailsys.imap.server import ImapFactory
 from mailsys.ports.accounts import Account, Credentials, Domain
 from mailsys.ports.ids import MailboxId
-from mailsys.ports.mail import Acceptance, Delivery, Mailbox
+from mailsys.ports.intake import Acceptance, Delivery
+from mailsys.ports.mailboxes import Mailbox
 from mailsys.services.access.authentication import Challenge, IExchange, ISignIn, SignedIn
 from mailsys.settings import Limits
 from mailsys.stores.memory.events import Events

@@ -10,7 +10,7 @@ from twisted.internet import reactor
 
 from mailsys.core.message.analysis import analyse
 from mailsys.core.refusal import OverQuota
-from mailsys.ports.mail import Column
+from mailsys.ports.emails import Column
 from mailsys.services.content.reading import MessageReader
 from mailsys.stores.sqlite.store import open_store
 from tests.conversations.imap.messages import BINARY, large

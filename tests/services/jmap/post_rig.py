@@ -12,7 +12,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from mailsys.core.jmap import ids
 from mailsys.core.message.analysis import analyse
 from mailsys.ports.accounts import Account, Address, AddressKind, Domain
-from mailsys.ports.mail import Column, Role
+from mailsys.ports.emails import Column
+from mailsys.ports.mailboxes import Role
 from mailsys.ports.queue import QueueItem
 from mailsys.services.answering.feedback import Feedback
 from mailsys.services.answering.vacation import Responder

@@ -4,7 +4,7 @@ import base64
 import hashlib
 
 from mailsys.core.jmap import ids
-from mailsys.ports.mail import Role
+from mailsys.ports.mailboxes import Role
 from mailsys.services.jmap.protocol.api import CORE, Limits
 from tests.services.jmap.post_rig import PostTestCase
 from tests.services.jmap.rig import message

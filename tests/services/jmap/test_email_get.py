@@ -3,7 +3,7 @@
 import base64
 
 from mailsys.core.jmap.ids import blob_id, parse_blob_id
-from mailsys.ports.mail import KeywordChange
+from mailsys.ports.placements import KeywordChange
 from mailsys.services.content.blob_access import BlobReader
 from tests.services.jmap.rig import JmapTestCase, message
 

@@ -1,6 +1,6 @@
 """Email/query, Email/queryChanges and SearchSnippet/get (RFC 8621 §4.4, §4.5, §5)."""
 
-from mailsys.ports.mail import Role
+from mailsys.ports.mailboxes import Role
 from tests.services.jmap.rig import JmapTestCase
 
 REPLY = "References: <1@example.net>\n"

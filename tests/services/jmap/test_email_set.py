@@ -5,7 +5,8 @@ import email as stdlib_email
 import email.policy
 
 from mailsys.core.jmap.ids import blob_id
-from mailsys.ports.mail import Column, Role
+from mailsys.ports.emails import Column
+from mailsys.ports.mailboxes import Role
 from tests.services.jmap.rig import JmapTestCase, message
 
 TEXT = {"textBody": [{"partId": "t", "type": "text/plain"}], "bodyValues": {"t": {"value": "hello"}}}

@@ -3,7 +3,7 @@
 
 import random
 
-from mailsys.ports.mail import Role
+from mailsys.ports.mailboxes import Role
 from tests.services.jmap.rig import JmapTestCase
 
 RECEIVED = [{"property": "receivedAt", "isAscending": False}]

@@ -1,6 +1,6 @@
 """Mailbox/get, changes, query, queryChanges and set (RFC 8621 §2)."""
 
-from mailsys.ports.mail import Role
+from mailsys.ports.mailboxes import Role
 from tests.services.jmap.rig import JmapTestCase
 
 

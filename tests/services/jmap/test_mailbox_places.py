@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailsys.ports.mail import Role
+from mailsys.ports.mailboxes import Role
 from mailsys.services.jmap.mail.mailbox_places import Place, refused
 
 DEEP = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailsys.ports.mail import Role
+from mailsys.ports.mailboxes import Role
 from mailsys.services.jmap.mail.snooze import SNOOZE
 from mailsys.services.jmap.protocol.api import CORE, MAIL
 from tests.services.jmap.rig import JmapTestCase, Json

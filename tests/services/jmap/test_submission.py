@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from mailsys.core.jmap.dates import render_utc_date
-from mailsys.ports.mail import Role
+from mailsys.ports.mailboxes import Role
 from mailsys.services.jmap.protocol.api import Caller
 from mailsys.services.operating.drop import drop
 from tests.services.jmap.post_rig import PostTestCase

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from mailsys.core.jmap.ids import blob_id
 from mailsys.core.message.analysis import analyse
-from mailsys.ports.mail import Acceptance, Delivery
+from mailsys.ports.intake import Acceptance, Delivery
 from mailsys.services.people.contacts import DEFAULT_BOOK, card_id
 from tests.web.api.rig import ApiTestCase
 

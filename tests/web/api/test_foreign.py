@@ -4,8 +4,10 @@ from typing import Any
 
 from mailsys.core.jmap.ids import account_id, blob_id, email_id
 from mailsys.core.message.analysis import analyse
-from mailsys.ports.mail import Acceptance, Column, Delivery
-from mailsys.ports.queue import NewQueueItem, QueueRecipient, Stage, TimelineEntry
+from mailsys.ports.emails import Column
+from mailsys.ports.intake import Acceptance, Delivery
+from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
+from mailsys.ports.timeline import Stage, TimelineEntry
 from tests.web.api.rig import PASSWORDS, ApiTestCase, Browser
 
 TRACE = "0123456789abcdef"

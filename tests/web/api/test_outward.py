@@ -10,7 +10,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 from mailsys.core.message.analysis import analyse
-from mailsys.ports.mail import Acceptance, Delivery, KeywordChange
+from mailsys.ports.intake import Acceptance, Delivery
+from mailsys.ports.placements import KeywordChange
 from mailsys.services.notifying.webhooks import KIND, STATE, signature
 from mailsys.web.api import table
 from tests.web.api.rig import ApiTestCase

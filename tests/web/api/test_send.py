@@ -8,7 +8,9 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from mailsys.core.jmap.ids import email_id
 from mailsys.core.message.analysis import analyse
-from mailsys.ports.mail import Acceptance, Column, Delivery, Role
+from mailsys.ports.emails import Column
+from mailsys.ports.intake import Acceptance, Delivery
+from mailsys.ports.mailboxes import Role
 from mailsys.ports.objects import ObjectChange
 from mailsys.services.delivery.submission_link import KIND, submission_id
 from tests.web.api.rig import ApiTestCase, Browser

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from mailsys.core.jmap.ids import account_id
 from mailsys.ports.ids import AccountId, TraceId
-from mailsys.ports.queue import Stage, TimelineEntry
+from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery.received_fields import new_trace
 from tests.web.api.rig import ApiTestCase, Browser
 

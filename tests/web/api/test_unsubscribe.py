@@ -4,7 +4,7 @@ from typing import Any
 
 from mailsys.core.jmap.ids import email_id
 from mailsys.core.message.analysis import analyse
-from mailsys.ports.mail import Acceptance, Delivery
+from mailsys.ports.intake import Acceptance, Delivery
 from mailsys.services.outbound.unsubscribe import ways_out
 from tests.web.api.test_outward import OutwardTestCase
 

@@ -12,9 +12,9 @@ from typing import Any, Final
 from mailsys.core.jmap import ids
 from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.problems import MethodError, SetError, invalid_arguments, invalid_properties
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
-from mailsys.ports.mail import Column
 from mailsys.services.content.blob_access import WINDOW, BlobGone, BlobReader, FoundBlob
 from mailsys.services.jmap.protocol.api import MAIL, CallContext
 from mailsys.services.jmap.protocol.standard import read_properties, too_large

@@ -6,7 +6,7 @@ from typing import Any
 
 from mailsys.core.jmap import ids
 from mailsys.core.jmap.arguments import Arguments
-from mailsys.ports.mail import Column
+from mailsys.ports.emails import Column
 from mailsys.ports.query import EmailQuery
 from mailsys.services.jmap.mail.email_properties import Budget, EmailReader, read_wanted
 from mailsys.services.jmap.mail.hidden import Hidden

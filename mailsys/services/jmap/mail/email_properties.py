@@ -16,8 +16,9 @@ from mailsys.core.jmap.header_forms import CONVENIENT, HeaderBlock, field_proper
 from mailsys.core.jmap.problems import invalid_arguments
 from mailsys.core.message.keywords import names as keyword_names
 from mailsys.core.message.mime import Part
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId, BlobId
-from mailsys.ports.mail import Column, IMailStore
+from mailsys.ports.mail import IMailStore
 from mailsys.services.content.parts import BlobGone, Contents, Turn
 from mailsys.services.jmap.mail.hidden import is_hidden
 from mailsys.services.jmap.mail.snooze import SNOOZED

@@ -8,8 +8,9 @@ from typing import Any, Final
 from mailsys.core.jmap import ids
 from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.problems import MethodError
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId, EmailId
-from mailsys.ports.mail import Column, IMailStore
+from mailsys.ports.mail import IMailStore
 from mailsys.ports.query import EmailQuery, QueryDelta
 from mailsys.services.jmap.mail.email_filter import read_filter, read_sort
 from mailsys.services.jmap.mail.hidden import Hidden

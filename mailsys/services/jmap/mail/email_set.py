@@ -14,8 +14,10 @@ from mailsys.core.jmap.problems import SetError, invalid_properties
 from mailsys.core.message.keywords import canonical, names
 from mailsys.core.refusal import NoSuchMailbox, Refusal
 from mailsys.ports.blobs import StagedBlob
+from mailsys.ports.emails import Column, EmailUpdate
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId
-from mailsys.ports.mail import Acceptance, Column, Delivered, Delivery, EmailUpdate, Snooze
+from mailsys.ports.intake import Acceptance, Delivered, Delivery
+from mailsys.ports.patches import Snooze
 from mailsys.services.content.reading import MessageReader, Reading
 from mailsys.services.jmap.mail.email_compose import Composer
 from mailsys.services.jmap.mail.email_properties import PROPERTIES, EmailReader, Wanted, keyword_map

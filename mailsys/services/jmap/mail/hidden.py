@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Final
 
 from mailsys.core.message.keywords import names
+from mailsys.ports.emails import Column
 from mailsys.ports.events import Changed, IEvents
 from mailsys.ports.ids import AccountId, EmailId
-from mailsys.ports.mail import Column, IMailStore
+from mailsys.ports.mail import IMailStore
 from mailsys.ports.query import Compound, Condition, Filter, Operator
 
 _REMEMBERED: Final = 5_000  # accounts

@@ -8,7 +8,8 @@ from typing import Any, Final
 from mailsys.core.jmap import ids
 from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.problems import MethodError, invalid_arguments
-from mailsys.ports.mail import IdChanges, Mailbox, Role
+from mailsys.ports.change_log import IdChanges
+from mailsys.ports.mailboxes import Mailbox, Role
 from mailsys.services.jmap.mail.email_filter import comparators
 from mailsys.services.jmap.protocol.api import WRITE, CallContext
 from mailsys.services.jmap.protocol.changes import MAX_CHANGES, changes_call, known_state, state_of

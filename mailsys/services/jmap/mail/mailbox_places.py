@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mailsys.ports.mail import Role
+from mailsys.ports.mailboxes import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from mailsys.core.jmap.problems import SetError, invalid_properties
 from mailsys.core.message.text import nfc
 from mailsys.core.refusal import MailboxExists, MailboxHasChildren, NoSuchMailbox, NotAllowed
 from mailsys.ports.ids import AccountId, MailboxId
-from mailsys.ports.mail import IMailStore, Mailbox, MailboxUpdate, Role
+from mailsys.ports.mail import IMailStore
+from mailsys.ports.mailboxes import Mailbox, MailboxUpdate, Role
 from mailsys.services.jmap.mail.mailbox_get import COUNTS, PROPERTIES, document, rights, shown_name
 from mailsys.services.jmap.mail.mailbox_places import Place, refused
 from mailsys.services.jmap.protocol.api import CallContext

@@ -12,8 +12,8 @@ from mailsys.core.jmap.bodies import Bodies
 from mailsys.core.jmap.snippets import mark, pattern, preview
 from mailsys.core.message.body import decoded_text
 from mailsys.core.message.text import from_html
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import BlobId
-from mailsys.ports.mail import Column
 from mailsys.ports.query import Compound, Filter, Operator
 from mailsys.services.content.blob_access import BlobGone
 from mailsys.services.content.parts import Contents

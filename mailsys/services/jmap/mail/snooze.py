@@ -18,7 +18,8 @@ from mailsys.core.jmap.problems import SetError, invalid_properties
 from mailsys.core.message.keywords import canonical, names
 from mailsys.core.refusal import MailboxExists
 from mailsys.ports.ids import MailboxId
-from mailsys.ports.mail import Mailbox, MailboxUpdate, Role, Snooze
+from mailsys.ports.mailboxes import Mailbox, MailboxUpdate, Role
+from mailsys.ports.patches import Snooze
 from mailsys.services.jmap.protocol.api import CallContext
 
 SNOOZE: Final = "urn:mailsys:jmap:snooze"

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from mailsys.core.jmap.arguments import Arguments
+from mailsys.ports.change_log import EmailChanges, IdChanges
 from mailsys.ports.ids import AccountId
-from mailsys.ports.mail import EmailChanges, IdChanges
 from mailsys.services.jmap.protocol.api import CallContext
 from mailsys.services.jmap.protocol.standard import cannot_calculate, parse_state, read_max_changes
 

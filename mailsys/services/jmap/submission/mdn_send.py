@@ -24,7 +24,7 @@ from mailsys.core.message.disposition import (
 from mailsys.core.message.keywords import names
 from mailsys.core.refusal import AuthenticationRequired, OverQuota, RateLimited, Refusal
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
-from mailsys.ports.mail import Column
+from mailsys.ports.emails import Column
 from mailsys.services.delivery import received_fields as tracing
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.delivery.transactions import Client

@@ -8,7 +8,7 @@ from typing import Any, Final
 from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.dates import parse_utc_date
 from mailsys.core.jmap.ids import is_id
-from mailsys.ports.queue import TimelineEntry
+from mailsys.ports.timeline import TimelineEntry
 from mailsys.services.delivery.submission_link import KIND, trace_of
 from mailsys.services.jmap.mail.email_filter import comparators
 from mailsys.services.jmap.protocol import stored

@@ -22,10 +22,10 @@ from mailsys.core.refusal import (
 )
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId, BlobId
-from mailsys.ports.mail import Column
 from mailsys.ports.objects import ObjectChange
-from mailsys.ports.queue import Stage, TimelineEntry
+from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery.submission_link import KIND, submission_id, trace_of
 from mailsys.services.delivery.transactions import Client
 from mailsys.services.jmap.protocol import stored

@@ -9,7 +9,7 @@ from typing import Any, Final
 from mailsys.core.jmap import ids
 from mailsys.core.jmap.dates import render_utc_date
 from mailsys.core.message.address import canonical
-from mailsys.ports.queue import Stage, TimelineEntry
+from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery.deliver import Addressed
 
 PROPERTIES: Final = (
