@@ -14,8 +14,8 @@ from mailsys.core.jmap import ids
 from mailsys.core.message.analysis import analyse
 from mailsys.log import direct
 from mailsys.ports.accounts import Credentials, Domain
+from mailsys.ports.ids import MailboxId
 from mailsys.ports.intake import Acceptance, Delivery
-from mailsys.ports.mail import MailboxId
 from mailsys.ports.mailboxes import Role
 from mailsys.services.jmap.mail.methods import register_mail
 from mailsys.services.jmap.protocol.api import CORE, MAIL, Caller, JmapApi, Limits, Ports
