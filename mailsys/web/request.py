@@ -12,7 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import unquote_to_bytes
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 
@@ -179,7 +179,10 @@ class WebRequest(Request):
         super().requestReceived(command, path, version)
 
     def body(self) -> bytes:
-        """The whole body, of a request that is not an upload."""
+        """The whole body, of a request that is not an upload. CancelledError when the client left before
+        anything was begun, as while its password was checked."""
+        if self._disconnected:
+            raise CancelledError
         return cast("bytes", self.content.getvalue())
 
     # -- refusing ------------------------------------------------------------------------------------

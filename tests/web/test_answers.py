@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from mailsys.log import direct
+from mailsys.ports.accounts import Account
 from mailsys.services.jmap.protocol.api import CORE, CallContext
 from mailsys.web.compression import takes_gzip
 from tests.web.raw import head, talk
@@ -82,6 +83,26 @@ class LeavingTests(WebTestCase):
         said: list[object] = []
         direct("error", lambda level, event: said.append(event))
         self.addCleanup(direct, "error", None)
+        gone = talk(self.number, call("", method="Test/slow"), until=b"")
+        await self.asked
+        await gone
+        while self.web.connections:
+            await deferLater(reactor, 0)
+        self.done.callback(None)
+        await self.ask("/health/live")
+        self.assertEqual(said, [])
+
+    async def test_nor_is_one_that_leaves_while_its_password_is_checked(self) -> None:
+        said: list[object] = []
+        direct("error", lambda level, event: said.append(event))
+        self.addCleanup(direct, "error", None)
+
+        async def check(login: str, password: str) -> Account:
+            self.asked.callback(None)
+            await self.done
+            return await self.store.accounts.account_named(login)
+
+        self.passwords._check = check
         gone = talk(self.number, call("", method="Test/slow"), until=b"")
         await self.asked
         await gone
