@@ -361,3 +361,11 @@ def render(entry: Mailbox | Group) -> str:
 
 def render_list(entries: Sequence[Mailbox | Group]) -> str:
     return ", ".join(render(e) for e in entries)
+
+
+def comparable(address: str) -> str:
+    """The canonical form, or what is no address in lower case: to see whether two are the same."""
+    try:
+        return canonical(address)
+    except ValueError:
+        return address.lower()
