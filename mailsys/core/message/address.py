@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -357,10 +356,6 @@ def render(entry: Mailbox | Group) -> str:
     if not entry.name:
         return address if entry.domain else _phrase(address)
     return f"{_phrase(entry.name)} <{address}>"
-
-
-def render_list(entries: Sequence[Mailbox | Group]) -> str:
-    return ", ".join(render(e) for e in entries)
 
 
 def comparable(address: str) -> str:
