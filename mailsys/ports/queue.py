@@ -80,8 +80,8 @@ class IQueueStore(Interface):
         """Up to `limit` due items of a destination, most overdue first, hidden from others until
         now + seconds."""
 
-    def extend(lease: Lease, until: float) -> Deferred[bool]:
-        """Keep a lease longer; False when it was lost meanwhile (stop working on it)."""
+    def extend(leases: Sequence[Lease], until: float) -> Deferred[list[bool]]:
+        """Keep leases longer, in one commit; False for one that was lost meanwhile (stop working on it)."""
 
     def settle(lease: Lease, settlement: Settlement) -> Deferred[bool]:
         """Write what came of it. False, with nothing done, when the lease was lost meanwhile or the
