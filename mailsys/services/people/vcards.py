@@ -16,7 +16,7 @@ from mailsys.ports.ids import AccountId
 from mailsys.services.conditional import until_it_holds
 from mailsys.services.content.blob_access import BlobReader, FoundBlob
 from mailsys.services.content.reading import Offload
-from mailsys.services.people.contacts import CARD, Card, Contacts, blobs_of, card_id, decode
+from mailsys.services.people.contacts import CARD, BlobIds, Card, Contacts, blobs_of, card_id, decode
 
 _AT_ONCE: Final = 50  # cards that are read, and written, together
 _MOST_FAULTS: Final = 100  # that are told of; the others are counted
@@ -94,7 +94,7 @@ class VCards:
     async def _take(
         self, account: AccountId, cards: Sequence[Read], book: str | None, done: Imported
     ) -> None:
-        media: set[str] = set()  # that may be with a card now, or not any more
+        media: BlobIds = set()  # that may be with a card now, or not any more
         try:
             taken = await until_it_holds(lambda: self._take_once(account, cards, book, media))
         finally:
@@ -102,7 +102,7 @@ class VCards:
         done.add(taken)
 
     async def _take_once(
-        self, account: AccountId, cards: Sequence[Read], into: str | None, media: set[str]
+        self, account: AccountId, cards: Sequence[Read], into: str | None, media: BlobIds
     ) -> Imported:
         state = await self._contacts.state(account, CARD)  # before the cards: they may be newer, never older
         stored_books = {one.id: one for one in await self._contacts.stored_books(account)}

@@ -190,18 +190,19 @@ class AccountApi:
                 objects,
                 Unsubscribing(ports.mail, outbound, limits, clock),
             ),
-            ContactRoutes(VCards(contacts, blobs, ports.offload, jmap.exclusive, clock.seconds), blobs),
+            ContactRoutes(VCards(contacts, blobs, ports.offload, clock.seconds), blobs),
             MailServerRoutes(settings),
             QueueRoutes(ports.queue, accounts, rights, clock.seconds),
             TraceRoutes(ports.queue, accounts),
             ImageRoutes(ImageProxy(outbound, clock), seal, limits, clock),
             WebhookRoutes(self.webhooks),
             SendRoutes(
-                ProgramMail(submission, objects, limits, clock, SystemRandom(), ports.offload),
+                ProgramMail(submission, objects, clock, SystemRandom(), ports.offload),
                 ports.mail,
                 ports.blobs,
                 settings.web.request_size,
                 settings.limits.message_size,
+                ports.offload,
             ),
         ):
             routes.mount(api)

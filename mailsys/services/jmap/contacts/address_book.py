@@ -26,6 +26,7 @@ from mailsys.services.jmap.protocol.standard import (
 from mailsys.services.people.contacts import (
     BOOK,
     CARD,
+    BlobIds,
     Book,
     Card,
     Contacts,
@@ -77,7 +78,7 @@ class AddressBooks:
         default = arguments.optional_string("onSuccessSetIsDefault")
         arguments.finish()
         await self._contacts.stored_books(account)  # the first one is no change of this call
-        media: set[str] = set()  # of cards that go with their book
+        media: BlobIds = set()  # of cards that go with their book
 
         async def work() -> Plan:
             return await self._plan(context, account, request, remove_contents, default, media)
@@ -94,7 +95,7 @@ class AddressBooks:
         request: SetRequest,
         remove_contents: bool,
         default: str | None,
-        media: set[str],
+        media: BlobIds,
     ) -> Plan:
         known = await self._contacts.books(account)
         outcome = SetOutcome()

@@ -25,7 +25,7 @@ from mailsys.services.jmap.protocol.standard import (
     select,
     too_large,
 )
-from mailsys.services.people.contacts import CARD, Card, Contacts, blobs_of, card_id, decode, touches
+from mailsys.services.people.contacts import CARD, BlobIds, Card, Contacts, blobs_of, card_id, decode, touches
 
 _FIXED: Final = ("id", "uid", "@type", "version")
 
@@ -57,7 +57,7 @@ class ContactCards:
         request = read_set(context, arguments)
         arguments.finish()
         await self._contacts.stored_books(account)  # the first one is no change of this call
-        media: set[str] = set()  # that may be with a card now, or not any more
+        media: BlobIds = set()  # that may be with a card now, or not any more
         try:
             return await set_objects(
                 context, CARD, request.if_in_state, lambda: self._plan(context, account, request, media)
@@ -66,7 +66,7 @@ class ContactCards:
             await self._contacts.release(account, media)
 
     async def _plan(
-        self, context: CallContext, account: AccountId, request: SetRequest, media: set[str]
+        self, context: CallContext, account: AccountId, request: SetRequest, media: BlobIds
     ) -> Plan:
         stored_books = {one.id: one for one in await self._contacts.stored_books(account)}
         books = {id_: decode(one) for id_, one in stored_books.items()}
