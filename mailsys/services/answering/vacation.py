@@ -125,7 +125,7 @@ class Responder:
 
     def _may_be_away(self, account: AccountId) -> bool:
         looked, away = self._known.get(account, (0.0, True))
-        return away or looked + LOOK <= self._clock.seconds()
+        return away or not 0 <= self._clock.seconds() - looked < LOOK
 
     async def _value(self, account: AccountId) -> dict[str, Any] | None:
         """The response of this moment; None for who is not away."""

@@ -152,7 +152,6 @@ class AccountApi:
             ports.mail,
             accounts,
             ports.events,
-            limits,
             outbound,
             clock,
             random_bytes,
