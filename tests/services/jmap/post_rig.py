@@ -60,8 +60,7 @@ class PostTestCase(JmapTestCase):
             HOST, "example.com", self.directory, self.store.blobs, analyse, lambda: chance.randbytes(12).hex()
         )
         self.responder = self.new_responder()
-        await self.responder.start()
-        self.feedback = Feedback(self.store.objects, self.store.blobs, maybeDeferred, self.api.exclusive)
+        self.feedback = Feedback(self.store.objects, self.store.blobs, maybeDeferred)
         arrivals = self.arrivals = Arrivals(self.responder, self.feedback)
         self.counters = Counters(self.clock)
         self.submission = Submission(
@@ -74,7 +73,7 @@ class PostTestCase(JmapTestCase):
         )  # fmt: skip
         self.message_reader = reader
         self.identities = register_sending(self.api, self.submission, self.directory, self.responder)
-        register_more(self.api, self.submission, self.identities, self.directory)
+        register_more(self.api, self.submission, self.identities, self.directory, self.store.once)
         self.bobs = Caller(self.bob)
 
     def new_responder(self) -> Responder:
@@ -82,6 +81,7 @@ class PostTestCase(JmapTestCase):
             self.store.mail,
             self.store.objects,
             self.store.blobs,
+            self.store.once,
             self.directory,
             self.clock,
             random.Random(9),
