@@ -23,7 +23,7 @@ from mailsys.core.jmap.envelope import Call, Request, parse_request
 from mailsys.core.jmap.problems import MethodError, RequestProblem, limit_passed, not_json
 from mailsys.core.jmap.references import resolve_references
 from mailsys.core.json_values import has_more_values
-from mailsys.core.refusal import OverQuota, RateLimited, Refusal
+from mailsys.core.refusal import ObjectConflict, OverQuota, RateLimited, Refusal, StateMismatch
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, IAccountStore
 from mailsys.ports.blobs import IBlobStore
@@ -449,7 +449,9 @@ def of_refusal(refusal: Refusal) -> MethodError:
         return MethodError("overQuota", refusal.text)
     if isinstance(refusal, RateLimited):
         return MethodError("rateLimit", refusal.text)
-    if refusal.http >= 500:
+    if isinstance(refusal, StateMismatch):
+        return MethodError("stateMismatch", refusal.text)
+    if isinstance(refusal, ObjectConflict) or refusal.http >= 500:
         return MethodError("serverUnavailable", refusal.text)
     return MethodError("forbidden", refusal.text)
 
