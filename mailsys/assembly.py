@@ -213,7 +213,7 @@ class System:
         api = _jmap(settings, store, events, offload, reactor, secure_random, self._waker.look)
         self._feedback = Feedback(store.objects, store.blobs, offload, api.exclusive)
         arrivals.add(self._feedback)
-        identities = register_sending(api, submission, directory, responder)
+        identities = register_sending(api, submission, directory, responder, self._waker.look)
         register_more(api, submission, identities, directory, counters, settings.web.upload_per_hour)
         contacts = Contacts(store.mail, store.blobs, store.objects, offload, time.time)
         register_contacts(api, contacts)
