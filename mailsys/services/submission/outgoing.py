@@ -233,7 +233,7 @@ class Outgoing:
             await confirm(service.reporter, service.mail, item, addressed, block, now)
             if service.arrivals is not None:
                 service.arrivals.arrives(self.sender, made.accounts, block, blob.id)
-        return f"Queued as {trace}"
+        return accepted
 
     async def _checked(self, body: SubmissionBody) -> SubmittedHeader:
         """The header, once it is sure that all who are said to have written it are the submitter."""
