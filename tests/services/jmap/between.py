@@ -1,4 +1,4 @@
-"""A JMAP API whose stores let another writer in between, at a call of the test's choosing, or fail from then on."""
+"""Stores that let another writer in between, at a call of the test's choosing, or fail from then on."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mailsys.core.refusal import TemporaryFailure
 
 # What a method of the ports that only reads is called; all others write.
 _READS: Final = frozenset(
-    ("states", "modseq", "fetch", "query", "query_delta", "thread_emails", "email_mailboxes", "snoozed", "texts",
-     "mailboxes", "mailbox", "objects", "changes", "timeline", "read", "size", "sink", "holds", "held_type",
-     "emails_changed", "threads_changed", "mailboxes_changed", "emails_of_blob")
+    ("states", "modseq", "fetch", "query", "query_delta", "thread_emails", "email_mailboxes", "snoozed",
+     "texts", "mailboxes", "mailbox", "objects", "changes", "timeline", "read", "size", "sink", "holds",
+     "held_type", "emails_changed", "threads_changed", "mailboxes_changed", "emails_of_blob")
 )  # fmt: skip
 
 Work = Callable[[], Awaitable[Any]]
