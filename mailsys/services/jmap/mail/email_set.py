@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from mailsys.core.jmap import creation, ids
 from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.problems import SetError
 from mailsys.core.message.keywords import canonical
-from mailsys.core.refusal import NoSuchEmail, Refusal, StateMismatch, TemporaryFailure
+from mailsys.core.refusal import NoSuchEmail, Refusal
 from mailsys.ports.ids import EmailId
 from mailsys.ports.patches import EmailsPatched
 from mailsys.services.content.reading import MessageReader
@@ -25,8 +25,6 @@ from mailsys.services.jmap.protocol.api import CallContext
 from mailsys.services.jmap.protocol.changes import state_of
 from mailsys.services.jmap.protocol.standard import SetOutcome, SetRequest, not_found, read_set, set_error
 from mailsys.services.jmap.protocol.state_chain import StateChain
-
-_TRIES: Final = 10  # of patches that lean on what was read
 
 
 class EmailSet:
@@ -104,23 +102,19 @@ class EmailSet:
         doomed: list[EmailId],
         chain: StateChain,
     ) -> tuple[Intentions, EmailsPatched | None]:
-        leans = depends_on_state(context, wanted)
-        for _ in range(_TRIES):
+        mail, account = context.ports.mail, context.account
+
+        async def once() -> tuple[Intentions, EmailsPatched | None]:
             state = chain.expected
-            if leans and state is None:
+            if state is None and depends_on_state(context, wanted):
                 state = await state_of(context, "Email")
             intentions = await self._patching.read(context, wanted)
             if not intentions.patches and not doomed:
                 return intentions, None
             patches = tuple(intentions.patches.values())
-            try:
-                return intentions, await context.ports.mail.change_emails(
-                    context.account, patches, doomed, state
-                )
-            except StateMismatch:
-                if chain.expected is not None:
-                    raise
-        raise TemporaryFailure(cause="the account's mail changes all the time")
+            return intentions, await mail.change_emails(account, patches, doomed, state)
+
+        return await chain.until_it_holds(once)
 
     def _doomed(self, context: CallContext, request: SetRequest, outcome: SetOutcome) -> list[EmailId]:
         found: dict[EmailId, None] = {}

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from mailsys.core.jmap.problems import SetError
 from mailsys.core.refusal import Refusal
+from mailsys.services.conditional import until_it_holds
 from mailsys.services.jmap.protocol.api import CallContext
 from mailsys.services.jmap.protocol.changes import state_of
 from mailsys.services.jmap.protocol.standard import check_state, set_error
+
+T = TypeVar("T")
 
 
 class StateChain:
@@ -34,6 +40,11 @@ class StateChain:
             return cls(context, kind)
         check_state(if_in_state, str(await state_of(context, kind)))
         return cls(context, kind, int(if_in_state))
+
+    async def until_it_holds(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run `work`, which reads and then writes what is conditional, until its conditions hold; once, when
+        the client expects a state. StateMismatch then; else TemporaryFailure when others are always first."""
+        return await (work() if self.expected is not None else until_it_holds(work))
 
     def add(self, before: int, after: int) -> None:
         """A commit was made."""

@@ -16,12 +16,10 @@ from mailsys.core.refusal import (
     MessageRejected,
     MessageTooBig,
     NotYourAddress,
-    ObjectConflict,
     OverQuota,
     RateLimited,
     Refusal,
     StateMismatch,
-    TemporaryFailure,
 )
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
@@ -65,7 +63,6 @@ _TIDY: Final = 3600.0  # seconds between looks at what is old, per account
 _TIDIED: Final = 10_000
 _WINDOW: Final = 256 * 1024
 _LONG_HEADER: Final = 24 * 1024  # octets of one that may take milliseconds to read
-_TRIES: Final = 10  # of what leans on what was read
 _GIVEN: Final = frozenset(("identityId", "emailId", "envelope"))
 
 
@@ -270,15 +267,13 @@ class SubmissionSet:
                 call.outcome.not_updated[id_] = set_error(refusal)
 
     async def _update(self, call: _Call, id_: str, patch: dict[str, Any]) -> dict[str, Any] | None:
-        for _ in range(_TRIES):
+        async def once() -> dict[str, Any] | None:
             found = await call.context.ports.objects.objects(call.context.account, KIND, [id_])
             if not found:
                 raise not_found("submission")
-            try:
-                return await self._update_one(call, found[0], patch)
-            except ObjectConflict:  # its message was moved on, or a report of it came
-                continue
-        raise TemporaryFailure(cause=f"{id_} changes all the time")
+            return await self._update_one(call, found[0], patch)
+
+        return await call.chain.until_it_holds(once)
 
     async def _update_one(
         self, call: _Call, found: StoredObject, patch: dict[str, Any]
@@ -345,23 +340,17 @@ class SubmissionSet:
 
     async def _destroy(self, call: _Call, wanted: list[str]) -> dict[str, str]:
         """All in one commit; the emails of those that were there."""
-        context = call.context
-        for _ in range(_TRIES):
-            state = call.chain.expected
-            if state is None:
-                state = await state_of(context, KIND)
+        context, chain = call.context, call.chain
+
+        async def once() -> dict[str, str]:
+            state = await state_of(context, KIND) if chain.expected is None else chain.expected
             objects = await context.ports.objects.objects(context.account, KIND, wanted)
-            if not objects:
-                return {}
             changes = [ObjectChange(context.account, KIND, one.id, remove=True) for one in objects]
-            try:
+            if changes:
                 call.committed(await context.ports.objects.write(changes, state))
-            except StateMismatch:
-                if call.chain.expected is not None:
-                    raise
-            else:
-                return {one.id: stored.decode(one)["emailId"] for one in objects}
-        raise TemporaryFailure(cause="submissions change all the time")
+            return {one.id: stored.decode(one)["emailId"] for one in objects}
+
+        return await chain.until_it_holds(once)
 
     async def _tidy(self, call: _Call) -> None:
         """Old objects go by themselves (RFC 8621 §7 allows it), and the oldest when there are too many."""
