@@ -214,7 +214,7 @@ class System:
         api = _jmap(settings, store, events, offload, reactor, secure_random, self._waker.look)
         self._feedback = Feedback(store.objects, store.blobs, offload)
         arrivals.add(self._feedback)
-        identities = register_sending(api, submission, directory, responder)
+        identities = register_sending(api, submission, directory, responder, self._waker.look)
         register_more(
             api, submission, identities, directory, store.once, counters, settings.web.upload_per_hour
         )
