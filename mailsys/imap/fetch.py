@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred
 from mailsys.core.imap.commands import Fetch, Section
 from mailsys.core.imap.fetch import is_header
 from mailsys.core.imap.lexer import BadCommand
+from mailsys.core.imap.response import without_nul
 from mailsys.core.imap.sequence import Ranges, render_ranges, to_ranges
 from mailsys.core.message.header import MAX_HEADER
 from mailsys.core.message.keywords import names
@@ -449,7 +450,8 @@ async def _stream(session: Session, blob: BlobId, value: Streamed) -> None:
             return
         end = value.start + value.size
         for start in range(value.start, end, PIECE):
-            session.say(await session.contents.read(blob, start, min(PIECE, end - start)))
+            piece = await session.contents.read(blob, start, min(PIECE, end - start))
+            session.say(piece if value.binary else without_nul(piece))
             await session.flow()
     except ClientGone:
         raise

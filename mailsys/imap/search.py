@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from mailsys.core.imap import response
-from mailsys.core.imap.commands import And, Not, Numbers, Or, Search, SearchKey, Text
+from mailsys.core.imap.commands import Search, Text
 from mailsys.core.imap.search import (
     Rows,
     SearchPlan,
@@ -32,7 +32,6 @@ _ENVELOPE_DATE: Final = re.compile(rb'\((?:"((?:[^"\\]|\\.)*)"|\{[0-9]+\}\r\n(.{
 
 async def search(session: Session, tag: bytes, command: Search) -> Answer:
     selected = session.selection
-    _check(command.key, selected)
     if session.rev2 and command.returns is None:
         returns: frozenset[bytes] | None = frozenset((b"ALL",))  # RFC 9051 §6.4.4: ESEARCH always
     else:
@@ -82,21 +81,6 @@ def _answer(
     if returns == {b"SAVE"}:
         return b""
     return response.esearch(tag, found, returns, uid=uid, modseq=modseq)
-
-
-def _check(key: SearchKey, selected: Selected) -> None:
-    """Message numbers beyond the last are BAD, wherever in the key they are."""
-    match key:
-        case And(keys):
-            for one in keys:
-                _check(one, selected)
-        case Or(left, right):
-            _check(left, selected)
-            _check(right, selected)
-        case Not(inner):
-            _check(inner, selected)
-        case Numbers(numbers, uid):
-            selected.check(numbers, uid)
 
 
 async def _look_up(session: Session, selected: Selected, text: Text) -> array[int]:

@@ -189,8 +189,8 @@ class Selected:
                 responses.append(response.expunged(changes.expunged))
         if changes.exists is not None:
             responses.append(response.exists(changes.exists))
-            if recent and changes.recent is not None:
-                responses.append(response.recent(changes.recent))
+        if recent and changes.recent is not None:
+            responses.append(response.recent(changes.recent))
         if changes.flags:
             chunk = self.chunk([number - 1 for number, _ in changes.flags])
             responses += (_FLAGS_MODSEQ if modseq else _FLAGS).lines(chunk)

@@ -33,7 +33,7 @@ async def store(session: Session, tag: bytes, command: Store) -> Answer:
     await session.all_news(expunge=False)  # so that what others did is told apart from what we do now
     asked = selected.chunk(positions)
     missing = len(positions) - len(asked.numbers)
-    if missing and not asked.numbers and not command.uid:
+    if missing and not asked.numbers and not command.uid and not command.silent:
         return b"NO", "The messages no longer exist", b"EXPUNGEISSUED"
     change = change_of(command.mode, command.flags)
     shown = _shown(command, session.condstore)
@@ -53,7 +53,9 @@ async def store(session: Session, tag: bytes, command: Store) -> Answer:
         named = asked.uids if command.uid else asked.numbers
         left = [one for one, email in zip(named, asked.emails, strict=True) if email in conflicts]
         return b"OK", "Some were changed by others meanwhile", b"MODIFIED " + render(left)
-    if missing and not command.uid:  # uids that do not exist are passed over (RFC 9051 §6.4.9)
+    if missing and not command.uid and not command.silent:
+        # Uids that do not exist are passed over (RFC 9051 §6.4.9), and with .SILENT all that exist have
+        # been changed, which is OK (RFC 2180 §4.2.1).
         return b"NO", "Some of the messages no longer exist", b"EXPUNGEISSUED"
     return b"OK", "STORE completed", b""
 

@@ -29,11 +29,11 @@ class Changes:
     expunged: tuple[int, ...] = ()  # EXPUNGE numbers, each as of the moment it is sent (descending)
     vanished: tuple[int, ...] = ()  # the same as uids, ascending: one VANISHED in place of EXPUNGEs
     exists: int | None = None
-    recent: int | None = None  # goes with EXISTS; not to rev2 clients
+    recent: int | None = None  # with EXISTS, and when it changed; not to rev2 clients
     flags: tuple[tuple[int, int], ...] = ()  # (number, uid) to send FETCH FLAGS for, ascending
 
     def __bool__(self) -> bool:
-        return bool(self.expunged or self.flags) or self.exists is not None
+        return bool(self.expunged or self.flags) or self.exists is not None or self.recent is not None
 
 
 _NOTHING = Changes()
@@ -43,7 +43,7 @@ _NO_UIDS: array[int] = array("I")
 class View:
     """One session's numbering. Not for use by two sessions."""
 
-    __slots__ = ("_changed", "_count", "_recent", "_target", "_uids", "_vanished", "saved")
+    __slots__ = ("_changed", "_count", "_recent", "_recent_told", "_target", "_uids", "_vanished", "saved")
 
     def __init__(self, uids: array[int], recent: Sequence[tuple[int, int]] = ()) -> None:
         """`uids`: the image's array, ascending 'I'; `recent`: uid ranges that are \\Recent here."""
@@ -53,6 +53,7 @@ class View:
         self._changed: dict[int, int] | None = None  # uid -> modseq: flags to tell
         self._vanished: set[int] | None = None  # uids told that the image no longer has
         self._recent: tuple[tuple[int, int], ...] = tuple(recent)
+        self._recent_told = self.recent_count()
         self.saved: array[int] = _NO_UIDS  # "$" (RFC 5182): uids of the last SEARCH RETURN (SAVE)
 
     # -- the client's numbering ----------------------------------------------------------------------
@@ -221,13 +222,10 @@ class View:
             flags = tuple([pair for pair in zip(self.numbers(uids), uids, strict=True) if pair[0]])
             self._changed = None
         grown = self._count > told
-        return Changes(
-            numbers,
-            gone,
-            self._count if grown else None,
-            self.recent_count() if grown else None,
-            flags,
-        )
+        recent = self.recent_count()
+        news = grown or recent != self._recent_told
+        self._recent_told = recent
+        return Changes(numbers, gone, self._count if grown else None, recent if news else None, flags)
 
     def _reconcile(self) -> None:
         """Find vanished rows that were not noted: what the client has, without them, must be exactly
