@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from mailsys.core.imap import response
@@ -41,19 +40,16 @@ async def search(session: Session, tag: bytes, command: Search) -> Answer:
         session.enable_condstore()
     if returns is not None and b"SAVE" in returns:
         selected.view.saved = array("I")  # RFC 5182 §2.1: a search that fails leaves nothing saved
+    in_thread = len(selected.image.uids) > IN_THREAD
+    rows = selected.search_rows(waits=bool(plan.texts or plan.columns or in_thread))
     texts = {one: await _look_up(session, selected, one) for one in plan.texts}
-    columns = await _columns(session, selected, plan, texts)
-    rows = selected.search_rows()
+    columns = await _columns(session, selected, plan, rows, texts)
 
     def work() -> tuple[array[int], bytes]:
         uids = evaluate(plan, rows, texts, columns)
         return uids, _answer(tag, command.uid, plan, rows, uids, returns, selected)
 
-    if len(rows.uids) > IN_THREAD:
-        # the arrays may grow meanwhile: the thread has its own
-        rows = replace(
-            rows, uids=rows.uids[:], emails=rows.emails[:], modseqs=rows.modseqs[:], keywords=rows.keywords[:]
-        )
+    if in_thread:
         uids, answer = await session.parts.offload(work)
     else:
         uids, answer = work()
@@ -91,12 +87,12 @@ async def _look_up(session: Session, selected: Selected, text: Text) -> array[in
 
 
 async def _columns(
-    session: Session, selected: Selected, plan: SearchPlan, texts: Mapping[Text, array[int]]
+    session: Session, selected: Selected, plan: SearchPlan, rows: Rows, texts: Mapping[Text, array[int]]
 ) -> dict[str, dict[int, Any]]:
     """The stored columns of those messages that they decide."""
     if not plan.columns:
         return {}
-    emails = undecided(plan, selected.search_rows(), texts)
+    emails = undecided(plan, rows, texts)
     wanted = [Column(name) for name in plan.columns]
     values: dict[str, dict[int, Any]] = {name: {} for name in plan.columns}
     for start in range(0, len(emails), _AT_ONCE):
