@@ -246,20 +246,17 @@ def _marks_seen(selected: Selected, sections: Sequence[Section]) -> bool:
 async def _mark_seen(selected: Selected, chunk: Chunk) -> bool:
     """True when some were not seen before: then the chunk holds their new flags, to be shown."""
     image = selected.image
-    unseen = [
-        uid
-        for uid, keywords in zip(chunk.uids, chunk.keywords, strict=True)
-        if "$seen" not in names(keywords)
-    ]
+    flags = zip(chunk.uids, chunk.keywords, strict=True)
+    unseen = [uid for uid, keywords in flags if "$seen" not in names(keywords)]
     rows = [row for row in map(image.row, unseen) if row is not None]
     if not rows:
         return False
     await image.set_keywords(rows, _SEEN)
-    flags = list(zip(chunk.keywords, chunk.modseqs, strict=True))
-    for at, row in enumerate(map(image.row, chunk.uids)):
-        if row is not None:
-            flags[at] = image.keywords[row], image.modseqs[row]
-    chunk.keywords, chunk.modseqs = [word for word, _ in flags], [modseq for _, modseq in flags]
+    words, modseqs = list(chunk.keywords), list(chunk.modseqs)
+    for at, now in enumerate(map(image.row, chunk.uids)):
+        if now is not None:
+            words[at], modseqs[at] = image.keywords[now], image.modseqs[now]
+    chunk.keywords, chunk.modseqs = words, modseqs
     return True
 
 

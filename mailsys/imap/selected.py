@@ -81,9 +81,9 @@ class Selected:
         Uids that nobody has are skipped (RFC 9051 §6.4.9); numbers beyond the last are NoSuchMessage.
         `1:*` in an empty mailbox names nothing: clients ask it blindly.
         """
-        if not uid and not numbers.saved and numbers.largest() > self.view.count:
-            if self.view.count or not numbers.has_star():
-                raise NoSuchMessage
+        beyond = not uid and not numbers.saved and numbers.largest() > self.view.count
+        if beyond and (self.view.count or not numbers.has_star()):
+            raise NoSuchMessage
         return self.view.positions(numbers, uid=uid)
 
     def uids_at(self, positions: Sequence[Position]) -> Sequence[int]:

@@ -285,7 +285,7 @@ class Image:
         stamp = done.modseq
         touched: list[int] = []
         known: dict[str, str] = {}
-        after = {
+        after: dict[int, str] = {
             email: known.setdefault(text, text)
             for email, text in zip(done.changed, done.keywords, strict=True)
         }
