@@ -217,7 +217,9 @@ class SubscriptionTests(WebTestCase):
         self.service.status = [503, 201]
         await self.deliver()
         await self.service.next()
-        await self.settled(lambda: bool(self.retries.getDelayedCalls()))
+        await self.settled(
+            lambda: len(self.retries.getDelayedCalls()) == 2
+        )  # to try again, and its turn's end
         await self.deliver()
         self.retries.advance(31)
         word = await self.service.next()

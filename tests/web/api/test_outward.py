@@ -10,8 +10,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 from mailsys.core.message.analysis import analyse
+from mailsys.ports.ids import EmailId
 from mailsys.ports.intake import Acceptance, Delivery
-from mailsys.ports.placements import KeywordChange
+from mailsys.ports.patches import EmailPatch
 from mailsys.services.notifying.webhooks import KIND, STATE, signature
 from mailsys.web.api import table
 from tests.web.api.rig import ApiTestCase
@@ -73,12 +74,13 @@ class OutwardTestCase(ApiTestCase):
 
     async def arrive(self, subject: str = "News") -> int:
         message = f"Subject: {subject}\r\n\r\nHello\r\n".encode()
-        (delivered,) = await self.mail.accept(
+        done = await self.mail.accept(
             Acceptance(
                 self.blobs.stage(message), analyse(message), 1.7e9, (Delivery(self.alice.id),),
                 header=message[: message.find(b"\r\n\r\n") + 4],
             )
         )  # fmt: skip
+        (delivered,) = done.delivered
         return delivered.email
 
 
@@ -108,7 +110,7 @@ class WebhookTests(OutwardTestCase):
         await self.elsewhere.heard(1)
         await self.account_api.webhooks.stop()
         # An email that changes meanwhile moves on in the log; what was told stays what it was.
-        await self.mail.set_keywords(self.alice.id, [first], KeywordChange(add="$seen"))
+        await self.mail.change_emails(self.alice.id, [EmailPatch(EmailId(first), add="$seen")])
         second = await self.arrive("Two")
         self.elsewhere.answers[b"/hook"] = (200, {}, b"")
         again = self.account_api.webhooks

@@ -137,7 +137,8 @@ class SendTests(ApiTestCase):
         draft = b"Subject: kept in Sent, without a field of ours\r\n\r\nx\r\n"
         blob, facts = self.blobs.stage(draft), analyse(draft)
         place = Delivery(self.alice.id)
-        (stored,) = await self.mail.accept(Acceptance(blob, facts, 1.7e9, (place,), header=draft[:-3]))
+        done = await self.mail.accept(Acceptance(blob, facts, 1.7e9, (place,), header=draft[:-3]))
+        (stored,) = done.delivered
         path = f"/emails/{email_id(stored.email)}/timeline"
         self.assertEqual((await self.browser.ask("GET", path)).status, 404)
         value = json.dumps({"emailId": email_id(stored.email)}, separators=(",", ":")).encode()
