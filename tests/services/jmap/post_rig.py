@@ -60,12 +60,11 @@ class PostTestCase(JmapTestCase):
             HOST, "example.com", self.directory, self.store.blobs, analyse, lambda: chance.randbytes(12).hex()
         )
         self.responder = self.new_responder()
-        await self.responder.start()
-        self.feedback = Feedback(self.store.objects, self.store.blobs, maybeDeferred, self.api.exclusive)
+        self.feedback = Feedback(self.store.objects, self.store.blobs, maybeDeferred)
         arrivals = self.arrivals = Arrivals(self.responder, self.feedback)
         self.counters = Counters(self.clock)
         self.submission = Submission(
-            self.store.mail, self.store.blobs, self.directory, reader, self.reporter, self.counters,
+            self.api.ports.mail, self.api.ports.blobs, self.directory, reader, self.reporter, self.counters,
             self.limits_of_mail, self.clock, chance.randbytes, HOST, arrivals,
         )  # fmt: skip
         self.reception = Reception(
@@ -82,6 +81,7 @@ class PostTestCase(JmapTestCase):
             self.store.mail,
             self.store.objects,
             self.store.blobs,
+            self.store.once,
             self.directory,
             self.clock,
             random.Random(9),
