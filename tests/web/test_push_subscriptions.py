@@ -21,6 +21,7 @@ from mailsys.ports.resolver import Answer, ResolverError
 from mailsys.services.access.revocation import Revoked
 from mailsys.services.jmap.extensions.push_subscriptions import PushSubscriptions
 from mailsys.services.notifying.push_delivery import PushDelivery
+from mailsys.services.notifying.push_turns import PushTurns
 from mailsys.services.notifying.push_vapid import Vapid
 from mailsys.services.outbound.http import ForbiddenTarget, OutboundHttp, is_public, target_of
 from tests.web.rig import WebTestCase, reactor
@@ -69,9 +70,12 @@ class SubscriptionTests(WebTestCase):
 
     def make(self, holds: Any = None) -> PushSubscriptions:
         vapid = Vapid(b"x" * 32, "postmaster@example.com", time.time)
-        self.delivery = PushDelivery(self.feed, self.outbound, self.retries, time.time, os.urandom, vapid)
+        turns = PushTurns(self.store.objects, time.time, os.urandom(8).hex())
+        self.delivery = PushDelivery(
+            self.feed, self.outbound, self.retries, time.time, os.urandom, turns, vapid
+        )
         return PushSubscriptions(
-            self.store.objects, self.delivery, self.counters, time.time, os.urandom, True, holds
+            self.store.objects, self.delivery, self.counters, Clock(), time.time, os.urandom, True, holds
         )
 
     async def close(self) -> None:

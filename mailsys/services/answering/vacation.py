@@ -41,7 +41,7 @@ log = Log("vacation")
 
 KIND: Final = "VacationResponse"
 SINGLETON: Final = "singleton"
-SINCE: Final = "since"  # of the stored object, beside RFC 8621's: Unix time at which it was enabled last
+ROUND: Final = "round"  # of the stored object, beside RFC 8621's: how often it was enabled
 LONGEST_BODY: Final = 256 * 1024  # characters of textBody or htmlBody
 
 LOOK: Final = 30.0  # seconds after which it is looked again whether somebody is away: another process may
@@ -170,7 +170,7 @@ class Responder:
         person = await self._directory.account(account)
         if person is None or not person.enabled:
             return
-        place = f"vacation:{account}:{value.get(SINCE, 0)}:{_hash(to)}"
+        place = f"vacation:{account}:{value.get(ROUND, 0)}:{_hash(to)}"
         if not await self._once.take(place, now + self._again_after):
             return
         try:

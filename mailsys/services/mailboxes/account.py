@@ -242,7 +242,7 @@ class AccountMailboxes:
         """A session no longer looks at `image`."""
         if not image.exists and not image.watched and self.images.get(image.mailbox) is image:
             del self.images[image.mailbox]
-        unwatched = [one for one in self.images.values() if not one.watched]
+        unwatched = [one for one in self.images.values() if one.at_rest]
         for old in unwatched[:-KEPT_IMAGES]:
             del self.images[old.mailbox]
         await image.save_recent()

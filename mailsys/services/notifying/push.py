@@ -65,6 +65,18 @@ class Moved:
         """Both in one: what a reader that was slow is told."""
         return Moved(self.account, {**self.states, **later.states}, later.position)
 
+    def after(self, position: str) -> Moved:
+        """What of it moved after a position that is later; `states` is empty when nothing did."""
+        number, _, other = position.partition(".")
+        after = int(number) if number.isdecimal() else -1
+        same = other == _other(self.states)
+        left = {
+            one: state
+            for one, state in self.states.items()
+            if (int(state) > after if state.isdecimal() else not same)
+        }
+        return Moved(self.account, left, self.position)
+
 
 Deliver = Callable[[Moved], None]
 

@@ -157,10 +157,27 @@ class Sections(ImapTestCase):
         client = await self.connect(select=b"INBOX")
         self.assertTrue((await client.ask(b"FETCH 1 BINARY.PEEK[4]"))[-1].startswith(b"NO [UNKNOWN-CTE]"))
 
-    async def test_octets_of_any_value_come_back_identical(self):
+    async def test_nul_is_in_no_plain_literal_and_comes_back_identical_in_binary(self):
         await self.deliver(BINARY)
         client = await self.connect(select=b"INBOX")
-        self.assertEqual(await self.fetch(client, b"BODY.PEEK[]"), b"BODY[] " + literal(BINARY))
+        shown = BINARY.replace(b"\0", b"\x80")
+        self.assertEqual(await self.fetch(client, b"BODY.PEEK[]"), b"BODY[] " + literal(shown))
+        self.assertEqual(await self.fetch(client, b"BODY.PEEK[TEXT]<0.2>"), b"BODY[TEXT]<0> {2}\r\n\x80\1")
+        self.assertEqual(await self.fetch(client, b"BODY.PEEK[1]<0.2>"), b"BODY[1]<0> {2}\r\n\x80\1")
+        self.assertEqual(await self.fetch(client, b"BINARY.PEEK[]"), b"BINARY[] ~" + literal(BINARY))
+
+    async def test_nul_in_headers_and_in_large_messages(self):
+        message = b"Subject: a\0b\r\n\r\n" + b"\0" * 700_000 + b"\r\n"
+        await self.deliver(message)
+        client = await self.connect(select=b"INBOX")
+        for items in (
+            b"BODY.PEEK[]",
+            b"BODY.PEEK[HEADER]",
+            b"BODY.PEEK[HEADER.FIELDS (SUBJECT)]",
+            b"ENVELOPE",
+        ):
+            self.assertNotIn(b"\0", await self.fetch(client, items))
+        self.assertEqual(await self.fetch(client, b"BINARY.PEEK[]"), b"BINARY[] ~" + literal(message))
 
     async def test_the_old_names(self):
         await self.deliver(SIMPLE)
@@ -318,7 +335,7 @@ class BesideOthers(ImapTestCase):
             (await client.ask(b"FETCH 3 BODY.PEEK[TEXT]"))[0],
             b"* 3 FETCH (BODY[TEXT] {13}\r\nHello there\r\n)",
         )
-        self.assertEqual(await client.ask(b"NOOP"), [b"* 2 EXPUNGE", b"OK NOOP completed"])
+        self.assertEqual(await client.ask(b"NOOP"), [b"* 2 EXPUNGE", b"* 2 RECENT", b"OK NOOP completed"])
         self.assertEqual((await client.ask(b"FETCH 2 (UID)"))[0], b"* 2 FETCH (UID 3)")
 
     async def test_arrivals_are_told_even_while_an_expunge_must_wait(self):

@@ -144,9 +144,11 @@ class Searching(ImapTestCase):
         await client.ask(b"SEARCH RETURN (SAVE MIN) ALL")
         self.assertEqual((await client.ask(b"UID FETCH $ (UID)"))[:-1], [b"* 1 FETCH (UID 1)"])
 
-    async def test_numbers_beyond_the_last_are_bad(self):
+    async def test_numbers_beyond_the_last_are_those_of_no_message(self):
         client = await self._client()
-        self.assertTrue((await client.ask(b"SEARCH NOT 4"))[-1].startswith(b"BAD"))
+        self.assertEqual((await client.ask(b"SEARCH 4:9"))[0], b"* SEARCH")
+        self.assertEqual((await client.ask(b"SEARCH OR 2 7"))[0], b"* SEARCH 2")
+        self.assertEqual((await client.ask(b"SEARCH NOT 4"))[0], b"* SEARCH 1 2 3")
 
     async def test_an_unknown_charset_is_refused(self):
         client = await self._client()

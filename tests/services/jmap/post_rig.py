@@ -73,7 +73,7 @@ class PostTestCase(JmapTestCase):
         )  # fmt: skip
         self.message_reader = reader
         self.identities = register_sending(self.api, self.submission, self.directory, self.responder)
-        register_more(self.api, self.submission, self.identities, self.directory)
+        register_more(self.api, self.submission, self.identities, self.directory, self.store.once)
         self.bobs = Caller(self.bob)
 
     def new_responder(self) -> Responder:

@@ -9,7 +9,7 @@ from mailsys.core.jmap.dates import parse_utc_date, render_utc_date
 from mailsys.core.jmap.patches import apply_patch
 from mailsys.core.jmap.problems import SetError, invalid_properties
 from mailsys.ports.objects import ObjectChange
-from mailsys.services.answering.vacation import KIND, LONGEST_BODY, SINCE, SINGLETON, Responder
+from mailsys.services.answering.vacation import KIND, LONGEST_BODY, ROUND, SINGLETON, Responder
 from mailsys.services.jmap.protocol import stored
 from mailsys.services.jmap.protocol.api import CallContext
 from mailsys.services.jmap.protocol.changes import state_of
@@ -85,7 +85,7 @@ class VacationResponses:
             if after == kept:
                 return Plan(outcome, ())
             if after["isEnabled"] and not kept["isEnabled"]:
-                after = after | {SINCE: context.clock.seconds()}
+                after = after | {ROUND: kept.get(ROUND, 0) + 1}  # everybody is answered anew
             return Plan(outcome, (ObjectChange(account, KIND, SINGLETON, stored.encode(after)),))
 
         answer = await set_objects(context, KIND, request.if_in_state, work)
