@@ -64,7 +64,7 @@ class PostTestCase(JmapTestCase):
         arrivals = self.arrivals = Arrivals(self.responder, self.feedback)
         self.counters = Counters(self.clock)
         self.submission = Submission(
-            self.store.mail, self.store.blobs, self.directory, reader, self.reporter, self.counters,
+            self.api.ports.mail, self.api.ports.blobs, self.directory, reader, self.reporter, self.counters,
             self.limits_of_mail, self.clock, chance.randbytes, HOST, arrivals,
         )  # fmt: skip
         self.reception = Reception(

@@ -71,7 +71,7 @@ class EmailTests(AtOnceTestCase):
                 self.assertEqual(await self.store_keywords(email), {"$answered", "$flagged"})
             return reached
 
-        self.assertGreater(await self.at_every_call(trial), 1)
+        self.assertGreaterEqual(await self.at_every_call(trial), 1)
 
     async def test_a_label_beside_a_move(self) -> None:
         archive, trash = await self.number(Role.ARCHIVE), self.boxes[Role.TRASH]
@@ -89,7 +89,7 @@ class EmailTests(AtOnceTestCase):
                 )
             return reached
 
-        self.assertGreater(await self.at_every_call(trial), 1)
+        self.assertGreaterEqual(await self.at_every_call(trial), 1)
 
     async def test_no_state_hides_what_others_did(self) -> None:
         async def trial() -> bool:
@@ -110,7 +110,7 @@ class EmailTests(AtOnceTestCase):
             self.assertEqual((len(found["updated"]), len(found["destroyed"])), (2, 1))
             return reached
 
-        self.assertGreater(await self.at_every_call(trial), 2)
+        self.assertGreaterEqual(await self.at_every_call(trial), 2)
 
     async def test_the_state_expected_is_judged_in_the_commit(self) -> None:
         async def trial() -> bool:
@@ -128,7 +128,7 @@ class EmailTests(AtOnceTestCase):
                 self.assertEqual((value["oldState"], seen), (known, {"$seen"}))
             return reached
 
-        self.assertGreater(await self.at_every_call(trial), 1)
+        self.assertGreaterEqual(await self.at_every_call(trial), 1)
 
     async def test_what_is_left_when_the_state_is_over_is_told_so(self) -> None:
         """A second commit of one call, with another's change in between."""
@@ -172,7 +172,7 @@ class EmailTests(AtOnceTestCase):
                 self.assertEqual(await self.get(email, "mailboxIds"), {self.inbox: True})
             return reached
 
-        self.assertGreater(await self.at_every_call(trial), 1)
+        self.assertGreaterEqual(await self.at_every_call(trial), 1)
 
     async def test_two_change_how_one_email_waits(self) -> None:
         archive = self.boxes[Role.ARCHIVE]
@@ -200,10 +200,46 @@ class EmailTests(AtOnceTestCase):
                 self.assertEqual(snooze.target, await self.number(Role.ARCHIVE))
             return reached
 
-        self.assertGreater(await self.at_every_call(trial), 2)
+        self.assertGreaterEqual(await self.at_every_call(trial), 2)
+
+    async def test_two_snooze_the_first_email_ever(self) -> None:
+        value = {"snoozed": {"until": "2026-01-01T08:00:00Z"}}
+
+        async def set_(email: str) -> None:
+            arguments = {"accountId": self.account, "update": {email: value}}
+            found = await self.request(["Email/set", arguments, "c"], using=[CORE, MAIL, SNOOZE])
+            self.assertEqual(list(found["methodResponses"][0][1]["updated"]), [email])
+
+        async def trial() -> bool:
+            one, two = await self.deliver(), await self.deliver(number=2, subject="Other")
+            self.between.let_in(lambda: set_(two))
+            await set_(one)
+            reached = self.between.stop()
+            rooms = [
+                box for box in await self.store.mail.mailboxes(self.alice.id) if box.role is Role.SNOOZED
+            ]
+            self.assertEqual([box.total for box in rooms], [2 if reached else 1])
+            gone = TreeChange(destroy=(rooms[0].id,), remove_emails=True)
+            await self.store.mail.change_tree(self.alice.id, gone)
+            return reached
+
+        self.assertGreater(await self.at_every_call(trial), 3)
 
 
 class MailboxTests(AtOnceTestCase):
+    async def test_a_call_is_one_commit(self) -> None:
+        made = await self.call("Mailbox/set", create={one: {"name": one} for one in ("a", "b", "c")})
+        a, b, c = (made["created"][one]["id"] for one in "abc")
+        self.between.calls.clear()
+        found = await self.call(
+            "Mailbox/set",
+            create={"n": {"name": "c"}, "m": {"name": "m", "parentId": "#n"}},
+            update={a: {"name": "b"}, b: {"name": "a", "parentId": "#n"}},
+            destroy=[c],
+        )
+        self.assertEqual((len(found["created"]), len(found["updated"]), found["destroyed"]), (2, 2, [c]))
+        self.assertEqual(self.between.calls.count("change_tree"), 1)
+
     async def test_another_property_is_changed_beside(self) -> None:
         async def trial() -> bool:
             made = await self.call("Mailbox/set", create={"b": {"name": f"Box {self.between.at}"}})
@@ -223,7 +259,7 @@ class MailboxTests(AtOnceTestCase):
                 self.assertNotEqual(found["oldState"], known)
             return reached
 
-        self.assertGreater(await self.at_every_call(trial), 1)
+        self.assertGreaterEqual(await self.at_every_call(trial), 1)
 
     async def test_the_state_expected_is_judged_in_the_commit(self) -> None:
         async def trial() -> bool:
@@ -241,7 +277,7 @@ class MailboxTests(AtOnceTestCase):
                 self.assertEqual((value["oldState"], name in names), (known, True))
             return reached
 
-        self.assertGreater(await self.at_every_call(trial), 1)
+        self.assertGreaterEqual(await self.at_every_call(trial), 1)
 
 
 class SendingTests(PostTestCase, AtOnceTestCase):

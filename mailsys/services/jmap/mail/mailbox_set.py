@@ -19,6 +19,7 @@ from mailsys.core.refusal import (
     NotAllowed,
     Refusal,
     RoleTaken,
+    TooManyMailboxes,
 )
 from mailsys.ports.ids import MailboxId
 from mailsys.ports.mailboxes import Mailbox, MailboxPatch, NewMailbox, Role, TreeChange, TreeChanged
@@ -245,6 +246,8 @@ def _error(refusal: Refusal, box: Mailbox | None) -> SetError:
         return SetError("alreadyExists", "A sibling has that name.", ("name",), existingId=existing)
     if isinstance(refusal, NoSuchMailbox):
         return not_found("mailbox")
+    if isinstance(refusal, TooManyMailboxes):
+        return SetError("overQuota", f"{refusal.text}.")
     if isinstance(refusal, NotAllowed):
         if box is not None and box.role is Role.INBOX:
             return SetError("forbidden", "The inbox keeps its name, place and role.")
