@@ -163,7 +163,7 @@ def without_owner(text: str) -> str:
 
 
 def _quoted(word: str) -> str:
-    return '"' + without_owner(word).replace('"', '""').replace("\0", " ") + '"'
+    return '"' + without_owner(fold(word)).replace('"', '""') + '"'
 
 
 def match_words(
