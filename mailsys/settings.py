@@ -81,6 +81,10 @@ class Limits(Section, frozen=True):
     imap_idle: Annotated[
         Duration, _about("Silence allowed in IMAP after login (RFC 9051 §5.4: 30 minutes at least).")
     ] = 1860.0
+    imap_keepalive: Annotated[
+        Duration,
+        _about("How often a client in IDLE is told that the connection lives, for NATs that forget it."),
+    ] = 120.0
     received_headers: Annotated[Count, _about("More Received fields than this are a loop.")] = 50
     errors_per_session: Annotated[Count, _about("Refused SMTP commands before the connection is closed.")] = (
         20

@@ -16,7 +16,7 @@ class Expunging(ImapTestCase):
         await client.ask(b"STORE 1,3:4 +FLAGS.SILENT (\\Deleted)")
         self.assertEqual(
             await client.ask(b"EXPUNGE"),
-            [b"* 4 EXPUNGE", b"* 3 EXPUNGE", b"* 1 EXPUNGE", b"OK Expunged"],
+            [b"* 4 EXPUNGE", b"* 3 EXPUNGE", b"* 1 EXPUNGE", b"* 1 RECENT", b"OK Expunged"],
         )
         self.assertEqual(
             [line for line in await other.ask(b"NOOP") if b"EXPUNGE" in line],
@@ -38,7 +38,7 @@ class Expunging(ImapTestCase):
     async def test_uid_expunge_only_takes_what_is_named(self):
         client, _ = await self._selected()
         await client.ask(b"STORE 1:3 +FLAGS.SILENT (\\Deleted)")
-        self.assertEqual((await client.ask(b"UID EXPUNGE 2,4:9"))[:-1], [b"* 2 EXPUNGE"])
+        self.assertEqual((await client.ask(b"UID EXPUNGE 2,4:9"))[:-1], [b"* 2 EXPUNGE", b"* 3 RECENT"])
 
     async def test_close_expunges_without_a_word_and_unselect_does_not(self):
         client, other = await self._selected()
@@ -78,7 +78,7 @@ class Copying(ImapTestCase):
         client = await self._selected()
         responses = await client.ask(b"UID MOVE 1,3 Archive")
         self.assertRegex(responses[0], rb"^\* OK \[COPYUID \d+ 1,3 1,2\]")
-        self.assertEqual(responses[1:], [b"* 3 EXPUNGE", b"* 1 EXPUNGE", b"OK MOVE completed"])
+        self.assertEqual(responses[1:], [b"* 3 EXPUNGE", b"* 1 EXPUNGE", b"* 1 RECENT", b"OK MOVE completed"])
 
     async def test_the_email_stays_the_same(self):
         client = await self._selected()
