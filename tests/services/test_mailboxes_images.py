@@ -92,7 +92,7 @@ class ImageTestCase(SynchronousTestCase):
                 self.store.blobs.stage(text), facts, 0.0, (delivery,), header=text[: facts.header_size]
             )
         )
-        return self.successResultOf(done)[0].email
+        return self.successResultOf(done).delivered[0].email
 
     def inbox(self) -> tuple[AccountMailboxes, Image]:
         boxes = self.mailboxes.hold(self.alice)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import Callable
+from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
+
+from mailsys.ports.emails import Column
 from tests.conversations.imap.messages import BINARY, HEADER_SIZE, MULTIPART, large
 from tests.conversations.imap.rig import SIMPLE, ImapTestCase
 
@@ -295,6 +300,78 @@ class Seen(ImapTestCase):
         await client.ask(b"EXAMINE INBOX")
         await client.ask(b"FETCH 1 BODY[]")
         self.assertEqual((await client.ask(b"FETCH 1 FLAGS"))[0], b"* 1 FETCH (FLAGS (\\Recent))")
+
+
+class Losing:
+    """A blob store that has lost whatever `lost` says."""
+
+    def __init__(self, blobs: Any) -> None:
+        self._blobs = blobs
+        self.lost: Callable[[Any], bool] = lambda _blob: False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._blobs, name)
+
+    def read(self, blob: Any, start: int = 0, length: int | None = None) -> Deferred[bytes | None]:
+        return succeed(None) if self.lost(blob) else self._blobs.read(blob, start, length)
+
+    def read_many(self, blobs: list[Any], limit: int) -> Deferred[list[bytes]]:
+        if all(map(self.lost, blobs)):
+            return succeed([])
+        return self._blobs.read_many(blobs, limit).addCallback(
+            lambda found: [b"" if self.lost(b) else one for b, one in zip(blobs, found, strict=False)]
+        )
+
+
+class LostContent(ImapTestCase):
+    """Content that should be there is never answered with OK."""
+
+    COMMANDS = (b"BODY.PEEK[]", b"BODY.PEEK[TEXT]", b"BODY.PEEK[1]", b"BINARY.PEEK[1]")
+
+    async def open_store(self) -> Any:
+        store = await super().open_store()
+        store.blobs = Losing(store.blobs)
+        return store
+
+    def _said(self) -> None:
+        self.assertTrue(self.logged)
+        self.assertTrue(all(event["event"] == "content missing" for event in self.logged), self.logged)
+        self.logged.clear()
+
+    async def test_of_one_the_others_are_answered(self):
+        await self.deliver()
+        await self.deliver(SIMPLE + b"more\r\n")
+        await self.deliver(SIMPLE + b"and more\r\n")
+        client = await self.connect(select=b"INBOX")
+        lost = (await self.mail.fetch(self.alice.id, [2], (Column.BLOB,)))[2][0]
+        self.store.blobs.lost = lambda blob: blob == lost
+        for items in self.COMMANDS:
+            responses = await client.ask(b"UID FETCH 1:* (UID %b)" % items)
+            self.assertEqual([line.split(b" ")[1] for line in responses[:-1]], [b"1", b"3"], items)
+            self.assertTrue(responses[-1].startswith(b"NO [SERVERBUG] "), responses[-1])
+            self._said()
+
+    async def test_of_all_and_of_large_ones(self):
+        await self.deliver(large(700_000))
+        client = await self.connect(select=b"INBOX")
+        self.store.blobs.lost = lambda blob: True
+        for items in self.COMMANDS:
+            responses = await client.ask(b"FETCH 1 (%b)" % items)
+            self.assertEqual(len(responses), 1, items)
+            self.assertTrue(responses[0].startswith(b"NO [SERVERBUG] "), responses)
+            self._said()
+
+    async def test_of_an_email_that_others_destroyed_is_no_loss(self):
+        uid = await self.deliver()
+        client = await self.connect(select=b"INBOX")
+
+        def gone(_blob: Any) -> bool:
+            self.mail.expunge(self.alice.id, inbox, [uid], False)
+            return True
+
+        inbox = (await self.mailbox()).id
+        self.store.blobs.lost = gone
+        self.assertEqual((await client.ask(b"UID FETCH 1 (BODY.PEEK[])"))[-1], b"OK FETCH completed")
 
 
 class BesideOthers(ImapTestCase):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.internet import reactor
@@ -125,10 +126,9 @@ class InterruptedTestCase(ImapTestCase):
                 who = await prepare(box)
                 self.left: Deferred[None] | None = None
                 if in_process:
-                    other = await self.connect(select=box)
-                    act: Callable[[], Awaitable[None]] = lambda other=other: self.by_another_session(other)  # type: ignore[misc]
+                    act = partial(self.by_another_session, await self.connect(select=box))
                 else:
-                    act = lambda box=box: self.by_another_process(box)  # type: ignore[misc]
+                    act = partial(self.by_another_process, box)
                 self.mail.at, self.mail.moments, self.mail.act = at, 0, act
                 await command(who, box)
                 over = self.mail.act is not None

@@ -144,6 +144,25 @@ class Searching(ImapTestCase):
         await client.ask(b"SEARCH RETURN (SAVE MIN) ALL")
         self.assertEqual((await client.ask(b"UID FETCH $ (UID)"))[:-1], [b"* 1 FETCH (UID 1)"])
 
+    async def test_people_are_found_by_what_is_shown_of_them(self):
+        await self.deliver(
+            b'From: "Doe\\, Jo" <jo@b.org>\r\nTo: x (Stra\xc3\x9fe) <x@b.org>\r\n\r\nGr\xc3\xb6\xc3\x9fe\r\n'
+        )
+        client = await self.connect(select=b"INBOX")
+        for key in (
+            'FROM "Doe, Jo <jo"',
+            'TO "STRASSE <x@"',
+            "TO straße",
+            "BODY GRÖSSE",
+            "BODY größe",
+            "TEXT strasse",
+        ):
+            asked = "SEARCH CHARSET UTF-8 " + key
+            if not key.isascii():
+                word, _, text = key.partition(" ")
+                asked = f"SEARCH CHARSET UTF-8 {word} {{{len(text.encode())}+}}\r\n{text}"
+            self.assertEqual((await client.ask(asked.encode()))[0], b"* SEARCH 1", key)
+
     async def test_numbers_beyond_the_last_are_those_of_no_message(self):
         client = await self._client()
         self.assertEqual((await client.ask(b"SEARCH 4:9"))[0], b"* SEARCH")

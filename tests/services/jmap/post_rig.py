@@ -37,6 +37,7 @@ from tests.peers.smtp_peer import SmtpPeer
 from tests.peers.zone import Zone
 from tests.services.house import transact
 from tests.services.jmap.rig import JmapTestCase, Json
+from tests.services.meanwhile import Meanwhile
 
 HOST = "mx.example.com"
 ALL = [CORE, MAIL, SUBMISSION, VACATION, QUOTA, BLOB, MDN]
@@ -59,6 +60,7 @@ class PostTestCase(JmapTestCase):
         self.reporter = Reporter(
             HOST, "example.com", self.directory, self.store.blobs, analyse, lambda: chance.randbytes(12).hex()
         )
+        self.once = Meanwhile(self.store.once)
         self.responder = self.new_responder()
         self.feedback = Feedback(self.store.objects, self.store.blobs, maybeDeferred)
         arrivals = self.arrivals = Arrivals(self.responder, self.feedback)
@@ -73,7 +75,7 @@ class PostTestCase(JmapTestCase):
         )  # fmt: skip
         self.message_reader = reader
         self.identities = register_sending(self.api, self.submission, self.directory, self.responder)
-        register_more(self.api, self.submission, self.identities, self.directory, self.store.once)
+        register_more(self.api, self.submission, self.identities, self.directory, self.once)  # type: ignore[arg-type]
         self.bobs = Caller(self.bob)
 
     def new_responder(self) -> Responder:
@@ -81,7 +83,7 @@ class PostTestCase(JmapTestCase):
             self.store.mail,
             self.store.objects,
             self.store.blobs,
-            self.store.once,
+            self.once,  # type: ignore[arg-type]
             self.directory,
             self.clock,
             random.Random(9),

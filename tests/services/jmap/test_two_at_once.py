@@ -188,9 +188,8 @@ class VacationTests(TwoTestCase):
 
     async def test_two_processes_answer_a_sender_once(self) -> None:
         await self.away()
-        once = Meanwhile(self.store.once)
         ours = vacation.Responder(
-            self.store.mail, self.store.objects, self.store.blobs, once, self.directory, self.clock,  # type: ignore[arg-type]
+            self.store.mail, self.store.objects, self.store.blobs, self.once, self.directory, self.clock,  # type: ignore[arg-type]
             self.random,
         )  # fmt: skip
         header = message().partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
@@ -199,10 +198,10 @@ class VacationTests(TwoTestCase):
             self.their_responder.arrives("eve@remote.example", {self.alice.id: ""}, header, b"")  # type: ignore[arg-type]
             await self.their_responder.stop()
 
-        once.before("take", first)
+        self.once.before("take", first)
         ours.arrives("eve@remote.example", {self.alice.id: ""}, header, b"")  # type: ignore[arg-type]
         await ours.stop()
-        self.assertEqual(once.left, [])
+        self.assertEqual(self.once.left, [])
         self.assertEqual(len(await self.queued()), 1)
 
     async def test_an_answer_that_cannot_be_queued_is_not_taken_for_sent(self) -> None:
@@ -298,16 +297,28 @@ class ReceiptTests(TwoTestCase):
             found = await self.ask(self.elsewhere, asked)
             self.assertIsNone(found["methodResponses"][0][1]["notSent"], found)
 
-        self.mail.before("email_mailboxes", first)  # ours has read the keywords before
-        self.mail.before("fetch", self._nothing)
-        self.mail.before("fetch", first)
+        self.once.before("take", first)  # ours has read the keywords, and found none, before
         asked = ["MDN/send", {"accountId": self.account, **request}, "c"]
-        await self.ask(self.api, asked)
-        await self.ask(self.api, asked)
+        answers = [await self.ask(self.api, asked) for _ in range(2)]
+        refused = [answer["methodResponses"][0][1]["notSent"]["k"]["type"] for answer in answers]
+        self.assertEqual(refused, ["mdnAlreadySent"] * 2)
         self.assertEqual(len(await self.queued()), 1)
 
-    async def _nothing(self) -> None:
-        return None
+    async def test_a_receipt_that_could_not_be_sent_can_be_sent(self) -> None:
+        email = await self.deliver(more="Disposition-Notification-To: bob@example.net\n")
+        disposition = {"actionMode": "manual-action", "sendingMode": "mdn-sent-manually", "type": "displayed"}
+        request = {
+            "identityId": "I0",
+            "send": {"k": {"forEmailId": email, "disposition": disposition}},
+            "onSuccessUpdateEmail": {"#k": {"keywords/$mdnsent": True}},
+        }
+        bound = self.limits_of_mail.sends_per_hour
+        await self.counters.hit(f"sends-hour:{self.alice.id}", 3600.0, bound)
+        found = await self.request(["MDN/send", {"accountId": self.account, **request}, "c"])
+        self.assertEqual(found["methodResponses"][0][1]["notSent"]["k"]["type"], "rateLimit")
+        self.clock.advance(3600.0)
+        found = await self.request(["MDN/send", {"accountId": self.account, **request}, "c"])
+        self.assertIsNone(found["methodResponses"][0][1]["notSent"], found)
 
 
 class ContactTests(TwoTestCase):
