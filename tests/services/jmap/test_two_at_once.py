@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 
 from mailsys.core.queue.report import Action, Original, Reported, compose_report
 from mailsys.services.answering import vacation
@@ -445,6 +445,32 @@ class ContactTests(TwoTestCase):
         self.objects.before("write", first)
         photo = {"media": {"p": {"kind": "photo", "uri": PNG}}}
         await self.call("ContactCard/set", update={other: photo})
+        await self.has_photo(other)
+
+    async def test_a_photo_of_a_card_that_is_written_just_after_it_was_let_go_of_stays(self) -> None:
+        with_photo = await self.card(name={"full": "A"}, media={"p": {"kind": "photo", "uri": PNG}})
+        other = await self.card(name={"full": "B"})
+        at_write: Deferred[None] = Deferred()
+        go_on: Deferred[None] = Deferred()
+
+        async def pause() -> None:
+            at_write.callback(None)
+            await go_on
+
+        theirs = Meanwhile(self.store.objects)
+        theirs.before("write", pause)
+        self.elsewhere.ports = replace(self.elsewhere.ports, objects=theirs)  # type: ignore[arg-type]
+        entering: list[Deferred[Any]] = []
+
+        async def begin() -> None:
+            photo = {"media": {"p": {"kind": "photo", "uri": PNG}}}
+            entering.append(Deferred.fromCoroutine(self.there("ContactCard/set", update={other: photo})))
+            await at_write
+
+        self.mail.before("let_go", begin)
+        await self.call("ContactCard/set", update={with_photo: {"media": None}})
+        go_on.callback(None)
+        await entering[0]
         await self.has_photo(other)
 
     async def has_photo(self, id_: str) -> None:
