@@ -42,6 +42,7 @@ from mailsys.services.mailboxes.account import Mailboxes
 from mailsys.services.mailboxes.snoozing import Waker
 from mailsys.services.notifying.push import Feed
 from mailsys.services.notifying.push_delivery import PushDelivery
+from mailsys.services.notifying.push_turns import PushTurns
 from mailsys.services.notifying.push_vapid import VAPID, Vapid
 from mailsys.services.operating.administration import Administration
 from mailsys.services.operating.certificates import CertificateError, Certificates
@@ -121,7 +122,7 @@ class System:
         submitter = sign_in.for_service("smtp")
         secure_random = random.SystemRandom()
         self._responder = responder = Responder(
-            store.mail, store.objects, store.blobs, directory, reactor, secure_random
+            store.mail, store.objects, store.blobs, store.once, directory, reactor, secure_random
         )
         arrivals = Arrivals(responder)
         reception = Reception(
@@ -211,10 +212,12 @@ class System:
         }
         self._waker = Waker(store.mail, reactor, time.time)
         api = _jmap(settings, store, events, offload, reactor, secure_random, self._waker.look)
-        self._feedback = Feedback(store.objects, store.blobs, offload, api.exclusive)
+        self._feedback = Feedback(store.objects, store.blobs, offload)
         arrivals.add(self._feedback)
-        identities = register_sending(api, submission, directory, responder)
-        register_more(api, submission, identities, directory, counters, settings.web.upload_per_hour)
+        identities = register_sending(api, submission, directory, responder, self._waker.look)
+        register_more(
+            api, submission, identities, directory, store.once, counters, settings.web.upload_per_hour
+        )
         contacts = Contacts(store.mail, store.blobs, store.objects, offload, time.time)
         register_contacts(api, contacts)
         feed = Feed(events, api.state_change, reactor)
@@ -222,9 +225,10 @@ class System:
         self._outbound = OutboundHttp(reactor, resolver, private)
         vapid = Vapid(secret, f"postmaster@{settings.domain}", time.time)
         api.announce(VAPID, vapid.capability)
-        delivery = PushDelivery(feed, self._outbound, reactor, time.time, chance, vapid)
+        turns = PushTurns(store.objects, time.time, chance(8).hex())
+        delivery = PushDelivery(feed, self._outbound, reactor, time.time, chance, turns, vapid)
         self._pushes = PushSubscriptions(
-            api.ports.objects, delivery, counters, time.time, chance, private, parts.holds
+            api.ports.objects, delivery, counters, reactor, time.time, chance, private, parts.holds
         )
         self._pushes.register(api)
         parts.revocations.listen(self._pushes.revoked)
@@ -281,7 +285,6 @@ class System:
         if self._prepare is not None:
             await self._prepare(self)
         await self._directory.start()
-        await self._responder.start()
         self._sending.startService()
         self._waker.start()
         self._web.start()

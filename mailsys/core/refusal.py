@@ -200,6 +200,12 @@ class NotAllowed(Refusal):
     http = 403
 
 
+class TooManyMailboxes(NotAllowed):
+    """Too many mailboxes."""
+
+    imap = b"LIMIT"
+
+
 class NoSuchEmail(Refusal):
     """No such email."""
 

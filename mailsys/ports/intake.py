@@ -61,6 +61,7 @@ class Acceptance:
     timeline: tuple[TimelineEntry, ...] = ()
     header: bytes = b""  # the header block (at most 256 KiB of it), blank line included
     objects: tuple[ObjectChange, ...] = ()  # written in the same commit (an EmailSubmission)
+    objects_if_state: int | None = None  # else StateMismatch: the state of the first object's kind
     sent_by: AccountId | None = None  # submitter whose correspondents `sent_to` are, though no email
     sent_to: tuple[str, ...] = ()  # of this commit is in its mailboxes; credited with one sent message each
     patches: tuple[
@@ -86,7 +87,7 @@ class IIntake(Interface):
 
         One blob however many accounts. Threads per account: by message_id/references among its
         emails and equal base_subject (RFC 8621 §3); else a new thread. Raises OverQuota or
-        NoSuchMailbox (strict), or ObjectConflict, with nothing done.
+        NoSuchMailbox (strict), ObjectConflict or StateMismatch, with nothing done.
         """
 
     def accept_all(

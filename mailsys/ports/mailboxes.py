@@ -141,6 +141,7 @@ class IMailboxStore(Interface):
         (creates, updates, removals, each in order) stays. The cost is linear in changes and mailboxes.
         Refused, each by itself, are: what does not exist (NoSuchMailbox); a taken name (MailboxExists, whose
         `existing` is the mailbox that has it) or role (RoleTaken); a parent that is missing, or below itself,
-        or too deep (NotAllowed); the inbox's name, place, role or end (NotAllowed); a mailbox with children
+        or too deep (NotAllowed); one more than an account may have (TooManyMailboxes); the inbox's name,
+        place, role or end (NotAllowed); a mailbox with children
         (MailboxHasChildren) or emails to be seen in it (MailboxHasEmails). Subscriptions follow their
         mailboxes. StateMismatch, with nothing done, when the account's Mailbox state is not `if_state`."""

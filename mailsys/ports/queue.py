@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
-from mailsys.ports.ids import AccountId, BlobId, QueueId, TraceId
+from mailsys.ports.ids import AccountId, BlobId, EmailId, QueueId, TraceId
 from mailsys.ports.intake import Acceptance
-from mailsys.ports.objects import ObjectChange
+from mailsys.ports.objects import ObjectChange, ObjectsWritten
+from mailsys.ports.patches import EmailPatch, EmailsPatched
 from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.ports.timeline import TimelineEntry
 
@@ -67,6 +68,14 @@ class Settlement:
     timeline: tuple[TimelineEntry, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What a commit that withdrew a message did beside: to objects and to emails, where it was asked to."""
+
+    written: ObjectsWritten | None = None
+    patched: EmailsPatched | None = None
+
+
 class IQueueStore(Interface):
     """The queue. Items enter through `IMailStore.accept`."""
 
@@ -116,10 +125,14 @@ class IQueueStore(Interface):
         trace: TraceId,
         entries: Sequence[TimelineEntry] = (),
         objects: Sequence[ObjectChange] = (),
-    ) -> Deferred[bool]:
-        """Drop all of an account's items of one message, with timeline and objects in the same commit.
-        False, with nothing done, when there are none, or one was begun: an attempt was made, somebody
-        holds (or held, and died) a lease on it, a recipient is settled."""
+        patches: Sequence[EmailPatch] = (),
+        destroy: Sequence[EmailId] = (),
+        objects_if_state: int | None = None,
+    ) -> Deferred[Withdrawn | None]:
+        """Drop all of an account's items of one message, with timeline, objects and what becomes of its
+        emails (as in Acceptance) in the same commit. None, with nothing done, when there are none, or one
+        was begun: an attempt was made, somebody holds (or held, and died) a lease on it, a recipient is
+        settled. ObjectConflict, or StateMismatch as for an Acceptance, with nothing done."""
 
     def record(entries: Sequence[TimelineEntry]) -> Deferred[None]:
         """Append to timelines, outside of any other commit."""

@@ -8,9 +8,10 @@ from typing import Any
 from twisted.internet.defer import gatherResults
 
 from mailsys.core.refusal import NoSuchEmail, NoSuchMailbox, NotAllowed, OverQuota, StateMismatch
-from mailsys.ports.ids import AccountId, EmailId, MailboxId
-from mailsys.ports.intake import Delivery
+from mailsys.ports.ids import AccountId, EmailId, MailboxId, TraceId
+from mailsys.ports.intake import Acceptance, Delivery
 from mailsys.ports.mailboxes import Role
+from mailsys.ports.objects import ObjectChange
 from mailsys.ports.patches import EmailNow, EmailPatch, EmailsPatched, Snooze
 from mailsys.ports.placements import KeywordChange
 from tests.contracts.letters import item, letter
@@ -231,6 +232,57 @@ class SendingContract(Patching):
         self.assertEqual(patched.destroyed, (other,))
         self.assertEqual(len(accepted.delivered), 1)
         self.assertEqual(await self.store.queue.size(), 1)
+        await self.sound()
+
+    async def submission(self, if_state: int | None, number: int = 1, **more: Any) -> Acceptance:
+        """A message on its way, with its object."""
+        change = ObjectChange(self.alice.id, "EmailSubmission", f"S{number}", b"{}", if_modseq=0)
+        queued = replace(item(account=self.alice.id), trace=TraceId(f"t{number}"))
+        return replace(
+            self.acceptance(letter(number), queued=(queued,), **more),
+            deliveries=(),
+            objects=(change,),
+            objects_if_state=if_state,
+        )
+
+    async def test_the_state_of_objects_may_be_expected(self) -> None:
+        first = await self.store.mail.accept(await self.submission(0))
+        state = first.written.after
+        for wrong in (0, state + 1):
+            draft = await self.put(5, Role.DRAFTS)
+            late = await self.submission(wrong, 2, destroy=(draft,), patched_for=self.alice.id)
+            with self.assertRaises(StateMismatch):
+                await self.store.mail.accept(late)
+            self.assertIn(draft, [row.email for row in await self.rows((await self.box("Drafts")).id)])
+        self.assertEqual(await self.store.queue.size(), 1)
+        second = await self.store.mail.accept(await self.submission(state, 3))
+        self.assertEqual(second.written.before, state)
+        await self.sound()
+
+    async def test_what_is_taken_back_is_a_draft_again_in_that_commit(self) -> None:
+        sent, copy = await self.put(5, Role.SENT), await self.put(6, Role.SENT)
+        accepted = await self.store.mail.accept(await self.submission(None))
+        drafts, before = (await self.box("Drafts")).id, await self.state()
+        change = ObjectChange(
+            self.alice.id, "EmailSubmission", "S1", b'{"canceled":1}', if_modseq=accepted.written.modseq
+        )
+        patches = (EmailPatch(sent, add="$draft", mailboxes=(drafts,)),)
+
+        async def withdraw(**more: Any) -> Any:
+            return await self.store.queue.withdraw(
+                self.alice.id, TraceId("t1"), (), (change,), patches, (copy,), **more
+            )
+
+        with self.assertRaises(StateMismatch):
+            await withdraw(objects_if_state=accepted.written.after + 1)
+        self.assertEqual((await self.state(), await self.store.queue.size()), (before, 1))
+        withdrawn = await withdraw(objects_if_state=accepted.written.after)
+        self.assertEqual(withdrawn.written.before, accepted.written.after)
+        self.assertEqual((withdrawn.patched.before, withdrawn.patched.after), (before, await self.state()))
+        self.assertEqual(withdrawn.patched.now[sent], EmailNow("$draft", (drafts,), True))
+        self.assertEqual(withdrawn.patched.destroyed, (copy,))
+        self.assertEqual(await self.store.queue.size(), 0)
+        self.assertIsNone(await withdraw())
         await self.sound()
 
     async def test_states_are_around_all_of_it(self) -> None:

@@ -243,8 +243,8 @@ class QueueContract(Stage):
         """By alice, with a word in the timeline and an object."""
         self.entry = TimelineEntry(TraceId(trace), 5.0, Step.DROPPED, self.alice.id, "bob@example.net")
         change = ObjectChange(self.alice.id, "EmailSubmission", f"S{trace}", b"{}")
-        done: bool = await self.queue.withdraw(self.alice.id, TraceId(trace), [self.entry], [change])
-        return done
+        done = await self.queue.withdraw(self.alice.id, TraceId(trace), [self.entry], [change])
+        return done is not None
 
     def hers(self, destination: str = "example.net", hold: bool = False) -> NewQueueItem:
         return item(destination, account=self.alice.id, hold=hold, trace="one")

@@ -211,7 +211,7 @@ class Post:
 
     async def keep_sent(self, message: bytes) -> Delivered:
         """What a mail client does after sending."""
-        (sent,) = await self.store.mail.accept(
+        done = await self.store.mail.accept(
             Acceptance(
                 blob=await self.stage(message),
                 facts=analyse(message),
@@ -220,7 +220,7 @@ class Post:
                 header=message[: message.index(b"\r\n\r\n") + 4],
             )
         )
-        return sent
+        return done.delivered[0]
 
     async def threads(self) -> set[int]:
         """Of all of Alice's mail."""

@@ -12,6 +12,7 @@ from mailsys.ports.accounts import Domain
 from mailsys.ports.queue import Settlement
 from mailsys.ports.queue_items import Outcome, QueueRecipient
 from mailsys.services.dns.resolve import StubResolver
+from mailsys.services.sending.send import LOOK
 from mailsys.services.sending.sign import dns_record, generate_keys
 from tests.peers.dns import DnsPeer
 from tests.peers.smtp_peer import self_signed
@@ -55,6 +56,20 @@ class SendingTests(TestCase):
         post.start()
         await post.quiet()
         await post.queue()
+        await post.quiet()
+        self.assertEqual(len(self.peer.messages), 1)
+
+    async def test_mail_of_which_no_word_came_goes_with_the_next_look(self):
+        """Another process queued it, or the word of it was lost."""
+        post = await self.post()
+        post.store.queue.listen = lambda wake: None
+        post.start()
+        await post.quiet()
+        await post.turns(20)
+        await post.queue()
+        await post.turns(20)
+        self.assertEqual(self.peer.messages, [])
+        await post.later(LOOK * 1.25)
         await post.quiet()
         self.assertEqual(len(self.peer.messages), 1)
 

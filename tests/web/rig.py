@@ -217,7 +217,9 @@ class WebTestCase(TestCase):
         facts = analyse(message)
         header = message[: message.find(b"\r\n\r\n") + 4]
         delivery = Delivery((account or self.alice).id)
-        return (await self.mail.accept(Acceptance(blob, facts, 1.7e9, (delivery,), header=header)))[0]
+        return (await self.mail.accept(Acceptance(blob, facts, 1.7e9, (delivery,), header=header))).delivered[
+            0
+        ]
 
 
 def basic(user: str) -> str:

@@ -49,6 +49,7 @@ LOCAL_LANES: Final = 2
 FINISH: Final = 15.0  # seconds that running transactions get when the service stops
 SLOW: Final = 30.0  # seconds after which an attempt no longer counts among settings.connections
 TARPITS: Final = 3  # times settings.connections that there may be with the slow ones
+LOOK: Final = 45.0  # seconds without a look, at most and about: word of what was queued may be lost
 REST: Final = 1.0  # seconds between rounds when what is due has no room
 
 
@@ -86,6 +87,7 @@ class Sending(Service):
         self._settings = settings
         self._clock = clock
         self._now = now
+        self._random = random
         self._smarthost = router.smarthost
         self._hops = Hops(dialer, clock, settings, router.ourselves)
         self._attempt = Attempt(
@@ -194,8 +196,10 @@ class Sending(Service):
         if not self.running:
             return
         next_due: float | None = await self._queue.next_due()
-        if self._looking or not self.running or next_due is None:
+        if self._looking or not self.running:
             return
+        if next_due is None:
+            next_due = self._now() + LOOK
         self._set_timer(max(next_due - self._now(), REST if next_due <= self._now() else 0.01))
 
     def _fill(self) -> None:
@@ -266,7 +270,8 @@ class Sending(Service):
 
     def _set_timer(self, seconds: float) -> None:
         self._stop_timer()
-        self._timer = self._clock.callLater(min(seconds, 3600.0), self._timer_fired)
+        longest = LOOK * (0.75 + 0.5 * self._random.random())  # several processes do not all look at once
+        self._timer = self._clock.callLater(min(seconds, longest), self._timer_fired)
 
     def _timer_fired(self) -> None:
         self._timer = None
@@ -328,7 +333,11 @@ class Sending(Service):
 
     async def _extend_all(self) -> None:
         until = self._now() + LEASE
-        for queue_id, lease in list(self._leases.items()):
-            if queue_id in self._leases and not await self._queue.extend(lease, until):
-                self._leases.pop(queue_id, None)
+        leases = list(self._leases.values())
+        if not leases:
+            return
+        kept: list[bool] = await self._queue.extend(leases, until)
+        for lease, still_ours in zip(leases, kept, strict=True):
+            if not still_ours and self._leases.get(lease.item.id) is lease:
+                del self._leases[lease.item.id]
                 _log.warning("lease-lost", trace=lease.item.item.trace, queue=lease.item.id)

@@ -149,6 +149,7 @@ def _targets(batch: Batch, acceptance: Acceptance) -> list[tuple[Delivery, Accou
     """Whose mailboxes; all that can be refused is refused here."""
     found = []
     objects.check(batch, acceptance.objects)
+    objects.check_state(batch, acceptance.objects, acceptance.objects_if_state)
     if acceptance.sent_by is not None:
         batch.account(acceptance.sent_by)
     room: dict[int, int] = {}

@@ -64,26 +64,38 @@ class Lists:
 
     def put(self, number: int, thread: int, key: Key, unread: bool) -> None:
         """An email came into a list."""
-        self._count(number, EMAILS, key, 1)
-        entry = self._entries.get((number, thread))
-        if entry is None:
-            entry = self._entries[number, thread] = _Entry()
-        entry.emails += 1
-        entry.unread += unread
-        if entry.best is None or key > entry.best:
-            entry.best = key
+        self.put_all(number, ((thread, key, unread),))
 
-    def take(self, number: int, thread: int, key: Key, unread: bool) -> None:
-        """An email went out of a list."""
-        self._count(number, EMAILS, key, -1)
-        entry = self._entries.get((number, thread))
-        if entry is None:
-            entry = self._entries[number, thread] = _Entry()
-        entry.emails -= 1
-        entry.unread -= unread
-        if entry.gone is None:
-            entry.gone = set()
-        entry.gone.add(key[1])
+    def put_all(self, number: int, entries: Iterable[tuple[int, Key, bool]]) -> None:
+        """Many emails (thread, key, unread) came into a list."""
+        tally = self._tally(number, EMAILS)
+        self._counted.add(tally)
+        known = self._entries
+        for thread, key, unread in entries:
+            tally.add(key, 1)
+            entry = known.get((number, thread))
+            if entry is None:
+                entry = known[number, thread] = _Entry()
+            entry.emails += 1
+            entry.unread += unread
+            if entry.best is None or key > entry.best:
+                entry.best = key
+
+    def take_all(self, number: int, entries: Iterable[tuple[int, Key, bool]]) -> None:
+        """Many emails went out of a list."""
+        tally = self._tally(number, EMAILS)
+        self._counted.add(tally)
+        known = self._entries
+        for thread, key, unread in entries:
+            tally.add(key, -1)
+            entry = known.get((number, thread))
+            if entry is None:
+                entry = known[number, thread] = _Entry()
+            entry.emails -= 1
+            entry.unread -= unread
+            if entry.gone is None:
+                entry.gone = set()
+            entry.gone.add(key[1])
 
     def total(self, number: int, kind: int) -> int:
         return self._tally(number, kind).total

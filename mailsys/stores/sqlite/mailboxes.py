@@ -10,7 +10,14 @@ from typing import Final
 
 import apsw
 
-from mailsys.core.refusal import MailboxExists, MailboxHasChildren, NoSuchMailbox, NotAllowed, RoleTaken
+from mailsys.core.refusal import (
+    MailboxExists,
+    MailboxHasChildren,
+    NoSuchMailbox,
+    NotAllowed,
+    RoleTaken,
+    TooManyMailboxes,
+)
 from mailsys.ports.ids import MailboxId
 from mailsys.ports.mailboxes import Mailbox, Role
 from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState
@@ -190,7 +197,7 @@ def create(
     if role is not None and role.value in account.roles:
         raise RoleTaken(cause=role.value, existing=account.roles[role.value].id)
     if len(account.mailboxes) + len(missing) > MAILBOXES:
-        raise NotAllowed("Too many mailboxes")
+        raise TooManyMailboxes()
     for name in missing[:-1]:
         found = add(batch, account, found.id if found else None, name, None)
     box = add(batch, account, found.id if found else None, missing[-1], role, sort_order)
@@ -246,7 +253,7 @@ def _way(account: AccountState, box: MailboxState, path: str) -> tuple[MailboxSt
     if not missing:
         raise MailboxExists(cause=path, existing=None if found is None else found.id)
     if len(account.mailboxes) + len(missing) - 1 > MAILBOXES:
-        raise NotAllowed("Too many mailboxes")
+        raise TooManyMailboxes()
     above = found
     while above is not None:
         if above is box:

@@ -88,13 +88,19 @@ def _apply(batch: Batch, account: AccountState, change: ObjectChange) -> None:
         )
 
 
+def check_state(batch: Batch, changes: Sequence[ObjectChange], if_state: int | None) -> None:
+    """StateMismatch when the state of the first change's kind in its account is another."""
+    if not changes or if_state is None:
+        return
+    first = changes[0]
+    state = batch.kind_state(batch.account(first.account), first.kind)
+    if state != if_state:
+        raise StateMismatch(cause=f"account {first.account}: {first.kind} state is {state}")
+
+
 def _write(batch: Batch, changes: Sequence[ObjectChange], if_state: int | None) -> ObjectsWritten:
     check(batch, changes)
-    if changes and if_state is not None:
-        first = changes[0]
-        state = batch.kind_state(batch.account(first.account), first.kind)
-        if state != if_state:
-            raise StateMismatch(cause=f"account {first.account}: {first.kind} state is {state}")
+    check_state(batch, changes, if_state)
     return apply(batch, changes)
 
 

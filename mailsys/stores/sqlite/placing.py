@@ -21,6 +21,11 @@ class NewEmail(NamedTuple):
     keywords: str
     flags: int
 
+    @property
+    def key(self) -> tuple[float, int]:
+        """Its place in a list (tally.Key)."""
+        return self.received_at, self.id
+
 
 # Columns of `email e` for `emails_of`, aggregated.
 EMAIL_COLUMNS: Final = """group_concat(e.id), group_concat(e.blob), group_concat(e.thread),

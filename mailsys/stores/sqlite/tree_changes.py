@@ -18,6 +18,7 @@ from mailsys.core.refusal import (
     Refusal,
     RoleTaken,
     StateMismatch,
+    TooManyMailboxes,
 )
 from mailsys.ports.ids import MailboxId
 from mailsys.ports.mailboxes import MailboxPatch, TreeChange, TreeChanged
@@ -113,7 +114,7 @@ class _Work:
         """Where a mailbox is to be, None: nowhere; or what forbids it whatever the others do."""
         if isinstance(key, str):
             if len(self._account.mailboxes) + creates >= MAILBOXES:
-                raise NotAllowed("Too many mailboxes")
+                raise TooManyMailboxes()
             new = self._creates[key]
             check_name(new.name)
             return Place(new.parent, new.name, None if new.role is None else new.role.value)

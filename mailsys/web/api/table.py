@@ -195,7 +195,7 @@ class Api:
                 raise WebProblem(403, "Only administrators may do this.")
             return caller, rights
         if route.scope and not caller.may(route.scope):
-            raise WebProblem(403, f'This app password lacks the scope "{route.scope}".')
+            raise WebProblem(403, f'This app password lacks the scope "{route.scope}".', code="scopeMissing")
         return caller, Rights()
 
 
@@ -257,6 +257,7 @@ def _invalid(name: str, text: str, cause: str, where: str = "pointer") -> WebPro
         422,
         text,
         title="Not valid",
+        code="notValid",
         cause=cause,
         errors=[{where: value[:200], "detail": text}],
     )
@@ -272,4 +273,4 @@ def number(text: str, letter: str = "") -> int | None:
 
 
 def missing(what: str = "There is nothing here.") -> WebProblem:
-    return WebProblem(404, what)
+    return WebProblem(404, what, code="notFound")

@@ -36,12 +36,13 @@ class ForeignTests(ApiTestCase):
             "remote.example", "alice@example.com", (QueueRecipient("x@remote.example"),), 1e12, 1.7e9,
             TRACE, account=self.alice.id,
         )  # fmt: skip
-        (delivered,) = await self.mail.accept(
+        done = await self.mail.accept(
             Acceptance(
                 self.blobs.stage(message), analyse(message), 1.7e9, (Delivery(self.alice.id),), (item,),
                 (TimelineEntry(TRACE, 1.7e9, Stage.SUBMITTED, self.alice.id),), head,
             )
         )  # fmt: skip
+        (delivered,) = done.delivered
         self.email = delivered.email
         (queued,) = await self.queue.items(10)
         self.item = f"Q{queued.id}"

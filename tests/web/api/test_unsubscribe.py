@@ -15,12 +15,13 @@ class UnsubscribeTestCase(OutwardTestCase):
     async def from_list(self, *fields: str) -> str:
         """The id of an email of alice's with these fields."""
         message = "\r\n".join([*fields, "Subject: News", "", "Hello", ""]).encode()
-        (delivered,) = await self.mail.accept(
+        done = await self.mail.accept(
             Acceptance(
                 self.blobs.stage(message), analyse(message), 1.7e9, (Delivery(self.alice.id),),
                 header=message[: message.find(b"\r\n\r\n") + 4],
             )
         )  # fmt: skip
+        (delivered,) = done.delivered
         return email_id(delivered.email)
 
     async def leave(self, email: str) -> Any:
