@@ -284,15 +284,12 @@ class Image:
         emails, keywords, modseqs, uids = self.emails, self.keywords, self.modseqs, self.uids
         stamp = done.modseq
         touched: list[int] = []
-        known: dict[str, str] = {}
-        after: dict[int, str] = {
-            email: known.setdefault(text, text)
-            for email, text in zip(done.changed, done.keywords, strict=True)
-        }
+        known = {text: text for text in set(done.keywords)}  # equal ones are one object
+        after: dict[int, str] = dict(zip(done.changed, done.keywords, strict=True))
         for at in rows:
             text = after.get(emails[at])
             if text is not None:
-                keywords[at] = text
+                keywords[at] = known[text]
                 modseqs[at] = stamp
                 touched.append(uids[at])
         self._learn(known)
