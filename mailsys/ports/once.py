@@ -13,7 +13,7 @@ class IOnceStore(Interface):
     def take(key: str, until: float, at_most: int = 1) -> Deferred[bool]:
         """Use `key` (at most 200 characters) once more. True for the first `at_most` that ask, over all
         processes and restarts; fires once that is durable. Forgotten after `until` (Unix time; of several
-        calls the latest)."""
+        that were True the latest: who is refused does not make it longer)."""
 
     def give_back(key: str) -> Deferred[None]:
         """Undo one `take`, when what it was for did not happen."""

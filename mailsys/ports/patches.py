@@ -30,7 +30,7 @@ class EmailPatch:
     none of them (it belongs to a placement: `ports.placements`).
 
     `keywords` and `mailboxes` replace the whole set, whatever it is then (a client that sends the whole
-    means the whole); `add`/`remove` and `enter`/`leave` are then applied to that. An email that would be in
+    means the whole); `remove`, then `add`, and `enter`, then `leave`, are applied to that. An email that would be in
     no mailbox is refused (NotAllowed), as is one to enter a mailbox that is gone (NoSuchMailbox); to leave
     one where it is not, does nothing. A mailbox where its placement is marked `$deleted` counts as one where
     it is not: to enter it takes the mark away, and `mailboxes` without it leaves the marked placement alone.

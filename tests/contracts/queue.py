@@ -86,11 +86,10 @@ class QueueContract(Stage):
     async def test_a_lease_is_extended_while_it_is_held(self) -> None:
         await self.enqueue(item())
         lease = await self.lease()
-        self.assertTrue(await self.queue.extend(lease, 2000.0))
+        self.assertEqual(await self.queue.extend([lease], 2000.0), [True])
         self.assertEqual(await self.queue.due(1999.0, 1), [])
         other = await self.lease(now=2000.0)
-        self.assertFalse(await self.queue.extend(lease, 3000.0))
-        self.assertTrue(await self.queue.extend(other, 3000.0))
+        self.assertEqual(await self.queue.extend([lease, other, lease], 3000.0), [False, True, False])
 
     async def test_when_all_are_delivered_the_item_and_its_hold_on_the_blob_are_gone(self) -> None:
         blob = await self.enqueue(item())
@@ -197,7 +196,7 @@ class QueueContract(Stage):
             )
         self.assertEqual(await self.rows(), [])
         self.assertEqual(self.heard, [])
-        self.assertTrue(await self.queue.extend(lease, 2000.0))
+        self.assertEqual(await self.queue.extend([lease], 2000.0), [True])
         await self.sound()
 
     async def test_a_held_item_waits_until_it_is_released(self) -> None:
@@ -218,7 +217,7 @@ class QueueContract(Stage):
         await self.enqueue(item())
         lease = await self.lease()
         self.assertEqual(await self.queue.drop([lease.item.id, QueueId(999)], 1001.0), 1)
-        self.assertFalse(await self.queue.extend(lease, 2000.0))
+        self.assertEqual(await self.queue.extend([lease], 2000.0), [False])
         self.assertFalse(
             await self.queue.settle(lease, Settlement(self.all_of(lease, Outcome.DELIVERED), 0.0))
         )

@@ -13,12 +13,17 @@ from tests.contracts import (
     blobs,
     mail_edits,
     mail_mailboxes,
+    mail_marks,
     mail_model,
+    mail_patches,
     mail_query,
     mail_rows,
     mail_search,
     mail_snooze,
     mail_taking,
+    mail_tree,
+    objects,
+    once,
     queue,
     sessions,
 )
@@ -106,8 +111,29 @@ class Counts(InMemory, mail_edits.CountsContract):
     pass
 
 
-class Updates(InMemory, mail_edits.UpdateContract):
+class Patches(InMemory, mail_patches.PatchContract):
     pass
+
+
+class Marks(InMemory, mail_marks.MarkContract):
+    pass
+
+
+class Together(InMemory, mail_patches.TogetherContract):
+    pass
+
+
+class Sending(InMemory, mail_patches.SendingContract):
+    pass
+
+
+class Trees(InMemory, mail_tree.TreeContract):
+    pass
+
+
+class Once(once.OnceContract):
+    async def make(self, events: Events) -> SqliteStore:
+        return open_store(None, None, events, now=lambda: self.time)
 
 
 class ThreadChanges(InMemory, mail_edits.ThreadChangesContract):
@@ -122,7 +148,7 @@ class Uploads(InMemory, mail_edits.UploadContract):
     pass
 
 
-class Objects(InMemory, mail_edits.ObjectContract):
+class Objects(InMemory, objects.ObjectContract):
     pass
 
 

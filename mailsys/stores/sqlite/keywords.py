@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from mailsys.core.message import keywords as words
 from mailsys.ports.ids import EmailId
 from mailsys.ports.placements import KeywordChange, KeywordsChanged
 from mailsys.stores.sqlite.batch import AccountState, Batch, ids
-from mailsys.stores.sqlite.flags import DELETED, KEYWORDS, SEEN, flags_of, is_unread
+from mailsys.stores.sqlite.flags import KEYWORDS, MARK, SEEN, flags_of, is_unread
+from mailsys.stores.sqlite.marks import Row, set_marks
+from mailsys.stores.sqlite.placing import EMAIL_COLUMNS, emails_of
 from mailsys.stores.sqlite.rows import integers, values
+
+
+@lru_cache(maxsize=256)
+def _parts(change: KeywordChange) -> tuple[KeywordChange, bool | None]:
+    """What a change is to emails, and to the marks of placements: set, taken away, or (None) left alone."""
+    marked: bool | None = None
+    if change.replace is not None:
+        marked = MARK in words.names(change.replace)
+    elif MARK in words.names(change.remove):
+        marked = False
+    elif MARK in words.names(change.add):
+        marked = True
+    replaced = None if change.replace is None else words.with_removed(change.replace, MARK)
+    return (
+        KeywordChange(
+            words.with_removed(change.add, MARK), words.with_removed(change.remove, MARK), replaced
+        ),
+        marked,
+    )
 
 
 def _changed(keywords: str, change: KeywordChange) -> str:
@@ -23,35 +45,54 @@ def _changed(keywords: str, change: KeywordChange) -> str:
     return keywords
 
 
+_ROWS: Final = f"""SELECT group_concat(p.uid), group_concat(p.mark > 0),
+        group_concat(max(e.modseq, p.modseq, abs(p.mark))), {EMAIL_COLUMNS}
+    FROM (SELECT DISTINCT value FROM carray(?1) ORDER BY value) w
+    CROSS JOIN email e ON e.account = ?2 AND e.id = w.value
+    CROSS JOIN placement p INDEXED BY placement_email ON p.email = w.value AND p.mailbox = ?3"""  # noqa: S608
+
+
 def set_keywords(
-    batch: Batch, account_id: int, emails: Sequence[int], change: KeywordChange, unchanged_since: int | None
+    batch: Batch,
+    account_id: int,
+    mailbox: int,
+    emails: Sequence[int],
+    change: KeywordChange,
+    unchanged_since: int | None,
 ) -> KeywordsChanged:
     account = batch.account(account_id)
-    if not emails:
-        return KeywordsChanged(account.modseq, (), ())
-    row = batch.one(
-        """SELECT group_concat(e.id), group_concat(e.keywords), group_concat(e.modseq)
-        FROM (SELECT DISTINCT value FROM carray(?1) ORDER BY value) w
-        CROSS JOIN email e ON e.account = ?2 AND e.id = w.value""",
-        (ids(emails), account_id),
-    )
-    conflicts: list[int] = []
-    moves: dict[int, list[int]] = {}  # keyword set before -> emails
-    for email, before, modseq in zip(integers(row[0]), integers(row[1]), integers(row[2]), strict=True):
+    box = account.mailboxes.get(mailbox)
+    if not emails or box is None:
+        return KeywordsChanged(account.modseq, (), (), ())
+    row = batch.one(_ROWS, (ids(emails), account_id, mailbox))
+    change, marked = _parts(change)
+    conflicts: list[EmailId] = []
+    moves: dict[tuple[str, str], list[int]] = {}  # keywords before and after -> emails
+    marks: list[Row] = []
+    changed: dict[int, str] = {}  # email -> keywords of its row
+    rows = zip(integers(row[0]), integers(row[1]), integers(row[2]), emails_of(batch, row[3:]), strict=True)
+    for uid, was_marked, modseq, email in rows:
         if unchanged_since is not None and modseq > unchanged_since:
-            conflicts.append(email)
-        else:
-            moves.setdefault(before, []).append(email)
-    changed: list[int] = []
-    for before, found in moves.items():
-        old = batch.keywords_text(before)
-        new = _changed(old, change)
-        if new == old:
+            conflicts.append(EmailId(email.id))
             continue
-        changed += found
+        old = email.keywords
+        new = _changed(old, change)
+        is_marked = bool(was_marked) if marked is None else marked
+        if new != old:
+            moves.setdefault((old, new), []).append(email.id)
+        if is_marked != bool(was_marked):
+            flags = email.flags & ~KEYWORDS | flags_of(new)
+            marks.append(Row(uid, email._replace(keywords=new, flags=flags), not is_marked))
+        elif new == old:
+            continue
+        changed[email.id] = words.with_added(new, MARK) if is_marked else new
+    for (old, new), found in moves.items():
         replace(batch, account, found, old, new)
-    changed.sort()
-    return KeywordsChanged(account.modseq, tuple(map(EmailId, changed)), tuple(map(EmailId, conflicts)))
+    if marked is not None:
+        set_marks(batch, account, box, marks, marked=marked)
+    return KeywordsChanged(
+        account.modseq, tuple(map(EmailId, changed)), tuple(changed.values()), tuple(conflicts)
+    )
 
 
 def replace(batch: Batch, account: AccountState, emails: list[int], old: str, new: str) -> None:
@@ -65,43 +106,46 @@ def replace(batch: Batch, account: AccountState, emails: list[int], old: str, ne
         (batch.keywords_id(new), stamp, stamp, after, account.id, numbers),
     )
     unread = is_unread(after) - is_unread(before)
-    for mailbox, count, threads in _by_mailbox(batch, account, numbers, unread):
+    for mailbox, rows, shown, threads in _by_mailbox(batch, account, numbers, unread):
         box = account.mailboxes[mailbox]
-        box.unseen += (bool(before & SEEN) - bool(after & SEEN)) * count
-        box.deleted += (bool(after & DELETED) - bool(before & DELETED)) * count
-        box.unread += unread * count
+        box.unseen += (bool(before & SEEN) - bool(after & SEEN)) * rows
+        box.unread += unread * shown
         box.unread_threads += unread * threads
         batch.change_mailbox(account, box)
 
 
-def _by_mailbox(batch: Batch, account: AccountState, emails: Any, unread: int) -> list[tuple[int, int, int]]:
-    """(mailbox, how many of the emails, how many threads become unread or read) of each mailbox that
-    holds any. All in SQL: ten thousand rows would take three times as long through Python."""
+def _by_mailbox(
+    batch: Batch, account: AccountState, emails: Any, unread: int
+) -> list[tuple[int, int, int, int]]:
+    """(mailbox, how many rows of the emails, how many of these are not marked $deleted, how many threads
+    become unread or read) of each mailbox that holds any. All in SQL: ten thousand rows would take three
+    times as long through Python."""
     if unread == 0:
         row = batch.one(
-            """SELECT json_group_array(json_array(mailbox, n, 0)) FROM (
+            """SELECT json_group_array(json_array(mailbox, n)) FROM (
                 SELECT p.mailbox, count(*) n FROM carray(?) w CROSS JOIN placement p ON p.email = w.value
                 GROUP BY p.mailbox)""",
             (emails,),
         )
-        return [(box, count, threads) for box, count, threads in values(row[0])]
+        return [(box, rows, 0, 0) for box, rows in values(row[0])]
     batch.execute(
-        """INSERT INTO temp.unread_change SELECT p.mailbox, e.thread, count(*) FROM carray(?) w
-        CROSS JOIN email e ON e.account = ? AND e.id = w.value
+        """INSERT INTO temp.unread_change SELECT p.mailbox, e.thread, count(*), sum(p.mark <= 0)
+        FROM carray(?) w CROSS JOIN email e ON e.account = ? AND e.id = w.value
         CROSS JOIN placement p ON p.email = w.value GROUP BY p.mailbox, e.thread""",
         (emails, account.id),
     )
-    crossing = "c.unread = 0" if unread > 0 else "c.unread = d.count"
+    crossing = "c.unread = 0" if unread > 0 else "c.unread = d.shown"
     row = batch.one(
-        f"""SELECT json_group_array(json_array(list, n, threads)) FROM (
-            SELECT d.list, sum(d.count) n, sum({crossing}) threads FROM temp.unread_change d
-            CROSS JOIN conversation c ON c.list = d.list AND c.thread = d.thread GROUP BY d.list)"""  # noqa: S608
+        f"""SELECT json_group_array(json_array(list, n, shown, threads)) FROM (
+            SELECT d.list, sum(d.count) n, sum(d.shown) shown, sum(d.shown > 0 AND {crossing}) threads
+            FROM temp.unread_change d LEFT JOIN conversation c ON c.list = d.list AND c.thread = d.thread
+            GROUP BY d.list)"""  # noqa: S608
     )
     batch.execute(
-        """UPDATE conversation SET unread = unread + ? * (SELECT count FROM temp.unread_change d
+        """UPDATE conversation SET unread = unread + ? * (SELECT shown FROM temp.unread_change d
             WHERE d.list = conversation.list AND d.thread = conversation.thread)
-        WHERE (list, thread) IN (SELECT list, thread FROM temp.unread_change)""",
+        WHERE (list, thread) IN (SELECT list, thread FROM temp.unread_change WHERE shown > 0)""",
         (unread,),
     )
     batch.execute("DELETE FROM temp.unread_change")
-    return [(box, count, threads) for box, count, threads in values(row[0])]
+    return [(box, rows, shown, threads) for box, rows, shown, threads in values(row[0])]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mailsys.stores.sqlite.batch import MailboxState
 
-_REMEMBERED: Final = 100_000  # stretches of all tallies: then start over
+REMEMBERED: Final = 100_000  # stretches of all tallies: then the next transaction starts over
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -55,6 +55,12 @@ class Lists:
         self._entries: dict[tuple[int, int], _Entry] = {}
         self._counted: set[Tally] = set()
         self.fresh: set[int] = set()  # threads that have no row anywhere yet
+
+    def forget_some(self) -> None:
+        """Between two transactions."""
+        if self._loaded > REMEMBERED:
+            self._tallies.clear()
+            self._loaded = 0
 
     def put(self, number: int, thread: int, key: Key, unread: bool) -> None:
         """An email came into a list."""
@@ -199,9 +205,6 @@ class Lists:
                     "DELETE FROM tally WHERE list = ? AND kind = ? AND received_at = ? AND email = ?",
                     (tally.number, tally.kind, *key),
                 ).fetchall()
-        if self._loaded > _REMEMBERED:
-            self._tallies.clear()
-            self._loaded = 0
         return True
 
     def drop(self, number: int) -> None:
@@ -219,7 +222,7 @@ _NEWEST_PLACED: Final = """SELECT json_group_array(json_array(list, thread, json
         (SELECT json_array(e.received_at, e.id) FROM mailbox m CROSS JOIN email e INDEXED BY email_thread
          WHERE m.id = json_extract(w.value, '$[0]') AND e.account = m.account
             AND e.thread = json_extract(w.value, '$[1]')
-            AND EXISTS (SELECT 1 FROM placement p WHERE p.email = e.id AND p.mailbox = m.id)
+            AND EXISTS (SELECT 1 FROM placement p WHERE p.email = e.id AND p.mailbox = m.id AND p.mark <= 0)
          ORDER BY e.received_at DESC, e.id DESC LIMIT 1) top
     FROM json_each(?) w)"""
 _NEWEST: Final = """SELECT json_group_array(json_array(list, thread, json_extract(top, '$[0]'),
@@ -227,5 +230,6 @@ _NEWEST: Final = """SELECT json_group_array(json_array(list, thread, json_extrac
     SELECT -json_extract(w.value, '$[0]') list, json_extract(w.value, '$[1]') thread,
         (SELECT json_array(e.received_at, e.id) FROM email e INDEXED BY email_thread
          WHERE e.account = json_extract(w.value, '$[0]') AND e.thread = json_extract(w.value, '$[1]')
+            AND e.flags & 8 = 0
          ORDER BY e.received_at DESC, e.id DESC LIMIT 1) top
     FROM json_each(?) w)"""

@@ -24,6 +24,7 @@ from mailsys.stores.sqlite.accept import accept
 from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.items import COLUMNS, decode, encode, is_pending, item_of
 from mailsys.stores.sqlite.objects import apply as write_objects
+from mailsys.stores.sqlite.objects import check_conditions
 from mailsys.stores.sqlite.readers import Readers
 from mailsys.stores.sqlite.rows import many, one, values
 from mailsys.stores.sqlite.writer import Writer
@@ -86,14 +87,17 @@ class QueueStore:
 
         return self._writer.submit(run)
 
-    def extend(self, lease: Lease, until: float) -> Deferred[bool]:
-        def run(batch: Batch) -> bool:
-            return bool(
-                batch.execute(
-                    "UPDATE queue SET ready = ? WHERE id = ? AND token = ? AND hold = 0",
-                    (until, lease.item.id, lease.token),
+    def extend(self, leases: Sequence[Lease], until: float) -> Deferred[list[bool]]:
+        def run(batch: Batch) -> list[bool]:
+            return [
+                bool(
+                    batch.execute(
+                        "UPDATE queue SET ready = ? WHERE id = ? AND token = ? AND hold = 0",
+                        (until, lease.item.id, lease.token),
+                    )
                 )
-            )
+                for lease in leases
+            ]
 
         return self._writer.submit(run)
 
@@ -174,6 +178,8 @@ class QueueStore:
                     (ids(queues),),
                 )[0]
             )
+            if rows:
+                check_conditions(batch, objects)
             for number, blob in rows:
                 _remove(batch, number, blob)
             if rows:
@@ -204,6 +210,7 @@ class QueueStore:
             for (_, _, attempts, token, _), item in items:
                 if attempts or token or any(r.outcome is not Outcome.PENDING for r in item.recipients):
                     return False
+            check_conditions(batch, objects)
             for (number, blob, *_), _ in items:
                 _remove(batch, number, blob)
             write_objects(batch, objects)
@@ -252,6 +259,7 @@ def _settle(batch: Batch, lease: Lease, settlement: Settlement) -> bool:
         if merged != item.recipients:
             _write_recipients(batch, number, blob, replace(item, recipients=merged))
         return False
+    check_conditions(batch, settlement.objects)
     for acceptance in settlement.accept:
         accept(batch, acceptance)
     write_objects(batch, settlement.objects)

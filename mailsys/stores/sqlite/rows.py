@@ -27,7 +27,7 @@ _INSERTS: Final[dict[str, tuple[str, int, str]]] = {
     "keywords": ("INSERT INTO keywords VALUES", 2, ""),
     "keyword": ("INSERT OR IGNORE INTO keyword VALUES", 2, ""),
     "email": ("INSERT INTO email VALUES", 11, ""),
-    "placement": ("INSERT INTO placement VALUES", 5, ""),
+    "placement": ("INSERT INTO placement VALUES", 6, ""),
     "conversation": ("INSERT OR REPLACE INTO conversation VALUES", 6, ""),
     "tally": ("INSERT OR REPLACE INTO tally VALUES", 5, ""),
     "reference": ("INSERT OR IGNORE INTO reference VALUES", 3, ""),

@@ -24,6 +24,7 @@ from mailsys.stores.sqlite.files import BlobFiles
 from mailsys.stores.sqlite.lock import FolderLock
 from mailsys.stores.sqlite.mail import MailStore
 from mailsys.stores.sqlite.objects import ObjectStore
+from mailsys.stores.sqlite.once import OnceStore
 from mailsys.stores.sqlite.queue import QueueStore
 from mailsys.stores.sqlite.readers import Readers
 from mailsys.stores.sqlite.sessions import SessionStore
@@ -72,6 +73,7 @@ class SqliteStore:
                 raise
         self.mail = MailStore(self.writer, self.readers)
         self.accounts = AccountStore(self.writer, self.readers)
+        self.once = OnceStore(self.writer, now)
         self.queue = QueueStore(self.writer, self.readers)
         self.objects = ObjectStore(self.writer, self.readers)
         self.sessions = SessionStore(self.writer, self.readers)
