@@ -118,6 +118,7 @@ class System:
             parts.app_passwords,
             parts.factor,
             parts.sessions,
+            parts.places,
         )
         submitter = sign_in.for_service("smtp")
         secure_random = random.SystemRandom()

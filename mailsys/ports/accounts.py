@@ -113,7 +113,10 @@ class IAccountStore(Interface):
 
     def credentials(account: AccountId) -> Deferred[Credentials | None]: ...
 
-    def set_credentials(account: AccountId, credentials: Credentials) -> Deferred[None]: ...
+    def set_credentials(
+        account: AccountId, credentials: Credentials, replacing: Credentials | None = None
+    ) -> Deferred[None]:
+        """`replacing`: only while these stand in the commit, else ObjectConflict."""
 
     def addresses(account: AccountId | None = None) -> Deferred[list[Address]]:
         """All addresses, or those of one account."""

@@ -95,9 +95,7 @@ class OwnPassword:
         """That it is the owner who asks for something grave. Raises BadField when the password is wrong
         (the session itself holds), RateLimited after too many."""
         try:
-            await self._sign_in.prove(
-                Claim(account.address, password), visitor.address, "web", WEB, visitor.agent
-            )
+            await self._sign_in.prove(Claim(account.address, password), visitor, "web", WEB)
         except BadCredentials as wrong:
             raise BadField(field, "That is not your password.", cause=wrong.cause) from wrong
 

@@ -10,7 +10,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from mailsys.core.refusal import MailboxExists, NotAllowed, UnknownRecipient
+from mailsys.core.refusal import MailboxExists, NotAllowed, ObjectConflict, UnknownRecipient
 from mailsys.ports.accounts import (
     Account,
     Address,
@@ -209,9 +209,15 @@ class AccountStore:
             lambda row: _decode(row[0]) if row else None
         )
 
-    def set_credentials(self, account: AccountId, credentials: Credentials) -> Deferred[None]:
+    def set_credentials(
+        self, account: AccountId, credentials: Credentials, replacing: Credentials | None = None
+    ) -> Deferred[None]:
         def change(batch: Batch) -> None:
             batch.account(account)
+            if replacing is not None:
+                row = batch.one("SELECT credentials FROM account WHERE id = ?", (account,))
+                if _decode(row[0]) != replacing:
+                    raise ObjectConflict(cause="the credentials were changed")
             batch.execute("UPDATE account SET credentials = ? WHERE id = ?", (_encode(credentials), account))
 
         return self._write(change)

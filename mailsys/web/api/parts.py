@@ -16,6 +16,7 @@ from mailsys.services.access.app_passwords import AppPasswords
 from mailsys.services.access.at_rest import AtRest
 from mailsys.services.access.own_password import OwnPassword
 from mailsys.services.access.passkeys import Passkeys
+from mailsys.services.access.places import KnownPlaces
 from mailsys.services.access.registration import Invites, Registration
 from mailsys.services.access.revocation import APP, SESSION, Revocations
 from mailsys.services.access.rights import AdminRights
@@ -23,7 +24,6 @@ from mailsys.services.access.sealed import Seal
 from mailsys.services.access.second_factor import SecondFactor
 from mailsys.services.access.sessions import Lifetimes, Sessions, session_id
 from mailsys.services.access.sign_in import SignIn
-from mailsys.services.access.throttle import Throttle
 from mailsys.services.access.web_sign_in import WebSignIn
 from mailsys.services.content.blob_access import BlobReader
 from mailsys.services.jmap.protocol.api import JmapApi
@@ -68,6 +68,7 @@ class SignInParts:
     sessions: Sessions
     app_passwords: AppPasswords
     factor: SecondFactor
+    places: KnownPlaces
     revocations: Revocations
 
     async def holds(self, account: AccountId, credential: str) -> bool:
@@ -100,6 +101,7 @@ def sign_in_parts(
         SecondFactor(
             objects, accounts, limits, clock, random_bytes, settings.domain, AtRest(secret, random_bytes)
         ),
+        KnownPlaces(objects, clock, random_bytes),
         revocations,
     )
 
@@ -129,12 +131,12 @@ class AccountApi:
         blobs = BlobReader(ports.mail, ports.blobs)
         changed = submission.directory.refresh
         seal = Seal(secret, limits, clock, random_bytes)
-        throttle = Throttle(limits, settings.limits, clock)
         rights = AdminRights(objects)
         passkeys = Passkeys(objects, accounts, parts.factor, seal, clock, random_bytes, settings.domain)
         own_password = OwnPassword(accounts, sign_in, parts.sessions, hash_password)
+        throttle = sign_in.throttle
         web_sign_in = WebSignIn(
-            sign_in, parts.sessions, parts.factor, passkeys, accounts, seal, throttle, clock
+            sign_in, parts.sessions, parts.factor, passkeys, accounts, seal, throttle, parts.places, clock
         )
         invites = Invites(objects, accounts, rights, clock, random_bytes)
         registration = Registration(

@@ -27,6 +27,7 @@ from mailsys.services.content.reading import Offload
 from mailsys.services.jmap.protocol.api import ALL, Caller
 from mailsys.web.admission import Admission
 from mailsys.web.app import Routes
+from mailsys.web.authenticators import mark_of
 from mailsys.web.problems import WebProblem
 from mailsys.web.reply import Reply
 from mailsys.web.request import BodyRule, WebRequest
@@ -84,7 +85,8 @@ class Call:
     @property
     def visitor(self) -> Visitor:
         agent = (self.request.getHeader(b"user-agent") or b"").decode("utf-8", "replace")
-        return Visitor(self.request.address, "".join(c for c in agent[:200] if c.isprintable()))
+        shown = "".join(c for c in agent[:200] if c.isprintable())
+        return Visitor(self.request.address, shown, mark_of(self.request))
 
 
 Handler = Callable[[Call], Awaitable[Any]]

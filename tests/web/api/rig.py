@@ -172,7 +172,7 @@ class ApiTestCase(TestCase):
         parts = self.parts
         self.sign_in = SignIn(
             self.accounts, self.counters, settings.limits, clock, self.pool, chance, DOMAIN, SECRET,
-            parts.app_passwords, parts.factor, parts.sessions,
+            parts.app_passwords, parts.factor, parts.sessions, parts.places,
         )  # fmt: skip
         self.directory = Directory(self.accounts, clock, DOMAIN)
         await self.directory.start()
