@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -77,9 +76,7 @@ class Sink:
             self._hash = hashlib.blake2b(digest_size=32)
         for piece in pieces:
             self._hash.update(piece)
-            view = memoryview(piece)
-            while view:
-                view = view[os.write(self._fd, view) :]
+            self._files().disk.write(self._fd, piece)
 
     def _written(self, _: object) -> None:
         self._writing = None
@@ -132,7 +129,7 @@ class Sink:
             blob = BlobId(self._hash.digest())
             path = self._files().keep(self._fd, self._spool, blob)
             self._spool = ""
-            os.close(self._fd)
+            self._files().disk.close(self._fd)
             self._fd = -1
             return StagedBlob(blob, self.size, None, path)
 
@@ -157,11 +154,11 @@ class Sink:
     def _discard(self) -> None:
         """Remove the spool file; what fails here the sweep at the next start finishes."""
         if self._fd >= 0:
-            os.close(self._fd)
+            self._files().disk.close(self._fd)
             self._fd = -1
         if self._spool:
             try:
-                os.unlink(self._spool)
+                self._files().disk.unlink(self._spool)
             except OSError as error:
                 log.warning("spool file left behind", path=self._spool, cause=str(error))
             self._spool = ""

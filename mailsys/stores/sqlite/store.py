@@ -20,6 +20,7 @@ from mailsys.stores.sqlite.accounts import AccountStore
 from mailsys.stores.sqlite.batch import Batch
 from mailsys.stores.sqlite.blobs import BlobStore
 from mailsys.stores.sqlite.checkpoint import Checkpoint
+from mailsys.stores.sqlite.disk import DISK, Disk
 from mailsys.stores.sqlite.files import BlobFiles
 from mailsys.stores.sqlite.lock import FolderLock
 from mailsys.stores.sqlite.mail import MailStore
@@ -40,8 +41,15 @@ class SqliteStore:
     """All ports of the embedded store. Opened by `open_store` only."""
 
     def __init__(
-        self, folder: str | None, reactor: Any, events: IEvents, now: Callable[[], float], readers: int
+        self,
+        folder: str | None,
+        reactor: Any,
+        events: IEvents,
+        now: Callable[[], float],
+        readers: int,
+        disk: Disk,
     ) -> None:
+        self._disk = disk
         self._lock: FolderLock | None = None
         self._files: BlobFiles | None = None
         self._folder = folder
@@ -54,19 +62,21 @@ class SqliteStore:
             self.writer = Writer(connection, reactor, events, False, tidy.step, None)
             self.readers = Readers(reactor, lambda: connection, 0)
         else:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+            disk.make_folders(folder)
             self._lock = FolderLock(folder)
             try:
                 path = os.path.join(folder, _FILE)
-                connection = _open_file(path)
+                connection = _open_file(path, disk)
                 files = self.files()
                 files.empty_spool()
                 tidy.look_for_orphans(files)
                 self._pool = ThreadPool(0, 4, "store-spool")
                 self._pool.start()
-                checkpoint = Checkpoint(connection, lambda: schema.connect(path))
+                checkpoint = Checkpoint(connection, lambda: schema.connect(path, vfs=disk.vfs))
                 self.writer = Writer(connection, reactor, events, True, tidy.step, checkpoint)
-                self.readers = Readers(reactor, lambda: schema.connect(path, read_only=True), readers)
+                self.readers = Readers(
+                    reactor, lambda: schema.connect(path, read_only=True, vfs=disk.vfs), readers
+                )
             except BaseException:
                 self._lock.release()
                 raise
@@ -80,7 +90,7 @@ class SqliteStore:
     def files(self) -> BlobFiles:
         """Where large blobs lie; a store in memory gets a temporary folder when the first one comes."""
         if self._files is None:
-            self._files = BlobFiles(self._folder or tempfile.mkdtemp(prefix="mailsys-"))
+            self._files = BlobFiles(self._folder or tempfile.mkdtemp(prefix="mailsys-"), self._disk)
         return self._files
 
     def _in_thread(self, work: Callable[[], Any]) -> Deferred[Any]:
@@ -124,6 +134,7 @@ def open_store(
     *,
     now: Callable[[], float] = time.time,
     readers: int = _READERS,
+    disk: Disk = DISK,
 ) -> SqliteStore:
     """Open, creating or upgrading it as needed, the store in `folder`; at once, before anything is served.
 
@@ -134,13 +145,13 @@ def open_store(
     Raises StoreInUse when another process has it open, SchemaTooNew, or StoreError; each says what
     is the matter in words for the operator.
     """
-    return SqliteStore(folder, reactor, events, now, readers)
+    return SqliteStore(folder, reactor, events, now, readers, disk)
 
 
-def _open_file(path: str) -> apsw.Connection:
+def _open_file(path: str, disk: Disk) -> apsw.Connection:
     """The writing connection, with the schema brought up to date."""
     try:
-        connection = schema.connect(path)
+        connection = schema.connect(path, vfs=disk.vfs)
         found = schema.version_of(connection)
         empty = not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
     except apsw.Error as error:
