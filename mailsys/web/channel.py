@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
 from mailsys.core.refusal import Refusal, ShuttingDown
 from mailsys.services.access.throttle import network
+from mailsys.web.origin import Origins
 from mailsys.web.problems import WebProblem, encode
-
-if TYPE_CHECKING:
-    from mailsys.web.site import WebSite
 
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
 _LARGEST_HEADER: Final = 32 * 1024
 _CLOSED_WITHIN: Final = 120.0  # seconds that a client may take for the rest of the last answer
 _STOPPED_WITHIN: Final = 1.0  # seconds for the same without an answer, when the server stops
+
+
+class Door(Protocol):
+    """Where connections are counted in and out."""
+
+    def admit_connection(self, channel: Channel, address: str) -> None:
+        """Raises the Refusal that a connection too many gets."""
+
+    def connection_gone(self, channel: Channel, address: str) -> None: ...
 
 
 class Channel(HTTPChannel):
@@ -27,17 +34,18 @@ class Channel(HTTPChannel):
     totalHeadersSize = _LARGEST_HEADER  # noqa: N815
     maxHeaders = 200  # noqa: N815
     transport: Any
-    site: WebSite
-    factory: WebSite
+    site: Any  # Twisted asks it for more than Site says
+    factory: Any
+    door: Door
     peer_address = ""
     _held = False
     _counted = False
 
     def connectionMade(self) -> None:  # noqa: N802
         super().connectionMade()
-        self.peer_address = self.site.origin.plain(self.transport.getPeer())
+        self.peer_address = Origins.plain(self.transport.getPeer())
         try:
-            self.site.admit_connection(self, network(self.peer_address))
+            self.door.admit_connection(self, network(self.peer_address))
         except ShuttingDown:
             self.transport.abortConnection()  # as it will be in a moment, when nobody listens
         except Refusal as refusal:
@@ -53,7 +61,7 @@ class Channel(HTTPChannel):
         """The connection is gone (a WebSocket calls this for the channel that it took it from)."""
         if self._counted:
             self._counted = False
-            self.site.connection_gone(self, network(self.peer_address))
+            self.door.connection_gone(self, network(self.peer_address))
 
     @property
     def at_rest(self) -> bool:

@@ -99,7 +99,7 @@ class WebSite(Site):
 
     def buildProtocol(self, address: IAddress | None) -> Channel:  # type: ignore[override] # noqa: N802
         channel = Channel()
-        channel.factory = channel.site = self
+        channel.factory = channel.site = channel.door = self
         channel.requestFactory = WebRequest
         channel.callLater = self.reactor.callLater  # type: ignore[method-assign]
         channel.timeOut = self.timeOut  # type: ignore[assignment] # fractions are fine
