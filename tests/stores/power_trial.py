@@ -21,7 +21,7 @@ from typing import Any, Final
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
-from mailsys.core.refusal import ShuttingDown, TemporaryFailure
+from mailsys.core.refusal import ContentLost, ShuttingDown, TemporaryFailure
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId, BlobId, MailboxId
@@ -260,7 +260,10 @@ def _missing(
 
 
 async def _intact(store: SqliteStore, blob: BlobId) -> bool:
-    content = await store.blobs.read(blob)
+    try:
+        content = await store.blobs.read(blob)
+    except ContentLost:
+        return False
     return content is not None and hashlib.blake2b(content, digest_size=32).digest() == blob
 
 

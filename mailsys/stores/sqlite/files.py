@@ -16,27 +16,28 @@ from typing import Final
 
 from mailsys.stores.sqlite.disk import DISK, Disk
 
+BLOBS: Final = "blobs"
 YOUNG: Final = 600.0  # seconds in which a staged file may wait for its commit
 
 
 class BlobFiles:
     def __init__(self, folder: str, disk: Disk = DISK) -> None:
         self.disk = disk
-        self._blobs = os.path.join(folder, "blobs")
+        self.folder = os.path.join(folder, BLOBS)
         self._spool = os.path.join(folder, "spool")
         self._lock = threading.Lock()  # between a rename into place and the sweep's look and unlink
         self._number = 0
         self._staged: dict[bytes, float] = {}  # when each came, until it is known that a commit named it
-        for path in (folder, self._blobs, self._spool):
+        for path in (folder, self.folder, self._spool):
             disk.make_folders(path)
         # A process that died may have made folders and not come to sync them.
-        for path in (os.path.dirname(os.path.abspath(folder)), folder, self._blobs):
+        for path in (os.path.dirname(os.path.abspath(folder)), folder, self.folder):
             disk.sync_folder(path)
-        self._durable = set(os.listdir(self._blobs))
+        self._durable = set(os.listdir(self.folder))
 
     def path(self, digest: bytes) -> str:
         name = digest.hex()
-        return os.path.join(self._blobs, name[:2], name[2:])
+        return os.path.join(self.folder, name[:2], name[2:])
 
     def open_spool(self) -> tuple[int, str]:
         """A new, empty file: descriptor and path."""
@@ -55,7 +56,7 @@ class BlobFiles:
         if name not in self._durable:
             # Another thread may have made it a moment ago: that it is there does not mean that it stays.
             self.disk.make_folder(folder)
-            self.disk.sync_folder(self._blobs)
+            self.disk.sync_folder(self.folder)
             self._durable.add(name)
         with self._lock:
             self.disk.rename(spool, path)
@@ -93,9 +94,9 @@ class BlobFiles:
     def found(self) -> Iterator[list[bytes]]:
         """Digests of files old enough to be swept, a folder at a time."""
         before = time.time() - YOUNG
-        for folder in sorted(os.listdir(self._blobs)):
+        for folder in sorted(os.listdir(self.folder)):
             digests = []
-            for entry in os.scandir(os.path.join(self._blobs, folder)):
+            for entry in os.scandir(os.path.join(self.folder, folder)):
                 try:
                     if entry.stat().st_mtime < before:
                         digests.append(bytes.fromhex(folder + entry.name))
@@ -106,4 +107,4 @@ class BlobFiles:
 
     def remove(self) -> None:
         """The whole folder (stores in memory)."""
-        shutil.rmtree(os.path.dirname(self._blobs), ignore_errors=True)
+        shutil.rmtree(os.path.dirname(self.folder), ignore_errors=True)

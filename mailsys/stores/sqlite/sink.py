@@ -9,10 +9,11 @@ from typing import Any, Final, Protocol
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from mailsys.core.refusal import TemporaryFailure
+from mailsys.core.refusal import Refusal, TemporaryFailure
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobSink, StagedBlob
 from mailsys.ports.ids import BlobId
+from mailsys.stores.sqlite.failures import refusal_of
 from mailsys.stores.sqlite.files import BlobFiles
 
 log = Log("store")
@@ -34,8 +35,11 @@ class Sink:
     """At most one piece is on its way to the file; a second one makes the producer wait, so that at
     most twice 128 KiB (and the last write) are in memory."""
 
-    def __init__(self, files: Callable[[], BlobFiles], run: RunInThread) -> None:
+    def __init__(
+        self, files: Callable[[], BlobFiles], run: RunInThread, check_room: Callable[[], None]
+    ) -> None:
         self.size = 0
+        self._check_room = check_room
         self._files = files
         self._run = run
         self._pending: list[bytes] = []
@@ -49,6 +53,11 @@ class Sink:
         self._over = False
 
     def write(self, data: bytes) -> Deferred[None] | None:
+        if self._error is None:
+            try:
+                self._check_room()
+            except Refusal as refusal:
+                self._error = refusal
         if self._error is not None:
             return fail(self._error)
         self.size += len(data)
@@ -91,7 +100,7 @@ class Sink:
     def _failed(self, failure: Any) -> None:
         self._writing = None
         log.error("spool write failed", failure=failure.value)
-        self._error = TemporaryFailure(cause=f"spool: {failure.value}")
+        self._error = refusal_of(failure.value)
         self._pending.clear()
         if self._over:
             self._discard()
@@ -139,7 +148,7 @@ class Sink:
         except OSError as error:
             log.error("staging failed", failure=error)
             self._discard()
-            raise TemporaryFailure(cause=f"spool: {error}") from error
+            raise refusal_of(error) from error
         return staged
 
     def abort(self) -> None:
