@@ -100,7 +100,7 @@ class Limits(Section, frozen=True):
     ] = 10
     free_octets: Annotated[
         FreeSize,
-        _about("New mail is refused (452) while less than this is free where mail is kept; 0: never."),
+        _about("New mail is refused (452) while less than this is free on its disk; 0: never."),
     ] = 256 * 1024 * 1024
     free_files: Annotated[
         OptionalCount, _about("The same for files (inodes) that may still be made there.")

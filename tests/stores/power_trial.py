@@ -214,14 +214,12 @@ async def verify(image: Image) -> Verdict:
                 token, blob = rows[email]
                 places.setdefault(token, []).append(box.path)
                 flags[token] = keywords
-                if not await _intact(store, blob):
-                    lost.append(f"content of {token}")
+                lost += [] if await _intact(store, blob) else [f"content of {token}"]
                 if known.blobs.get(token) not in (None, blob):
                     lost.append(f"{token} has another content")
         waiting = Counter(each.item.trace for each in await store.queue.items(100_000))
         for each in await store.queue.items(100_000):
-            if not await _intact(store, each.blob):
-                lost.append(f"content of {each.item.trace} in the queue")
+            lost += [] if await _intact(store, each.blob) else [f"content of {each.item.trace} in the queue"]
         lost += _missing(known, places, flags, waiting)
         return Verdict(lost, wrong)
     finally:

@@ -24,6 +24,7 @@ from mailsys.stores.sqlite.accept import FILE, RAW
 from mailsys.stores.sqlite.files import YOUNG
 from mailsys.stores.sqlite.sink import INLINE
 
+# ruff: noqa: S608
 _MOST: Final = 100  # complaints of a kind that are told one by one
 _HOLDERS: Final = 5  # emails that are named of one blob
 _BLOBS: Final = 100  # rows of blobs at a time
@@ -129,20 +130,11 @@ class Check:
             # A bad sector under a mapping ends the process; read it and get an error.
             self._connection.execute("PRAGMA mmap_size=0").fetchall()
             self._connection.set_progress_handler(self._step, _STEPS)
-            version = schema.version_of(self._connection)
         except FileNotFoundError:
             self._complain("store", f"{place.database} is missing. Put it back from a backup.")
             return False
         except apsw.Error as error:
             self._complain("store", f"{place.database} cannot be read: {error}. Put it back from a backup.")
-            return False
-        if version != schema.VERSION:
-            self._complain(
-                "store",
-                f"{place.database} is of schema {version}, this version knows {schema.VERSION}; "
-                "start the server once, or check with the version that wrote it.",
-            )
-            self._connection.close()
             return False
         return True
 
@@ -150,6 +142,14 @@ class Check:
         tables = self._tables()
         if "blob" not in tables or "account" not in tables:
             self._complain("store", "the database holds no accounts and no mail. Put it back from a backup.")
+            return
+        version = schema.version_of(self._connection)
+        if version != schema.VERSION:
+            self._complain(
+                "store",
+                f"the database is of schema {version}, this version knows {schema.VERSION}; "
+                "start the server once, or check with the version that wrote it.",
+            )
             return
         self._pages(tables)
         self._relations()
@@ -206,7 +206,7 @@ class Check:
                 ),
             ):
                 try:
-                    self._connection.execute(sql, (account,)).fetchall()
+                    self._read(sql, account)
                 except apsw.Error as error:
                     self._failed("account", error, f"{address}: its {what} cannot all be read")
 
@@ -215,6 +215,9 @@ class Check:
             yield from self._connection.execute(sql)
         except apsw.Error as error:
             self._failed("database", error, what)
+
+    def _read(self, sql: str, number: int) -> list[Any]:
+        return self._connection.execute(sql, (number,)).fetchall()
 
     def _failed(self, kind: str, error: Exception, what: str = "") -> None:
         if isinstance(error, apsw.InterruptError):
@@ -277,7 +280,7 @@ class Check:
         wrong = self._content(number, digest, size, form)
         for table in _BESIDE:
             try:
-                self._connection.execute(f"SELECT * FROM {table} WHERE blob = ?", (number,)).fetchall()  # noqa: S608
+                self._read(f"SELECT * FROM {table} WHERE blob = ?", number)
             except apsw.Error as error:
                 wrong = wrong or f"what is known of it cannot be read ({table}: {error})"
         if wrong and self._is_there(number):
@@ -287,7 +290,7 @@ class Check:
     def _is_there(self, number: int) -> bool:
         """Whether it was not swept while we looked."""
         try:
-            return bool(self._connection.execute("SELECT 1 FROM blob WHERE id = ?", (number,)).fetchall())
+            return bool(self._read("SELECT 1 FROM blob WHERE id = ?", number))
         except apsw.Error:
             return True
 
@@ -296,7 +299,9 @@ class Check:
         if form == FILE:
             return self._file(digest, size)
         try:
-            row = self._connection.execute("SELECT data FROM blob_data WHERE blob = ?", (number,)).fetchall()
+            row: Any = self._connection.execute(
+                "SELECT data FROM blob_data WHERE blob = ?", (number,)
+            ).fetchall()
         except apsw.Error as error:
             return f"cannot be read: {error}"
         if not row:
@@ -333,15 +338,15 @@ class Check:
     def _named(self, blobs: str, bindings: tuple[int, ...], of: str) -> str:
         """Whose emails (and which queue items) have one of these blobs, for people."""
         try:
-            rows = self._connection.execute(
+            rows: Any = self._connection.execute(
                 f"""SELECT a.address, e.id, e.blob FROM email e LEFT JOIN account a ON a.id = e.account
-                WHERE e.blob IN ({blobs}) LIMIT {_HOLDERS + 1}""",  # noqa: S608
+                WHERE e.blob IN ({blobs}) LIMIT {_HOLDERS + 1}""",
                 bindings,
             ).fetchall()
             names = [f"{address} email {email}{self._subject(blob)}" for address, email, blob in rows]
             if len(bindings) == 1:
                 waiting = self._connection.execute(
-                    f"SELECT id FROM queue WHERE blob = ? LIMIT {_HOLDERS + 1}",  # noqa: S608
+                    f"SELECT id FROM queue WHERE blob = ? LIMIT {_HOLDERS + 1}",
                     bindings,
                 ).fetchall()
                 names += [f"queue item {each[0]}" for each in waiting]
@@ -353,7 +358,9 @@ class Check:
 
     def _subject(self, blob: int) -> str:
         try:
-            rows = self._connection.execute("SELECT subject FROM content WHERE blob = ?", (blob,)).fetchall()
+            rows: Any = self._connection.execute(
+                "SELECT subject FROM content WHERE blob = ?", (blob,)
+            ).fetchall()
         except apsw.Error:
             return ""
         return f" {rows[0][0][:60]!r}" if rows else ""
@@ -373,7 +380,7 @@ class Check:
                     (entry.name, entry.path, entry.stat())
                     for entry in os.scandir(os.path.join(blobs, folder))
                 ]
-            except (OSError, NotADirectoryError) as error:
+            except OSError as error:
                 self._complain("files", f"{os.path.join(blobs, folder)}: {error.strerror}")
                 continue
             for name, path, found in entries:

@@ -35,9 +35,9 @@ def refuse_emptied(folder: str, database: str, empty: bool) -> None:
     files = os.path.join(folder, BLOBS)
     if empty and (os.path.exists(mark) or next(_files(files), None) is not None):
         raise StoreGone(
-            f"{database}: the mail database is missing or empty, but this folder has held mail ({MARK}, blobs). "
-            "Put the database back from a backup; nothing was changed. To begin anew, without the mail that "
-            f"was here, move the whole folder {folder} away first."
+            f"{database}: the mail database is missing or empty, but this folder has held mail "
+            f"({MARK}, {BLOBS}). Put the database back from a backup; nothing was changed. To begin anew, "
+            f"without the mail that was here, move the whole folder {folder} away first."
         )
 
 

@@ -90,12 +90,10 @@ class SqliteStore:
         self.queue = QueueStore(self.writer, self.readers)
         self.objects = ObjectStore(self.writer, self.readers)
         self.sessions = SessionStore(self.writer, self.readers)
-        check_room: Callable[[int], None] = lambda octets: None
-        if folder is not None:
-            check_room = Space(disk, folder, reserve).check
+        check_room = _no_bound if folder is None else Space(disk, folder, reserve).check
         self.blobs = BlobStore(self.readers, self.files, self._in_thread, check_room)
         # For what the server writes about mail that it has answered for: it may use the reserve.
-        self.reports = BlobStore(self.readers, self.files, self._in_thread, lambda octets: None)
+        self.reports = BlobStore(self.readers, self.files, self._in_thread, _no_bound)
         self.storage = Storage(self.writer, reactor, check_room, self._place)
 
     def _place(self) -> Place:
@@ -167,6 +165,10 @@ def open_store(
     return SqliteStore(folder, reactor, events, now, readers, disk, reserve)
 
 
+def _no_bound(octets: int) -> None:
+    """Where there is always room, or one may use the last of it."""
+
+
 def check_store(folder: str, tell: Callable[[Progress], bool]) -> Checked:
     """`IStorage.check` of a store that nobody has open, whatever state it is in; nothing is changed. Raises
     StoreInUse."""
@@ -204,7 +206,11 @@ def _open_file(path: str, disk: Disk) -> apsw.Connection:
     elif found < schema.VERSION:
         copy_before_upgrade(connection, path, found)
         schema.upgrade(connection, found)
-    identity.tie(folder, path, connection, disk)
+    try:
+        identity.tie(folder, path, connection, disk)
+    except schema.StoreError:
+        connection.close()
+        raise
     # Leases were held by the process that had this folder before, and it is gone.
     connection.execute("UPDATE queue SET ready = due, token = 0 WHERE token <> 0")
     return connection
