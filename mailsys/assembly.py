@@ -19,6 +19,7 @@ from mailsys import metrics
 from mailsys.core.message.analysis import analyse
 from mailsys.imap.server import ImapFactory
 from mailsys.ports.accounts import Credentials, DkimKey, IAccountStore
+from mailsys.ports.storage import Checked, Progress
 from mailsys.running import MailService
 from mailsys.services.access.passwords import PasswordPool, hash_password
 from mailsys.services.access.sessions import Sessions
@@ -59,12 +60,14 @@ from mailsys.smtp.server import SmtpFactory
 from mailsys.stores.memory.events import Events
 from mailsys.stores.memory.limits import Limits as Counters
 from mailsys.stores.sqlite.schema import StoreError as StoreProblem
+from mailsys.stores.sqlite.space import Reserve
 from mailsys.stores.sqlite.store import SqliteStore, open_store
+from mailsys.stores.sqlite.store import check_store as check_folder
 from mailsys.web.api.parts import AccountApi, sign_in_parts
 from mailsys.web.application import WebApplication
 from mailsys.web.health import MetricsSite
 
-__all__ = ["StoreProblem", "System", "administer", "assemble"]
+__all__ = ["StoreProblem", "System", "administer", "assemble", "check_store"]
 
 T = TypeVar("T")
 
@@ -97,7 +100,7 @@ class System:
             hostname=settings.hostname,
             domain=settings.domain,
             directory=directory,
-            blobs=store.blobs,
+            blobs=store.reports,
             analyse=analyse,
             unique=lambda: chance(12).hex(),
         )
@@ -239,6 +242,7 @@ class System:
             store.mail,
             store.blobs,
             store.accounts,
+            store.storage,
             counters,
             settings,
             reactor,
@@ -347,6 +351,15 @@ async def administer(settings: Settings, reactor: Any, work: Callable[[Administr
         await store.close()
 
 
+def check_store(settings: Settings, tell: Callable[[Progress], bool]) -> Checked:
+    """Look at the store of a system that does not run, whatever state it is in. Raises StoreProblem."""
+    _check_storage(settings)
+    try:
+        return check_folder(settings.state, tell)
+    except OSError as problem:
+        raise StoreProblem(f"{problem.filename or settings.state}: {problem.strerror}") from problem
+
+
 def _jmap(
     settings: Settings,
     store: SqliteStore,
@@ -401,6 +414,7 @@ def _administration(
         store.accounts,
         store.mail,
         store.queue,
+        store.storage,
         partial(hash_password, pool=passwords),
         make_keys,
         settings.hostname,
@@ -414,7 +428,9 @@ def _administration(
 
 def _open(settings: Settings, reactor: Any, events: Events) -> SqliteStore:
     try:
-        return open_store(settings.state, reactor, events)
+        limits = settings.limits
+        reserve = Reserve(limits.free_octets, limits.free_files)
+        return open_store(settings.state, reactor, events, reserve=reserve)
     except OSError as problem:
         raise StoreProblem(f"{problem.filename or settings.state}: {problem.strerror}") from problem
 

@@ -15,6 +15,7 @@ from msgspec import Meta
 Count = Annotated[int, Meta(ge=1)]
 OptionalCount = Annotated[int, Meta(ge=0)]
 Size = Annotated[int, Meta(ge=1, extra={"unit": "size"})]
+FreeSize = Annotated[int, Meta(ge=0, extra={"unit": "size"})]
 LineSize = Annotated[int, Meta(ge=512, extra={"unit": "size"})]
 Duration = Annotated[float, Meta(ge=0.001, extra={"unit": "duration"})]
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -101,6 +102,13 @@ class Limits(Section, frozen=True):
             "Failed logins to one account from one network before answers slow down (all together: 5 times)."
         ),
     ] = 10
+    free_octets: Annotated[
+        FreeSize,
+        _about("New mail is refused (452) while less than this is free on its disk; 0: never."),
+    ] = 256 * 1024 * 1024
+    free_files: Annotated[
+        OptionalCount, _about("The same for files (inodes) that may still be made there.")
+    ] = 1000
     hold_at_most: Annotated[Duration, _about("How far ahead a message may be scheduled (FUTURERELEASE).")] = (
         30 * 86400.0
     )

@@ -134,6 +134,22 @@ class TemporaryFailure(Refusal):
     http = 503
 
 
+class InsufficientStorage(TemporaryFailure):
+    """The server has no room for new mail."""
+
+    smtp = (452, "4.3.1")
+    imap = b"LIMIT"
+    http = 507
+
+
+class ContentLost(Refusal):
+    """The content of this message is missing or damaged here."""
+
+    smtp = (451, "4.3.0")
+    imap = b"CORRUPTION"
+    http = 500
+
+
 class MailLoop(Refusal):
     """Too many hops; this message is looping."""
 

@@ -154,7 +154,8 @@ class WebTestCase(TestCase):
         self.feed = Feed(self.events, self.api.state_change, reactor)
         self.prepare()
         self.web = WebApplication(
-            self.api, self.feed, self.mail, self.blobs, self.accounts, self.counters, settings, reactor,
+            self.api, self.feed, self.mail, self.blobs, self.accounts, self.store.storage,
+            self.counters, settings, reactor,
             [BasicAuthenticator(self.passwords, self.accounts, self.auth_clock, os.urandom)],
             static=self.static(),
         )  # fmt: skip

@@ -120,14 +120,19 @@ def check(connection: apsw.Connection) -> list[str]:
     complaints = [
         str(row[0]) for row in connection.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"
     ]
-    complaints += _tallies(connection)
-    for what, sql in (_CHECKS | _LISTS).items():
+    complaints += tallies(connection)
+    for what, sql in statements().items():
         rows = connection.execute(f"SELECT * FROM ({sql}) LIMIT {_SHOWN}").fetchall()
         complaints += [f"{what}: {' '.join(map(str, row))}" for row in rows]
     return complaints
 
 
-def _tallies(connection: apsw.Connection) -> list[str]:
+def statements() -> dict[str, str]:
+    """What should not be, in words, and a query of it."""
+    return _CHECKS | _LISTS
+
+
+def tallies(connection: apsw.Connection) -> list[str]:
     """Each stretch against the entries that it is of."""
     found: list[str] = []
     numbers = integers(

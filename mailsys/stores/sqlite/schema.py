@@ -285,12 +285,12 @@ class SchemaTooNew(StoreError):
     """The file was written by a later version of this program."""
 
 
-def connect(path: str, *, read_only: bool = False) -> apsw.Connection:
-    """A connection with our settings; `path` may be ":memory:"."""
+def connect(path: str, *, read_only: bool = False, vfs: str | None = None) -> apsw.Connection:
+    """A connection with our settings; `path` may be ":memory:". `vfs`: SQLite's way to the disk (disk.py)."""
     flags = (
         apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     ) | apsw.SQLITE_OPEN_NOMUTEX
-    connection = apsw.Connection(path, flags=flags, statementcachesize=400)
+    connection = apsw.Connection(path, flags=flags, vfs=vfs, statementcachesize=400)
     connection.set_busy_timeout(10_000)
     memory = path == ":memory:"
     connection.execute("PRAGMA temp_store=MEMORY").fetchall()

@@ -192,7 +192,7 @@ class ApiTestCase(TestCase):
             return []
 
         self.administration = Administration(
-            self.accounts, self.mail, self.queue, hash_password, make_keys, settings.hostname,
+            self.accounts, self.mail, self.queue, store.storage, hash_password, make_keys, settings.hostname,
             changed=self.directory.refresh, seconds=clock.seconds,
         )  # fmt: skip
         ports = Ports(
@@ -204,7 +204,7 @@ class ApiTestCase(TestCase):
         register_contacts(jmap, contacts)
         self.web = WebApplication(
             jmap, Feed(self.events, jmap.state_change, clock), self.mail, self.blobs, self.accounts,
-            self.counters, settings, clock, static=Path("nowhere"),
+            store.storage, self.counters, settings, clock, static=Path("nowhere"),
         )  # fmt: skip
         self.account_api = AccountApi(
             self.web, parts, self.sign_in, jmap, contacts, self.counters, settings, clock, chance, SECRET,

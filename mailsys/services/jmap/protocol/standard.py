@@ -10,6 +10,7 @@ from typing import Any, Final
 from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.problems import MethodError, SetError, invalid_arguments
 from mailsys.core.refusal import (
+    InsufficientStorage,
     MessageTooBig,
     NoSuchEmail,
     NoSuchMailbox,
@@ -153,7 +154,7 @@ def not_found(what: str = "object") -> SetError:
 
 def set_error(refusal: Refusal) -> SetError:
     """A refusal of one object."""
-    if isinstance(refusal, OverQuota):
+    if isinstance(refusal, OverQuota | InsufficientStorage):
         return SetError("overQuota", refusal.text)
     if isinstance(refusal, MessageTooBig):
         return SetError("tooLarge", refusal.text)
