@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.threadpool import ThreadPool
 
 from mailsys import metrics
+from mailsys.clock import WallClock
 from mailsys.core.message.analysis import analyse
 from mailsys.imap.server import ImapFactory
 from mailsys.ports.accounts import Credentials, DkimKey, IAccountStore
@@ -83,6 +83,7 @@ class System:
     ) -> None:
         """`listening`: (service, "address:port") of what is bound. Raises StoreProblem."""
         limits, chance = settings.limits, os.urandom
+        wall = WallClock(reactor)
         events = Events()
         self._store = store = _open(settings, reactor, events)
         self._prepare = prepare
@@ -103,7 +104,7 @@ class System:
         counters = Counters(reactor)
         secret = _secret(Path(settings.state))
         parts = sign_in_parts(
-            store.objects, store.sessions, store.accounts, counters, settings, reactor, chance, secret
+            store.objects, store.sessions, store.accounts, counters, settings, wall, chance, secret
         )
         sign_in = SignIn(
             store.accounts,
@@ -121,7 +122,7 @@ class System:
         submitter = sign_in.for_service("smtp")
         secure_random = random.SystemRandom()
         self._responder = responder = Responder(
-            store.mail, store.objects, store.blobs, directory, reactor, secure_random
+            store.mail, store.objects, store.blobs, directory, wall, secure_random
         )
         arrivals = Arrivals(responder)
         reception = Reception(
@@ -131,7 +132,7 @@ class System:
             reader,
             reporter,
             limits,
-            reactor,
+            wall,
             chance,
             settings.hostname,
             arrivals,
@@ -144,7 +145,7 @@ class System:
             reporter,
             counters,
             limits,
-            reactor,
+            wall,
             chance,
             settings.hostname,
             arrivals,
@@ -170,12 +171,12 @@ class System:
                 settings.sending.smarthost,
             ),
             dialer=Dialer(reactor, settings.hostname, settings.sending),
-            signer=Signer(store.accounts, offload, time.time),
+            signer=Signer(store.accounts, offload, wall.seconds),
             reporter=reporter,
             reader=reader,
             settings=settings.sending,
             clock=reactor,
-            now=time.time,
+            now=wall.seconds,
             random=secure_random,
             arrivals=arrivals,
         )
@@ -186,6 +187,7 @@ class System:
             limits=limits,
             reactor=reactor,
             login_without_tls=in_the_clear,
+            now=wall.seconds,
         )
         mailboxes = Mailboxes(store.mail, events, reactor)
         imap = partial(
@@ -201,6 +203,7 @@ class System:
             login_without_tls=in_the_clear,
             mailboxes=mailboxes,
             offload=offload,
+            now=wall.seconds,
         )
         self._factories: dict[str, Any] = {
             "smtp": smtp(reception, None, submission=False, tls=certificates),
@@ -209,22 +212,22 @@ class System:
             "imap": imap(),
             "imaps": imap(implicit_tls=True),
         }
-        self._waker = Waker(store.mail, reactor, time.time)
-        api = _jmap(settings, store, events, offload, reactor, secure_random, self._waker.look)
+        self._waker = Waker(store.mail, reactor, wall.seconds)
+        api = _jmap(settings, store, events, offload, wall, secure_random, self._waker.look)
         self._feedback = Feedback(store.objects, store.blobs, offload, api.exclusive)
         arrivals.add(self._feedback)
         identities = register_sending(api, submission, directory, responder)
         register_more(api, submission, identities, directory, counters, settings.web.upload_per_hour)
-        contacts = Contacts(store.mail, store.blobs, store.objects, offload, time.time)
+        contacts = Contacts(store.mail, store.blobs, store.objects, offload, wall.seconds)
         register_contacts(api, contacts)
         feed = Feed(events, api.state_change, reactor)
         private = settings.web.push_to_private
         self._outbound = OutboundHttp(reactor, resolver, private)
-        vapid = Vapid(secret, f"postmaster@{settings.domain}", time.time)
+        vapid = Vapid(secret, f"postmaster@{settings.domain}", wall.seconds)
         api.announce(VAPID, vapid.capability)
-        delivery = PushDelivery(feed, self._outbound, reactor, time.time, chance, vapid)
+        delivery = PushDelivery(feed, self._outbound, reactor, wall.seconds, chance, vapid)
         self._pushes = PushSubscriptions(
-            api.ports.objects, delivery, counters, time.time, chance, private, parts.holds
+            api.ports.objects, delivery, counters, wall.seconds, chance, private, parts.holds
         )
         self._pushes.register(api)
         parts.revocations.listen(self._pushes.revoked)
@@ -237,6 +240,7 @@ class System:
             counters,
             settings,
             reactor,
+            wall=wall,
         )
         self.administration = _administration(
             settings, store, self._passwords, certificates.complaints, directory.refresh, parts.sessions
@@ -249,13 +253,14 @@ class System:
             contacts,
             counters,
             settings,
-            reactor,
+            wall,
             chance,
             secret,
             self.hash_password,
             self.administration,
             submission,
             self._outbound,
+            reactor,
         )
         self._factories |= {
             "http": self._web.site(),
@@ -348,7 +353,7 @@ def _jmap(
     store: SqliteStore,
     events: Events,
     offload: Any,
-    reactor: Any,
+    wall: WallClock,
     chance: random.Random,
     snoozed: Callable[[], None],
 ) -> JmapApi:
@@ -364,7 +369,7 @@ def _jmap(
             events,
             offload,
         ),
-        reactor,
+        wall,
         chance,
         JmapLimits(
             max_size_upload=web.upload_size,

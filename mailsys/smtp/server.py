@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
@@ -28,6 +29,7 @@ class SmtpFactory(Factory):
 
     `tls` is a context factory for STARTTLS; None: not offered. `login_without_tls` lets clients on
     loopback sign in in the clear. `require_tls` offers REQUIRETLS under TLS: only once sending keeps it.
+    `now`: Unix time (None: the reactor's).
     """
 
     noisy = False
@@ -44,6 +46,7 @@ class SmtpFactory(Factory):
         tls: Any = None,
         login_without_tls: bool = False,
         require_tls: bool = False,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self.service = Service(
             transactions,
@@ -54,6 +57,7 @@ class SmtpFactory(Factory):
             tls is not None,
             login_without_tls,
             require_tls,
+            now or reactor.seconds,
         )
         self.reactor = reactor
         self.tls = tls

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailsys.core.smtp.extensions import Offers
@@ -13,7 +14,8 @@ from mailsys.settings import Limits
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`start_tls`: a certificate is there; `login_without_tls`: on loopback, for `mailsys local`."""
+    """`start_tls`: a certificate is there; `login_without_tls`: on loopback, for `mailsys local`; `now`: Unix
+    time."""
 
     transactions: ITransactions
     sign_in: ISignIn | None
@@ -23,6 +25,7 @@ class Service:
     start_tls: bool
     login_without_tls: bool
     require_tls: bool
+    now: Callable[[], float]
 
     @property
     def recipients(self) -> int:

@@ -123,7 +123,10 @@ class AccountApi:
         administration: Administration,
         submission: Submission,
         outbound: OutboundHttp,
+        timers: Any = None,
     ) -> None:
+        """clock: Unix time; timers: what is remembered for a while goes by it (None: `clock`)."""
+        timers = timers or clock
         ports = jmap.ports
         accounts, objects = ports.accounts, ports.objects
         blobs = BlobReader(ports.mail, ports.blobs)
@@ -159,7 +162,7 @@ class AccountApi:
             SystemRandom(),
             AtRest(secret, random_bytes),
         )
-        basic = ProvingBasicAuthenticator(sign_in, accounts, clock, random_bytes)
+        basic = ProvingBasicAuthenticator(sign_in, accounts, timers, random_bytes)
         for authenticator in (
             BearerAuthenticator(parts.app_passwords, parts.sessions, throttle),
             basic,
@@ -194,7 +197,7 @@ class AccountApi:
             MailServerRoutes(settings),
             QueueRoutes(ports.queue, accounts, rights, clock.seconds),
             TraceRoutes(ports.queue, accounts),
-            ImageRoutes(ImageProxy(outbound, clock), seal, limits, clock),
+            ImageRoutes(ImageProxy(outbound, timers), seal, limits, clock),
             WebhookRoutes(self.webhooks),
             SendRoutes(
                 ProgramMail(submission, objects, limits, clock, SystemRandom(), ports.offload),
