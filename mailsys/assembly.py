@@ -179,6 +179,7 @@ class System:
             now=wall.seconds,
             random=secure_random,
             arrivals=arrivals,
+            longest_hold=limits.hold_at_most,
         )
         in_the_clear = settings.login_without_tls_on_loopback
         smtp = partial(

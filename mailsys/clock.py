@@ -20,8 +20,8 @@ STEP: Final = 2.0  # seconds between two looks that are no drift any more: someb
 
 
 def time_by_monotonic_clock(reactor: Any) -> None:
-    """From here on `reactor.seconds()`, and with it `callLater`, go by the monotonic clock (Twisted takes Unix
-    time: a clock that is set back by an hour holds up all timers for an hour). To be called once, before
+    """From here on `reactor.seconds()`, and with it `callLater`, go by the monotonic clock (Twisted takes
+    Unix time: a clock that is set back by an hour holds up all timers for an hour). To be called once, before
     anything is scheduled; raises RuntimeError when something was. Harmless when it was called before."""
     if reactor.seconds is time.monotonic:
         return
@@ -42,7 +42,11 @@ class WallClock:
         return self._unix()
 
     def callLater(  # noqa: N802
-        self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object
+        self,
+        delay: float,
+        callable: Callable[..., Any],  # noqa: A002
+        *args: object,
+        **kwargs: object,
     ) -> IDelayedCall:
         return self._timers.callLater(delay, callable, *args, **kwargs)
 

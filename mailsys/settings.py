@@ -118,7 +118,13 @@ class Sending(Section, frozen=True):
     per_second_per_destination: Annotated[
         float, Meta(ge=0, description="Messages a second to one destination; 0: no bound.")
     ] = 0.0
+    connecting_per_network: Annotated[
+        Count, _about("Connections being opened at once to hosts of one network (/24, /48 in IPv6).")
+    ] = 10
     connect_timeout: Annotated[Duration, _about("Time to connect.")] = 30.0
+    greeting_timeout: Annotated[
+        Duration, _about("Time to wait for a host's greeting (RFC 5321 §4.5.3.2.1 has 5 minutes).")
+    ] = 60.0
     reply_timeout: Annotated[Duration, _about("Time to wait for a reply.")] = 300.0
     smarthost: Annotated[HostPort, _about("Hand all outbound mail to this host:port; empty: by MX.")] = ""
     port: Annotated[Port, _about("Port of other servers.")] = 25

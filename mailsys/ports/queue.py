@@ -51,6 +51,15 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
+class Rescheduled:
+    """A new due time for an item that is still due when it was seen to be."""
+
+    item: QueueId
+    seen: float
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """What one attempt came to; all of it happens in one commit, and the lease ends.
 
@@ -82,6 +91,14 @@ class IQueueStore(Interface):
 
     def extend(lease: Lease, until: float) -> Deferred[bool]:
         """Keep a lease longer; False when it was lost meanwhile (stop working on it)."""
+
+    def end_leases(beyond: float, now: float) -> Deferred[int]:
+        """Leases that end later than `beyond` were taken by a clock that was ahead: they end now. Fires with
+        how many there were. A holder that lives may still settle."""
+
+    def reschedule(changes: Sequence[Rescheduled]) -> Deferred[int]:
+        """Move due times; of items that are due at another time meanwhile, leased or held, nothing. Fires
+        with how many were moved."""
 
     def settle(lease: Lease, settlement: Settlement) -> Deferred[bool]:
         """Write what came of it. False, with nothing done, when the lease was lost meanwhile or the

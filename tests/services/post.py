@@ -47,12 +47,13 @@ class Post:
     def __init__(self, trust: Any = None, **settings: Any) -> None:
         self.clock = Clock()
         self.clock.advance(START)
+        self.set_by = 0.0  # how far the wall clock was set, against the one that tests move
         self.settings = settings
         self.trust = trust
         self.peers: list[SmtpPeer] = []
         self.zone = Zone({})
         self.resolver: Any = self.zone
-        self.store = open_store(None, None, Events(), now=self.clock.seconds)
+        self.store = open_store(None, None, Events(), now=self.now)
         self.traces = 0
 
     def peer(self, *names: str, address: str = "127.0.0.1", **given: Any) -> SmtpPeer:
@@ -89,15 +90,15 @@ class Post:
                 settings.port,
                 settings.smarthost,
             ),
-            dialer=Dialer(reactor, HOST, settings, self.trust),
-            signer=Signer(store.accounts, maybeDeferred, self.clock.seconds),
+            dialer=Dialer(reactor, HOST, settings, self.trust, self.clock),
+            signer=Signer(store.accounts, maybeDeferred, self.now),
             reporter=Reporter(
                 HOST, "x.example", self.directory, store.blobs, analyse, lambda: chance.randbytes(12).hex()
             ),
             reader=MessageReader(analyse, maybeDeferred),
             settings=settings,
             clock=self.clock,
-            now=self.clock.seconds,
+            now=self.now,
             random=chance,
         )
 
@@ -124,7 +125,7 @@ class Post:
         people = tuple(
             r if isinstance(r, QueueRecipient) else QueueRecipient(r) for r in recipients or ["bob@y.example"]
         )
-        now = self.clock.seconds()
+        now = self.now()
         item = NewQueueItem(
             destination=destination,
             sender="alice@x.example",
@@ -155,6 +156,10 @@ class Post:
                 await wait
         return await sink.finish()
 
+    def now(self) -> float:
+        """Unix time."""
+        return self.clock.seconds() + self.set_by
+
     def start(self) -> None:
         self.sending.startService()
 
@@ -182,7 +187,7 @@ class Post:
         """Move to when the next item is due, and see what comes of it. Fires with how far that was."""
         due = await self.store.queue.next_due()
         assert due is not None
-        ahead = max(0.0, due - self.clock.seconds())
+        ahead = max(0.0, due - self.now())
         await self.later(ahead + 0.001)
         return ahead
 

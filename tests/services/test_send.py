@@ -155,6 +155,68 @@ class SendingTests(TestCase):
             await post.turns(10)
         self.assertEqual((len(tarpit.open), len(self.peer.messages)), (3, 1))
 
+    async def test_hosts_that_never_greet_hold_up_nobody(self):
+        """60 destinations on as many networks, with room for 50."""
+        post = await self.post()
+        for n in range(60):
+            silent = post.peer(f"s{n}.example", address=f"127.1.{n}.1")
+            silent.silent_at = "GREETING"
+            await post.queue(f"u@s{n}.example", destination=f"s{n}.example")
+        post.start()
+        await post.turns(300)
+        self.assertEqual(sum(len(peer.open) for peer in post.peers), 50)
+        trace = await post.queue()
+        for _ in range(11):
+            post.clock.advance(0.1)
+            await post.turns(20)
+        self.assertEqual(len(self.peer.messages), 1)
+        self.assertEqual(await post.stages(trace), ["connected", "sent"])
+        await self.seconds(post, 61)  # they are given up one by one, and wait for their next turn
+        self.assertEqual(sum(len(peer.open) for peer in post.peers[1:]), 0)
+        items = await post.items()
+        self.assertEqual(
+            {item.last_error for item in items}, {"451 4.4.2 Timed out while waiting for the greeting"}
+        )
+        self.assertEqual({item.attempts for item in items}, {1})
+
+    async def test_a_destination_that_did_not_greet_the_last_time_takes_nobody_s_place(self):
+        post = await self.post(connections=4, connecting_per_network=100, schedule=(300.0,))
+        silent = post.peer(*(f"s{n}.example" for n in range(20)), address="127.0.0.8")
+        silent.silent_at = "GREETING"
+        for n in range(20):
+            await post.queue(f"u@s{n}.example", destination=f"s{n}.example")
+        post.start()
+        await self.seconds(post, 200)
+        self.assertEqual({item.attempts for item in await post.items()}, {1})
+        silent.most_open = 0
+        while len(silent.open) < 4:
+            await self.seconds(post, 1)
+        await self.seconds(post, 20)
+        self.assertEqual(silent.most_open, 4)
+        await post.queue()
+        await self.seconds(post, 2)
+        self.assertEqual(len(self.peer.messages), 1)
+
+    async def test_one_machine_behind_many_domains_has_a_share_of_connections(self):
+        post = await self.post(connecting_per_network=3)
+        silent = post.peer(*(f"s{n}.example" for n in range(20)), address="127.0.1.8")
+        silent.silent_at = "GREETING"
+        for n in range(20):
+            await post.queue(f"u@s{n}.example", destination=f"s{n}.example")
+        await post.queue()
+        post.start()
+        await self.seconds(post, 30)
+        self.assertEqual((silent.most_open, len(self.peer.messages)), (3, 1))
+        self.assertEqual({item.attempts for item in await post.items()}, {0})
+        await self.seconds(post, 600)
+        self.assertEqual(silent.most_open, 3)
+        self.assertEqual({item.attempts for item in await post.items() if item.attempts}, {1, 2})
+
+    async def seconds(self, post: Post, count: int) -> None:
+        for _ in range(count):
+            post.clock.advance(1)
+            await post.turns(5)
+
     async def test_a_rate_per_destination_is_kept(self):
         post = await self.post(per_second_per_destination=0.5, connections_per_destination=1)
         for _ in range(4):
@@ -596,7 +658,7 @@ class SendingTests(TestCase):
         await post.queue()
         post.start()
         await post.quiet()
-        self.assertEqual([len(m.recipients) for m in self.peer.messages], [2, 2, 1, 1])
+        self.assertEqual(sorted(len(m.recipients) for m in self.peer.messages), [1, 1, 2, 2])
         self.assertEqual(self.peer.connections, 4)
 
     async def test_a_stopped_service_finishes_what_it_began_and_begins_nothing_new(self):

@@ -5,7 +5,7 @@ A function of its evidence: no store, socket or clock in here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailsys.core.queue.report import Action, Reported, wants
@@ -16,6 +16,7 @@ from mailsys.ports.queue_items import Outcome, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery.received_fields import date
 from mailsys.services.delivery.submission_link import touched
+from mailsys.services.sending.hops import Unreached
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,11 @@ def conclude(
     now: float,
     chance: float,
     connected: Connected | None = None,
+    unreached: Sequence[Unreached] = (),
+    more: bool = False,
 ) -> Conclusion:
     """Judge an attempt. `tried` is by index into the item's recipients; those missing from it were
-    not tried and stay as they are."""
+    not tried and stay as they are. more: it goes on with them at once, and none of `tried` waits."""
     item = queued.item
     attempts = queued.attempts + 1
     start = begun(item.created, item.due)
@@ -69,6 +72,9 @@ def conclude(
     states: list[QueueRecipient] = []
     reports: list[Reported] = []
     timeline: list[TimelineEntry] = []
+    for one in unreached:
+        detail = {"host": one.host, "reply": one.reply}
+        timeline.append(TimelineEntry(item.trace, now, Stage.UNREACHED, item.account, "", detail))
     if connected is not None:
         detail = {"host": connected.host, "tls": connected.tls or "none"}
         if connected.verified:
@@ -110,9 +116,10 @@ def conclude(
         timeline.append(TimelineEntry(item.trace, now, stage, item.account, recipient.address, detail))
     settlement = Settlement(
         recipients=tuple(states),
-        due=due if deferred else now,
+        due=queued.due if more else due if deferred else now,
         error=error,
-        delayed_told=queued.delayed_told or (patience.tell_delay and deferred and not gives_up),
+        delayed_told=queued.delayed_told or (patience.tell_delay and deferred and not gives_up and not more),
+        count_attempt=not more,
         objects=touched(item) if tried else (),
         timeline=tuple(timeline),
     )

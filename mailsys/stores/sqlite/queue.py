@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from mailsys.ports.ids import AccountId, QueueId, TraceId
 from mailsys.ports.objects import ObjectChange
-from mailsys.ports.queue import Destination, IQueueStore, Lease, QueueItem, Settlement
+from mailsys.ports.queue import Destination, IQueueStore, Lease, QueueItem, Rescheduled, Settlement
 from mailsys.ports.queue_items import NewQueueItem, Outcome
 from mailsys.ports.timeline import TimelineEntry
 from mailsys.stores.sqlite import timeline
@@ -94,6 +94,32 @@ class QueueStore:
                     (until, lease.item.id, lease.token),
                 )
             )
+
+        return self._writer.submit(run)
+
+    def end_leases(self, beyond: float, now: float) -> Deferred[int]:
+        """The token stays: an attempt was begun."""
+
+        def run(batch: Batch) -> int:
+            count = batch.execute(
+                "UPDATE queue SET ready = ? WHERE token <> 0 AND hold = 0 AND ready > ?", (now, beyond)
+            )
+            batch.queued = batch.queued or count > 0
+            return count
+
+        return self._writer.submit(run)
+
+    def reschedule(self, changes: Sequence[Rescheduled]) -> Deferred[int]:
+        def run(batch: Batch) -> int:
+            count = 0
+            for change in changes:
+                count += batch.execute(
+                    """UPDATE queue SET due = ?1, ready = ?1
+                    WHERE id = ?2 AND due = ?3 AND token = 0 AND hold = 0""",
+                    (change.due, change.item, change.seen),
+                )
+            batch.queued = batch.queued or count > 0
+            return count
 
         return self._writer.submit(run)
 
