@@ -59,6 +59,7 @@ REST: Final = 1.0  # seconds between rounds when what is due has no room
 WATCH: Final = 5.0  # seconds between looks at whether the wall clock was set
 FOLLOW: Final = 10.0  # seconds until it is followed forward: time for all processes to keep their leases
 _PAGE: Final = 500  # queue items looked at at a time
+_UNKNOWN: Final = Pace()  # a destination that nothing is known of
 
 
 def schedule_of(settings: Settings) -> Schedule:
@@ -206,6 +207,7 @@ class Sending(Service):
 
     async def _look(self) -> None:
         again = True
+        anybody = self._pace(self._smarthost) if self._smarthost else _UNKNOWN
         while again and self.running:
             self._look_again = False
             now = self._time()
@@ -214,6 +216,11 @@ class Sending(Service):
             destinations: list[Destination] = await self._queue.due(now, enough)
             self._waiting = deque(destination.name for destination in destinations)
             self._fill()
+            while self.running and len(self._waiting) == enough and self._has_room(anybody):
+                enough *= 4  # all of them have had their share: there may be others behind
+                destinations = await self._queue.due(now, enough)
+                self._waiting = deque(destination.name for destination in destinations)
+                self._fill()
             again = self._look_again
         self._looking = False
         if not self.running:
