@@ -131,6 +131,7 @@ class System:
             directory,
             reader,
             reporter,
+            counters,
             limits,
             wall,
             chance,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailsys.core.smtp.extensions import Offers
 from mailsys.services.access.authentication import ISignIn
-from mailsys.services.delivery.transactions import ITransactions
+from mailsys.services.delivery.transactions import ITransactions, is_loopback
 from mailsys.settings import Limits
 
 
@@ -53,13 +52,6 @@ class Service:
             mechanisms=mechanisms,
             hold=int(self.limits.hold_at_most) if self.submission else 0,
         )
-
-
-def is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def plain_address(host: str) -> str:

@@ -6,25 +6,17 @@ thousand domains: without a bound it would have all the connections that others 
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 from twisted.internet import defer
+
+from mailsys.core.network import network_of
 
 PATIENCE: Final = 2.0  # seconds to wait for one of a network's places
 
 
 class Crowded(Exception):
     """Others are waiting for that network's hosts already."""
-
-
-def network_of(address: str) -> str:
-    """The /24 (IPv4) or /48 (IPv6) that an address lies in; of what is no address, itself."""
-    try:
-        length = 48 if ip_address(address.partition("%")[0]).version == 6 else 24
-    except ValueError:
-        return address
-    return str(ip_network((address.partition("%")[0], length), strict=False))
 
 
 class Networks:
