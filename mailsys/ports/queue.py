@@ -74,6 +74,8 @@ class Settlement:
     accept: tuple[Acceptance, ...] = ()  # local deliveries, DSNs
     objects: tuple[ObjectChange, ...] = ()  # touched in the same commit: a submission's status moved
     timeline: tuple[TimelineEntry, ...] = ()
+    bounced: tuple[str, ...] = ()  # canonical addresses that were refused for good: of the item's account's
+    # correspondents they lose three sent messages each, and who was never heard from is forgotten at none
 
 
 class IQueueStore(Interface):

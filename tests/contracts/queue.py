@@ -135,6 +135,39 @@ class QueueContract(Stage):
         self.assertIs(await self.store.blobs.size(blob), None)
         await self.sound()
 
+    async def test_who_bounces_falls_behind_and_is_forgotten_when_nothing_speaks_for_him(self) -> None:
+        people = ("gone@example.net", "rare@example.net", "often@example.net", "friend@example.net")
+        credits = [people[:1] + people[2:], people[2:3], people[2:3], people[2:3]]
+        for number, sent_to in enumerate(credits):
+            staged = self.store.blobs.stage(letter(number).content)
+            queued = (item(account=self.alice.id),) if number == 0 else ()
+            delivery = Delivery(self.bob.id, heard_from="gone@example.net")
+            await self.store.mail.accept(
+                Acceptance(
+                    staged,
+                    letter(number).facts,
+                    1.0,
+                    (delivery,),
+                    queued,
+                    sent_by=self.alice.id,
+                    sent_to=sent_to,
+                )
+            )
+        friend = Delivery(self.alice.id, heard_from="friend@example.net")
+        await self.store.mail.accept(
+            Acceptance(self.store.blobs.stage(letter(9).content), letter(9).facts, 1.0, (friend,))
+        )
+        lease = await self.lease()
+        failed = Settlement(self.all_of(lease, Outcome.FAILED), 0.0, bounced=people)
+        await self.queue.settle(lease, failed)
+        found = await self.store.mail.known_correspondents(self.alice.id, people)
+        self.assertEqual(
+            sorted((one.address, one.sent, one.received) for one in found),
+            [("friend@example.net", 0, 1), ("often@example.net", 1, 0)],
+        )
+        (his,) = await self.store.mail.known_correspondents(self.bob.id, people)
+        self.assertEqual((his.address, his.received), ("gone@example.net", 4))
+
     async def test_what_is_pending_is_tried_again_when_due(self) -> None:
         await self.enqueue(item(recipients=["a@example.net", "b@example.net"]))
         lease = await self.lease()

@@ -11,6 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
+from mailsys.core.message.address import canonical
 from mailsys.core.message.analysis import analyse
 from mailsys.ports.accounts import Account, Address, AddressKind, Credentials, Domain
 from mailsys.ports.emails import Column
@@ -226,6 +227,19 @@ class Post:
             )
         )
         return sent
+
+    async def credit(self, address: str) -> None:
+        """Alice wrote to that address before."""
+        message = LETTER + address.encode()
+        await self.store.mail.accept(
+            Acceptance(
+                blob=await self.stage(message),
+                facts=analyse(message),
+                received_at=self.now(),
+                deliveries=(Delivery(self.alice.id, (Role.SENT,), sent_to=(canonical(address),)),),
+                header=message[: message.index(b"\r\n\r\n") + 4],
+            )
+        )
 
     async def threads(self) -> set[int]:
         """Of all of Alice's mail."""

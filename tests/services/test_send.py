@@ -8,7 +8,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from mailsys.ports.accounts import Domain
+from mailsys.ports.accounts import Credentials, Domain
 from mailsys.ports.queue import Settlement
 from mailsys.ports.queue_items import Outcome, QueueRecipient
 from mailsys.services.dns.resolve import StubResolver
@@ -18,6 +18,7 @@ from tests.peers.smtp_peer import self_signed
 from tests.services.post import LETTER, START, Post
 
 HOUR, DAY = 3600.0, 86400.0
+NOBODY = Credentials("", b"", 4096, b"", b"")
 KEYS = generate_keys("x.example")
 
 
@@ -415,6 +416,57 @@ class SendingTests(TestCase):
         self.assertEqual(self.peer.connections, 0)
         await post.until_next_try()
         self.assertEqual((len(self.peer.messages), post.clock.seconds() // DAY), (1, (START + DAY) // DAY))
+
+    async def test_the_timeline_names_the_hosts_that_took_nothing(self):
+        post = await self.post()
+        post.zone.records["y.example", "MX"] = [
+            (10, "dead.y.example"),
+            (15, "busy.y.example"),
+            (20, "mx.y.example"),
+        ]
+        post.zone.records["dead.y.example", "A"] = ["127.0.0.7"]
+        busy = post.peer("busy.y.example", address="127.0.0.8")
+        busy.replies["GREETING"] = ["554 5.7.1 Not from you"]
+        trace = await post.queue()
+        post.start()
+        await post.quiet()
+        self.assertEqual(await post.stages(trace), ["unreached", "unreached", "connected", "sent"])
+        dead, refused, _, _ = [step.detail for step in await post.timeline(trace)]
+        port = self.peer.port
+        self.assertEqual(dead["host"], f"dead.y.example [127.0.0.7]:{port}")
+        self.assertTrue(dead["reply"].startswith("451 4.4.1 dead.y.example [127.0.0.7]: "))
+        self.assertEqual(
+            refused, {"host": f"busy.y.example [127.0.0.8]:{port}", "reply": "554 5.7.1 Not from you"}
+        )
+        post.zone.records["y.example", "MX"] = [(10, "dead.y.example")]
+        await post.later(10)
+        trace = await post.queue()
+        await post.quiet()
+        self.assertEqual(await post.stages(trace), ["unreached", "deferred"])
+
+    async def test_who_bounced_is_suggested_less(self):
+        post = await self.post()
+        self.peer.replies["RCPT"] = ["550 5.1.1 No such user", "550 5.7.1 Not from you"]
+        for address in ("B@y.example", "c@y.example", "nobody@x.example"):
+            await post.credit(address)
+        await post.queue("b@Y.example")
+        await post.queue("c@y.example")
+        await post.queue("nobody@x.example", destination="local")
+        post.start()
+        await post.quiet()
+        self.assertEqual(await post.items(), [])
+        found = await post.store.mail.correspondents(post.alice.id, "", 10)
+        self.assertEqual([one.address for one in found], ["c@y.example"])
+
+    async def test_held_mail_credits_its_writer_with_the_reader(self):
+        post = await self.post()
+        bob = await post.store.accounts.create_account("bob@x.example", "Bob", NOBODY)
+        await post.queue("bob@x.example", "alice@x.example", destination="local", due=post.now() + 10)
+        post.start()
+        await post.later(11)
+        (found,) = await post.store.mail.correspondents(bob.id, "", 10)
+        self.assertEqual((found.address, found.name, found.received), ("alice@x.example", "Alice", 1))
+        self.assertEqual(await post.store.mail.correspondents(post.alice.id, "", 10), [])
 
     # -- reports -----------------------------------------------------------------------------------------
 

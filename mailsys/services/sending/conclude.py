@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mailsys.core.queue.report import Action, Reported, wants
+from mailsys.core.message.address import canonical
+from mailsys.core.queue.report import Action, Reported, is_bounce, wants
 from mailsys.core.queue.schedule import GiveUp, Schedule, after_attempt, begun
 from mailsys.core.smtp.envelope import Fate, Result
 from mailsys.ports.queue import QueueItem, Settlement
@@ -81,6 +82,7 @@ def conclude(
             detail["certificate"] = "verified"
         timeline.append(TimelineEntry(item.trace, now, Stage.CONNECTED, item.account, "", detail))
     error = ""
+    bounced: list[str] = []
     deferred = False
     for index, recipient in enumerate(item.recipients):
         attempt = tried.get(index)
@@ -102,6 +104,8 @@ def conclude(
             if isinstance(patience.verdict, GiveUp) and result.fate is not Fate.FAILED:
                 report = replace(report, note=patience.verdict.reason)
                 detail["gave_up"] = patience.verdict.reason
+            elif is_bounce(result.reply):
+                bounced.append(known_as(recipient.address))
             if wants(recipient.notify, Action.FAILED):
                 reports.append(report)
         else:
@@ -122,5 +126,14 @@ def conclude(
         count_attempt=not more,
         objects=touched(item) if tried else (),
         timeline=tuple(timeline),
+        bounced=tuple(bounced),
     )
     return Conclusion(settlement, tuple(reports))
+
+
+def known_as(address: str) -> str:
+    """An address as correspondents are kept under."""
+    try:
+        return canonical(address)
+    except ValueError:
+        return address

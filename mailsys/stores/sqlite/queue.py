@@ -22,6 +22,7 @@ from mailsys.ports.timeline import TimelineEntry
 from mailsys.stores.sqlite import timeline
 from mailsys.stores.sqlite.accept import accept
 from mailsys.stores.sqlite.batch import Batch, ids
+from mailsys.stores.sqlite.correspondents import discredit
 from mailsys.stores.sqlite.items import COLUMNS, decode, encode, is_pending, item_of
 from mailsys.stores.sqlite.objects import apply as write_objects
 from mailsys.stores.sqlite.readers import Readers
@@ -282,6 +283,8 @@ def _settle(batch: Batch, lease: Lease, settlement: Settlement) -> bool:
         accept(batch, acceptance)
     write_objects(batch, settlement.objects)
     timeline.record(batch, settlement.timeline)
+    if settlement.bounced and item.account is not None:
+        discredit(batch, item.account, settlement.bounced)
     item = replace(item, recipients=settlement.recipients)
     if not is_pending(item):
         _remove(batch, number, blob)

@@ -91,7 +91,7 @@ class TransactionTests(ConversationCase):
             S: 501 5.5.4 Say your name
             C: MAIL FROM:<a@example.org>
             S: 503 5.5.1 Send HELO
-            C: EHLO  x 
+            C: EHLO  x
             S: 250-
             S: 250-
             S: 250-
