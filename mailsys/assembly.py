@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.threadpool import ThreadPool
 
 from mailsys import metrics
+from mailsys.clock import WallClock
 from mailsys.core.message.analysis import analyse
 from mailsys.imap.server import ImapFactory
 from mailsys.ports.accounts import Credentials, DkimKey, IAccountStore
@@ -87,6 +87,7 @@ class System:
     ) -> None:
         """`listening`: (service, "address:port") of what is bound. Raises StoreProblem."""
         limits, chance = settings.limits, os.urandom
+        wall = WallClock(reactor)
         events = Events()
         self._store = store = _open(settings, reactor, events)
         self._prepare = prepare
@@ -107,7 +108,7 @@ class System:
         counters = Counters(reactor)
         secret = _secret(Path(settings.state))
         parts = sign_in_parts(
-            store.objects, store.sessions, store.accounts, counters, settings, reactor, chance, secret
+            store.objects, store.sessions, store.accounts, counters, settings, wall, chance, secret
         )
         sign_in = SignIn(
             store.accounts,
@@ -126,7 +127,7 @@ class System:
         submitter = sign_in.for_service("smtp")
         secure_random = random.SystemRandom()
         self._responder = responder = Responder(
-            store.mail, store.objects, store.blobs, store.once, directory, reactor, secure_random
+            store.mail, store.objects, store.blobs, store.once, directory, wall, secure_random
         )
         arrivals = Arrivals(responder)
         reception = Reception(
@@ -135,8 +136,9 @@ class System:
             directory,
             reader,
             reporter,
+            counters,
             limits,
-            reactor,
+            wall,
             chance,
             settings.hostname,
             arrivals,
@@ -149,7 +151,7 @@ class System:
             reporter,
             counters,
             limits,
-            reactor,
+            wall,
             chance,
             settings.hostname,
             arrivals,
@@ -175,14 +177,15 @@ class System:
                 settings.sending.smarthost,
             ),
             dialer=Dialer(reactor, settings.hostname, settings.sending),
-            signer=Signer(store.accounts, offload, time.time),
+            signer=Signer(store.accounts, offload, wall.seconds),
             reporter=reporter,
             reader=reader,
             settings=settings.sending,
             clock=reactor,
-            now=time.time,
+            now=wall.seconds,
             random=secure_random,
             arrivals=arrivals,
+            longest_hold=limits.hold_at_most,
         )
         in_the_clear = settings.login_without_tls_on_loopback
         smtp = partial(
@@ -191,6 +194,7 @@ class System:
             limits=limits,
             reactor=reactor,
             login_without_tls=in_the_clear,
+            now=wall.seconds,
         )
         mailboxes = Mailboxes(store.mail, events, reactor)
         imap = partial(
@@ -206,6 +210,7 @@ class System:
             login_without_tls=in_the_clear,
             mailboxes=mailboxes,
             offload=offload,
+            now=wall.seconds,
         )
         self._factories: dict[str, Any] = {
             "smtp": smtp(reception, None, submission=False, tls=certificates),
@@ -214,25 +219,25 @@ class System:
             "imap": imap(),
             "imaps": imap(implicit_tls=True),
         }
-        self._waker = Waker(store.mail, reactor, time.time)
-        api = _jmap(settings, store, events, offload, reactor, secure_random, self._waker.look)
+        self._waker = Waker(store.mail, reactor, wall.seconds)
+        api = _jmap(settings, store, events, offload, wall, secure_random, self._waker.look)
         self._feedback = Feedback(store.objects, store.blobs, offload)
         arrivals.add(self._feedback)
         identities = register_sending(api, submission, directory, responder, self._waker.look)
         register_more(
             api, submission, identities, directory, store.once, counters, settings.web.upload_per_hour
         )
-        contacts = Contacts(store.mail, store.blobs, store.objects, offload, time.time)
+        contacts = Contacts(store.mail, store.blobs, store.objects, offload, wall.seconds)
         register_contacts(api, contacts)
         feed = Feed(events, api.state_change, reactor)
         private = settings.web.push_to_private
         self._outbound = OutboundHttp(reactor, resolver, private)
-        vapid = Vapid(secret, f"postmaster@{settings.domain}", time.time)
+        vapid = Vapid(secret, f"postmaster@{settings.domain}", wall.seconds)
         api.announce(VAPID, vapid.capability)
-        turns = PushTurns(store.objects, time.time, chance(8).hex())
-        delivery = PushDelivery(feed, self._outbound, reactor, time.time, chance, turns, vapid)
+        turns = PushTurns(store.objects, wall.seconds, chance(8).hex())
+        delivery = PushDelivery(feed, self._outbound, reactor, wall.seconds, chance, turns, vapid)
         self._pushes = PushSubscriptions(
-            api.ports.objects, delivery, counters, reactor, time.time, chance, private, parts.holds
+            api.ports.objects, delivery, counters, reactor, wall.seconds, chance, private, parts.holds
         )
         self._pushes.register(api)
         parts.revocations.listen(self._pushes.revoked)
@@ -246,6 +251,7 @@ class System:
             counters,
             settings,
             reactor,
+            wall=wall,
         )
         self.administration = _administration(
             settings, store, self._passwords, certificates.complaints, directory.refresh, parts.sessions
@@ -258,13 +264,14 @@ class System:
             contacts,
             counters,
             settings,
-            reactor,
+            wall,
             chance,
             secret,
             self.hash_password,
             self.administration,
             submission,
             self._outbound,
+            reactor,
         )
         self._factories |= {
             "http": self._web.site(),
@@ -365,7 +372,7 @@ def _jmap(
     store: SqliteStore,
     events: Events,
     offload: Any,
-    reactor: Any,
+    wall: WallClock,
     chance: random.Random,
     snoozed: Callable[[], None],
 ) -> JmapApi:
@@ -381,7 +388,7 @@ def _jmap(
             events,
             offload,
         ),
-        reactor,
+        wall,
         chance,
         JmapLimits(
             max_size_upload=web.upload_size,

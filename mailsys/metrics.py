@@ -27,6 +27,14 @@ _tried = _counter(
     "recipients_tried", "Recipients tried by the outbound queue, by what came of it.", "outcome"
 )
 
+settle_seconds = Histogram(
+    "mailsys_settle_seconds",
+    "Time from another server's answer to a message until it is committed here: what a crash within it finds "
+    "is sent twice.",
+    registry=REGISTRY,
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+
 _logins = _counter("logins", "Sign-ins with a password.", "result")
 logins_good = _logins.labels("success")
 logins_bad = _logins.labels("failure")

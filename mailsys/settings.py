@@ -76,8 +76,17 @@ class Limits(Section, frozen=True):
     imap_literal_before_login: Annotated[Size, _about("Largest literal before login.")] = 8192
     connections_per_address: Annotated[Count, _about("Open connections from one IP address.")] = 50
     connections: Annotated[Count, _about("Open connections in all.")] = 20000
+    connects_per_minute: Annotated[
+        Count, _about("New connections to port 25 from one IP address (IPv6: /64) in a minute.")
+    ] = 120
+    connects_per_minute_per_network: Annotated[
+        Count, _about("The same from one network (/24, IPv6: /48).")
+    ] = 600
     smtp_idle: Annotated[Duration, _about("Silence after which an SMTP connection is closed.")] = 300.0
     smtp_data: Annotated[Duration, _about("Time that one message may take to arrive.")] = 3600.0
+    smtp_stop: Annotated[
+        Duration, _about("Time that a message which is arriving has left when the server stops.")
+    ] = 5.0
     imap_idle_before_login: Annotated[Duration, _about("Silence allowed in IMAP before login.")] = 60.0
     imap_idle: Annotated[
         Duration, _about("Silence allowed in IMAP after login (RFC 9051 §5.4: 30 minutes at least).")
@@ -130,7 +139,13 @@ class Sending(Section, frozen=True):
     per_second_per_destination: Annotated[
         float, Meta(ge=0, description="Messages a second to one destination; 0: no bound.")
     ] = 0.0
+    connecting_per_network: Annotated[
+        Count, _about("Connections being opened at once to hosts of one network (/24, /48 in IPv6).")
+    ] = 10
     connect_timeout: Annotated[Duration, _about("Time to connect.")] = 30.0
+    greeting_timeout: Annotated[
+        Duration, _about("Time to wait for a host's greeting (RFC 5321 §4.5.3.2.1 has 5 minutes).")
+    ] = 60.0
     reply_timeout: Annotated[Duration, _about("Time to wait for a reply.")] = 300.0
     smarthost: Annotated[HostPort, _about("Hand all outbound mail to this host:port; empty: by MX.")] = ""
     port: Annotated[Port, _about("Port of other servers.")] = 25

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import resource
 import socket
-from typing import Any
+from typing import Any, Final
 
 from OpenSSL import SSL
 from twisted.internet.tcp import Server
+
+SPARE: Final = 64  # descriptors that are left to the store, look-ups and mail on its way out
+
+
+def is_last(transport: Any) -> bool:
+    """Whether a new connection has one of the process's last descriptors: it should be told, and closed.
+    Where accept() fails for want of one Twisted can only drop the client without a word. Descriptors are
+    given out lowest first, so the number tells. Should what has no number be asked, the answer is no."""
+    number = getattr(transport, "fileno", lambda: -1)()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return bool(most != resource.RLIM_INFINITY and number >= most - min(SPARE, most // 4))
 
 
 def send_now(transport: Any, data: bytes) -> None:

@@ -36,10 +36,12 @@ def makeService(options: Options) -> MultiService:  # noqa: N802
     import twisted.internet.reactor as installed
 
     from mailsys.assembly import StoreProblem, assemble
+    from mailsys.clock import time_by_monotonic_clock
     from mailsys.endpoints import BindError
     from mailsys.services.operating.certificates import CertificateError
 
     reactor: Any = installed
+    time_by_monotonic_clock(reactor)
 
     def end(problem: Exception) -> None:
         """One line instead of a traceback, for what an operator can mend."""

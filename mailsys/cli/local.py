@@ -21,6 +21,7 @@ from twisted.logger import globalLogBeginner
 
 from mailsys.assembly import StoreProblem, System, assemble
 from mailsys.cli.problem import DONE, REFUSED, UNREACHABLE, USAGE, Problem
+from mailsys.clock import time_by_monotonic_clock
 from mailsys.core.message.address import canonical
 from mailsys.endpoints import BindError
 from mailsys.log import twisted_observer
@@ -39,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
     import twisted.internet.reactor as installed
 
     reactor: Any = installed
+    time_by_monotonic_clock(reactor)
     settings = settings_of(options)
     accounts = accounts_of(options, settings)
     admins = frozenset(_address(each, "--admin") for each in options.admin or ())

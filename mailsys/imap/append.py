@@ -79,7 +79,7 @@ class Message:
             strict=True,
             enforce_quota=True,
         )
-        received = session.parts.clock.seconds() if command.date is None else command.date
+        received = session.parts.now() if command.date is None else command.date
         acceptance = Acceptance(blob, reading.facts, received, (delivery,), header=reading.header)
         (delivered,) = (await session.mail.accept(acceptance)).delivered
         ((_, validity, uid),) = delivered.placements

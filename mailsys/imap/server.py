@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -57,7 +58,9 @@ class ImapFactory(Factory):
         login_without_tls: bool = False,
         mailboxes: Mailboxes | None = None,
         offload: Offload | None = None,
+        now: Callable[[], float] | None = None,
     ) -> None:
+        """now: Unix time (None: the reactor's)."""
         offload = offload or partial(deferToThreadPool, reactor, reactor.getThreadPool())
         self.mailboxes = mailboxes or Mailboxes(mail, events, reactor)
         self.parts = Parts(
@@ -73,6 +76,7 @@ class ImapFactory(Factory):
             hostname,
             tls is not None,
             login_without_tls,
+            now or reactor.seconds,
         )
         self.tls = tls
         self.implicit_tls = implicit_tls

@@ -5,7 +5,7 @@ The session knows no transport: `wire` takes octets and says when there is room 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -86,6 +86,7 @@ class Parts:
     hostname: str
     offers_tls: bool
     login_without_tls: bool  # from loopback
+    now: Callable[[], float]  # Unix time
 
 
 class Session:

@@ -52,6 +52,15 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
+class Rescheduled:
+    """A new due time for an item that is still due when it was seen to be."""
+
+    item: QueueId
+    seen: float
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """What one attempt came to; all of it happens in one commit, and the lease ends.
 
@@ -66,6 +75,8 @@ class Settlement:
     accept: tuple[Acceptance, ...] = ()  # local deliveries, DSNs
     objects: tuple[ObjectChange, ...] = ()  # touched in the same commit: a submission's status moved
     timeline: tuple[TimelineEntry, ...] = ()
+    bounced: tuple[str, ...] = ()  # canonical addresses that were refused for good: of the item's account's
+    # correspondents they lose three sent messages each, and who was never heard from is forgotten at none
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,14 @@ class IQueueStore(Interface):
 
     def extend(leases: Sequence[Lease], until: float) -> Deferred[list[bool]]:
         """Keep leases longer, in one commit; False for one that was lost meanwhile (stop working on it)."""
+
+    def end_leases(beyond: float, now: float) -> Deferred[int]:
+        """Leases that end later than `beyond` were taken by a clock that was ahead: they end now. Fires with
+        how many there were. A holder that lives may still settle."""
+
+    def reschedule(changes: Sequence[Rescheduled]) -> Deferred[int]:
+        """Move due times; of items that are due at another time meanwhile, leased or held, nothing. Fires
+        with how many were moved."""
 
     def settle(lease: Lease, settlement: Settlement) -> Deferred[bool]:
         """Write what came of it. False, with nothing done, when the lease was lost meanwhile or the

@@ -16,6 +16,7 @@ class Stage(Enum):
     JUDGED = "judged"
     QUEUED = "queued"
     DELIVERED = "delivered"
+    UNREACHED = "unreached"  # an MX that could not be reached, or turned us away before any recipient
     CONNECTED = "connected"  # MX chosen, TLS level
     SENT = "sent"  # remote took it
     DEFERRED = "deferred"  # tried, will try again

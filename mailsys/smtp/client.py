@@ -71,9 +71,9 @@ class SmtpClient(Protocol):
     """One connection to one host. Made by `Dialer`."""
 
     def __init__(
-        self, host: Host, hostname: str, patience: float, tls: Any | None, verified: bool, clock: Any
+        self, host: Host, hostname: str, settings: Sending, tls: Any | None, verified: bool, clock: Any
     ) -> None:
-        """tls: how to secure the connection; None: stay in clear. patience: seconds a reply may take.
+        """tls: how to secure the connection; None: stay in clear. settings: how long a reply may take.
         clock: an IReactorTime."""
         self.host = host
         self.tls = ""
@@ -83,7 +83,7 @@ class SmtpClient(Protocol):
         self.capabilities = Capabilities()
         self.ready: Deferred[None] = Deferred()
         self._sender = Sender(hostname)
-        self._patience = patience
+        self._settings = settings
         self._tls_options = tls
         self._must_verify = verified
         self._result: Deferred[tuple[Result, ...]] | None = None
@@ -289,7 +289,9 @@ class SmtpClient(Protocol):
         if waiting is Waiting.NOTHING:  # idle, or at our own leisure: whoever holds it closes it
             self._stop_timer()
             return
-        patience = self._patience * PATIENCE.get(waiting, 1.0)
+        patience = self._settings.reply_timeout * PATIENCE.get(waiting, 1.0)
+        if waiting is Waiting.GREETING:
+            patience = self._settings.greeting_timeout
         self._deadline = self._clock.seconds() + patience
         if self._timer is None:
             self._timer = self._clock.callLater(patience, self._time_up)
@@ -337,11 +339,17 @@ class Dialer:
     """Connects to hosts, as settings.sending says."""
 
     def __init__(
-        self, reactor: Any, hostname: str, settings: Sending, trust: Certificate | None = None
+        self,
+        reactor: Any,
+        hostname: str,
+        settings: Sending,
+        trust: Certificate | None = None,
+        clock: Any = None,
     ) -> None:
         """trust: a root that verified connections accept instead of the platform's (for tests and
-        closed networks)."""
+        closed networks). clock: an IReactorTime that replies are waited for by (None: the reactor)."""
         self._reactor = reactor
+        self._clock = clock or reactor
         self._hostname = hostname
         self._settings = settings
         self._trust = trust
@@ -372,7 +380,7 @@ class Dialer:
 
     async def _open(self, host: Host, tls: Any | None, verified: bool) -> SmtpClient:
         settings = self._settings
-        client = SmtpClient(host, self._hostname, settings.reply_timeout, tls, verified, self._reactor)
+        client = SmtpClient(host, self._hostname, settings, tls, verified, self._clock)
         six = ":" in host.address
         local = settings.local_address
         bind = (local, 0) if local and (":" in local) == six else None

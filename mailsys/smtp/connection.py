@@ -70,6 +70,7 @@ class SmtpConnection:
         "_choked",
         "_client",
         "_connected",
+        "_cut",
         "_greet_under_tls",
         "_handshaking",
         "_host",
@@ -95,6 +96,7 @@ class SmtpConnection:
         self._choked = False  # the client does not read what we write
         self._lost = False
         self._stopping = False
+        self._cut = False  # stopping, and a message that is not whole has had its time
         self._handshaking = False
         self._greet_under_tls = False
         self._began: float | None = None  # when the message that is arriving did, as last looked at
@@ -290,7 +292,7 @@ class SmtpConnection:
         if self._session.closing:
             self._close(b"")
             return
-        if self._stopping and began is None:
+        if self._stopping and (began is None or self._cut):
             self._close(_STOPPING)
             return
         if alive:
@@ -354,6 +356,12 @@ class SmtpConnection:
         """Close now, or once the message that is arriving has its answer."""
         self._stopping = True
         if not self._running and self._session.began is None:
+            self._close(_STOPPING)
+
+    def cut(self) -> None:
+        """Close now, in the middle of a message too; but what is whole gets its answer."""
+        self._cut = True
+        if not self._running:
             self._close(_STOPPING)
 
     def abort(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, succeed
@@ -16,6 +17,7 @@ from mailsys.services.delivery.transactions import ITransactions
 from mailsys.settings import Limits
 from mailsys.smtp.connection import SmtpConnection
 from mailsys.smtp.service import Service
+from mailsys.sockets import is_last
 
 log = Log("smtp")
 
@@ -28,6 +30,7 @@ class SmtpFactory(Factory):
 
     `tls` is a context factory for STARTTLS; None: not offered. `login_without_tls` lets clients on
     loopback sign in in the clear. `require_tls` offers REQUIRETLS under TLS: only once sending keeps it.
+    `now`: Unix time (None: the reactor's).
     """
 
     noisy = False
@@ -44,6 +47,7 @@ class SmtpFactory(Factory):
         tls: Any = None,
         login_without_tls: bool = False,
         require_tls: bool = False,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self.service = Service(
             transactions,
@@ -54,6 +58,7 @@ class SmtpFactory(Factory):
             tls is not None,
             login_without_tls,
             require_tls,
+            now or reactor.seconds,
         )
         self.reactor = reactor
         self.tls = tls
@@ -77,6 +82,9 @@ class SmtpFactory(Factory):
         if len(self._connections) >= limits.connections:
             log.warning("turned away", address=address, cause="connections in all")
             return _FULL.render()
+        if is_last(connection.transport):
+            log.warning("turned away", address=address, cause="file descriptors")
+            return _FULL.render()
         here = self._addresses.get(address, 0)
         if here >= limits.connections_per_address:
             log.info("turned away", address=address, cause="connections of this address")
@@ -96,26 +104,37 @@ class SmtpFactory(Factory):
             self._stopped.callback(None)
 
     def stop(self) -> Deferred[None]:
-        """Idle sessions are told to come back later; those in the middle of a message get their answer
-        first, within 30 s. Fires once all are gone. New ones are turned away from now on."""
+        """Idle sessions are told to come back later, those in the middle of a message after limits.smtp_stop
+        seconds; a message that is whole gets its answer first, within 30 s. Fires once all are gone. New ones
+        are turned away from now on."""
         if self._stopped is not None:
             return self._stopped
         if not self._connections:
             self._stopped = succeed(None)
             return self._stopped
         stopped = self._stopped = Deferred()
-        deadline = self.reactor.callLater(_STOP, self._abort_all)
+        deadlines = (
+            self.reactor.callLater(self.service.limits.smtp_stop, self._cut_all),
+            self.reactor.callLater(_STOP, self._abort_all),
+        )
 
         def done(result: None) -> None:
-            if deadline.active():
-                deadline.cancel()
+            for deadline in deadlines:
+                if deadline.active():
+                    deadline.cancel()
 
         stopped.addCallback(done)
         for connection in tuple(self._connections):
             connection.stop()
         return stopped
 
+    def _cut_all(self) -> None:
+        for connection in tuple(self._connections):
+            connection.cut()
+
     def _abort_all(self) -> None:
-        log.warning("stop", cause="messages still arriving were cut off", connections=len(self._connections))
+        log.warning(
+            "stop", cause="sessions that did not end were cut off", connections=len(self._connections)
+        )
         for connection in tuple(self._connections):
             connection.abort()

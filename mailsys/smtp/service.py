@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailsys.core.smtp.extensions import Offers
 from mailsys.services.access.authentication import ISignIn
-from mailsys.services.delivery.transactions import ITransactions
+from mailsys.services.delivery.transactions import ITransactions, is_loopback
 from mailsys.settings import Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`start_tls`: a certificate is there; `login_without_tls`: on loopback, for `mailsys local`."""
+    """`start_tls`: a certificate is there; `login_without_tls`: on loopback, for `mailsys local`; `now`: Unix
+    time."""
 
     transactions: ITransactions
     sign_in: ISignIn | None
@@ -23,6 +24,7 @@ class Service:
     start_tls: bool
     login_without_tls: bool
     require_tls: bool
+    now: Callable[[], float]
 
     @property
     def recipients(self) -> int:
@@ -50,13 +52,6 @@ class Service:
             mechanisms=mechanisms,
             hold=int(self.limits.hold_at_most) if self.submission else 0,
         )
-
-
-def is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def plain_address(host: str) -> str:

@@ -58,7 +58,7 @@ _POSITIVE: Final = 0x34  # a reply that begins below "4" accepts
 
 
 class Session:
-    """`seconds` is Unix time."""
+    """`seconds` is the time that deadlines are told by."""
 
     __slots__ = (
         "_binding",
@@ -191,7 +191,7 @@ class Session:
         self.abort()
         self.client = replace(self.client, hello=event.name, esmtp=event.extended)
         if event.extended:
-            return self._idle(hello_reply(self.receiver.offers, self._seconds()))
+            return self._idle(hello_reply(self.receiver.offers, self.service.now()))
         return self._idle(f"250 {self.service.hostname}\r\n".encode("ascii"))
 
     async def _reset(self, _event: events.Reset) -> bytes:
@@ -243,7 +243,7 @@ class Session:
         longest = self.service.limits.hold_at_most
         if parameters.hold_for is not None:
             return parameters.hold_for <= longest
-        return parameters.hold_until is None or parameters.hold_until - self._seconds() <= longest
+        return parameters.hold_until is None or parameters.hold_until - self.service.now() <= longest
 
     async def _recipient(self, event: events.Recipient) -> bytes:
         transaction = self._transaction

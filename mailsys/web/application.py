@@ -49,7 +49,9 @@ class WebApplication:
         authenticators: Sequence[Authenticator] = (),
         now: Callable[[], float] = time.time,
         static: Path = PACKAGED,
+        wall: Any = None,
     ) -> None:
+        """now: Unix time; wall: a clock of it, with timers (None: the reactor is one)."""
         web = settings.web
         self._blobs = blobs
         self._settings = settings
@@ -58,7 +60,7 @@ class WebApplication:
         self.callers = Callers(authenticators)
         self.origins = Origins(web, settings.hostname, settings.login_without_tls_on_loopback)
         self.admission = admission = Admission(web, limits)
-        self.streams = streams = Streams(web.streams_per_account, accounts, reactor)
+        self.streams = streams = Streams(web.streams_per_account, accounts, wall or reactor)
         self.routes = routes = Routes()
         self._health = HealthRoutes(accounts, storage, reactor)
         self._static = StaticRoutes(static)

@@ -15,7 +15,7 @@ from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 
-from mailsys.core.refusal import AuthenticationRequired, BadCredentials, EncryptionRequired
+from mailsys.core.refusal import AuthenticationRequired, BadCredentials, EncryptionRequired, Refusal
 from mailsys.ports.accounts import IAccountStore
 from mailsys.ports.ids import AccountId
 from mailsys.services.access.authentication import ISignIn

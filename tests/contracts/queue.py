@@ -8,7 +8,7 @@ from mailsys.core.refusal import NoSuchMailbox
 from mailsys.ports.ids import AccountId, BlobId, MailboxId, QueueId, TraceId
 from mailsys.ports.intake import Acceptance, Delivery
 from mailsys.ports.objects import ObjectChange
-from mailsys.ports.queue import Lease, Settlement
+from mailsys.ports.queue import Lease, Rescheduled, Settlement
 from mailsys.ports.queue_items import NewQueueItem, Outcome, QueueRecipient
 from mailsys.ports.timeline import Stage as Step
 from mailsys.ports.timeline import TimelineEntry
@@ -91,6 +91,39 @@ class QueueContract(Stage):
         other = await self.lease(now=2000.0)
         self.assertEqual(await self.queue.extend([lease, other, lease], 3000.0), [False, True, False])
 
+    async def test_leases_that_end_too_far_ahead_end_now_and_their_holders_may_still_settle(self) -> None:
+        await self.enqueue(item("a.example"), item("b.example"))
+        near, far = await self.lease("a.example", 1000.0), await self.lease("b.example", 9000.0)
+        self.assertEqual(await self.queue.end_leases(2000.0, 1500.0), 1)
+        self.assertEqual([d.due for d in await self.queue.due(1500.0, 5)], [1060.0, 1500.0])
+        self.assertEqual(await self.queue.end_leases(2000.0, 1500.0), 0)
+        for lease in (near, far):
+            settlement = Settlement(self.all_of(lease, Outcome.DELIVERED), 0.0)
+            self.assertTrue(await self.queue.settle(lease, settlement))
+        self.assertEqual(await self.queue.items(10), [])
+
+    async def test_a_lease_that_was_ended_still_tells_that_an_attempt_was_begun(self) -> None:
+        await self.enqueue(item(account=self.alice.id))
+        await self.lease(now=9000.0)
+        await self.queue.end_leases(2000.0, 1500.0)
+        self.assertFalse(await self.queue.withdraw(self.alice.id, TraceId("trace")))
+
+    async def test_due_times_are_moved_where_they_are_as_they_were_seen(self) -> None:
+        await self.enqueue(*(item(f"{name}.example", 5000.0) for name in "abcd"))
+        a, b, c, d = [found.id for found in await self.queue.items(10)]
+        await self.queue.retry([b], 1000.0)
+        await self.queue.hold([c])
+        await self.lease("d.example", 5000.0)
+        moved = await self.queue.reschedule([Rescheduled(each, 5000.0, 2000.0) for each in (a, b, c, d)])
+        self.assertEqual(moved, 1)
+        self.assertEqual(
+            [found.due for found in await self.queue.items(10)], [2000.0, 1000.0, 5000.0, 5000.0]
+        )
+        self.assertEqual(
+            [found.name for found in await self.queue.due(2000.0, 5)], ["b.example", "a.example"]
+        )
+        self.assertEqual(await self.queue.reschedule([]), 0)
+
     async def test_when_all_are_delivered_the_item_and_its_hold_on_the_blob_are_gone(self) -> None:
         blob = await self.enqueue(item())
         lease = await self.lease()
@@ -100,6 +133,39 @@ class QueueContract(Stage):
         await self.store.tidy()
         self.assertIs(await self.store.blobs.size(blob), None)
         await self.sound()
+
+    async def test_who_bounces_falls_behind_and_is_forgotten_when_nothing_speaks_for_him(self) -> None:
+        people = ("gone@example.net", "rare@example.net", "often@example.net", "friend@example.net")
+        credited = [people[:1] + people[2:], people[2:3], people[2:3], people[2:3]]
+        for number, sent_to in enumerate(credited):
+            staged = self.store.blobs.stage(letter(number).content)
+            queued = (item(account=self.alice.id),) if number == 0 else ()
+            delivery = Delivery(self.bob.id, heard_from="gone@example.net")
+            await self.store.mail.accept(
+                Acceptance(
+                    staged,
+                    letter(number).facts,
+                    1.0,
+                    (delivery,),
+                    queued,
+                    sent_by=self.alice.id,
+                    sent_to=sent_to,
+                )
+            )
+        friend = Delivery(self.alice.id, heard_from="friend@example.net")
+        await self.store.mail.accept(
+            Acceptance(self.store.blobs.stage(letter(9).content), letter(9).facts, 1.0, (friend,))
+        )
+        lease = await self.lease()
+        failed = Settlement(self.all_of(lease, Outcome.FAILED), 0.0, bounced=people)
+        await self.queue.settle(lease, failed)
+        found = await self.store.mail.known_correspondents(self.alice.id, people)
+        self.assertEqual(
+            sorted((one.address, one.sent, one.received) for one in found),
+            [("friend@example.net", 0, 1), ("often@example.net", 1, 0)],
+        )
+        (his,) = await self.store.mail.known_correspondents(self.bob.id, people)
+        self.assertEqual((his.address, his.received), ("gone@example.net", 4))
 
     async def test_what_is_pending_is_tried_again_when_due(self) -> None:
         await self.enqueue(item(recipients=["a@example.net", "b@example.net"]))

@@ -70,8 +70,8 @@ class House:
             HOST, DOMAIN, self.directory, self.blobs, analyse, lambda: self.random.randbytes(10).hex()
         )
         self.reception = Reception(
-            self.mail, self.blobs, self.directory, reader, reporter, self.limits, self.clock,
-            self.random.randbytes, HOST,
+            self.mail, self.blobs, self.directory, reader, reporter, self.counters, self.limits,
+            self.clock, self.random.randbytes, HOST,
         )  # fmt: skip
         self.submission = Submission(
             self.mail, self.blobs, self.directory, reader, reporter, self.counters, self.limits,

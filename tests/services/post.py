@@ -11,6 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
+from mailsys.core.message.address import canonical
 from mailsys.core.message.analysis import analyse
 from mailsys.ports.accounts import Account, Address, AddressKind, Credentials, Domain
 from mailsys.ports.emails import Column
@@ -47,12 +48,13 @@ class Post:
     def __init__(self, trust: Any = None, **settings: Any) -> None:
         self.clock = Clock()
         self.clock.advance(START)
+        self.set_by = 0.0  # how far the wall clock was set, against the one that tests move
         self.settings = settings
         self.trust = trust
         self.peers: list[SmtpPeer] = []
         self.zone = Zone({})
         self.resolver: Any = self.zone
-        self.store = open_store(None, None, Events(), now=self.clock.seconds)
+        self.store = open_store(None, None, Events(), now=self.now)
         self.traces = 0
 
     def peer(self, *names: str, address: str = "127.0.0.1", **given: Any) -> SmtpPeer:
@@ -89,15 +91,15 @@ class Post:
                 settings.port,
                 settings.smarthost,
             ),
-            dialer=Dialer(reactor, HOST, settings, self.trust),
-            signer=Signer(store.accounts, maybeDeferred, self.clock.seconds),
+            dialer=Dialer(reactor, HOST, settings, self.trust, self.clock),
+            signer=Signer(store.accounts, maybeDeferred, self.now),
             reporter=Reporter(
                 HOST, "x.example", self.directory, store.blobs, analyse, lambda: chance.randbytes(12).hex()
             ),
             reader=MessageReader(analyse, maybeDeferred),
             settings=settings,
             clock=self.clock,
-            now=self.clock.seconds,
+            now=self.now,
             random=chance,
         )
 
@@ -124,7 +126,7 @@ class Post:
         people = tuple(
             r if isinstance(r, QueueRecipient) else QueueRecipient(r) for r in recipients or ["bob@y.example"]
         )
-        now = self.clock.seconds()
+        now = self.now()
         item = NewQueueItem(
             destination=destination,
             sender="alice@x.example",
@@ -155,6 +157,10 @@ class Post:
                 await wait
         return await sink.finish()
 
+    def now(self) -> float:
+        """Unix time."""
+        return self.clock.seconds() + self.set_by
+
     def start(self) -> None:
         self.sending.startService()
 
@@ -182,7 +188,7 @@ class Post:
         """Move to when the next item is due, and see what comes of it. Fires with how far that was."""
         due = await self.store.queue.next_due()
         assert due is not None
-        ahead = max(0.0, due - self.clock.seconds())
+        ahead = max(0.0, due - self.now())
         await self.later(ahead + 0.001)
         return ahead
 
@@ -221,6 +227,19 @@ class Post:
             )
         )
         return done.delivered[0]
+
+    async def credit(self, address: str) -> None:
+        """Alice wrote to that address before."""
+        message = LETTER + address.encode()
+        await self.store.mail.accept(
+            Acceptance(
+                blob=await self.stage(message),
+                facts=analyse(message),
+                received_at=self.now(),
+                deliveries=(Delivery(self.alice.id, (Role.SENT,), sent_to=(canonical(address),)),),
+                header=message[: message.index(b"\r\n\r\n") + 4],
+            )
+        )
 
     async def threads(self) -> set[int]:
         """Of all of Alice's mail."""

@@ -15,7 +15,7 @@ from tests.services.house import HOST, HouseTestCase
 
 
 class PortTwentyFiveTests(HouseTestCase):
-    def dial(self) -> Conversation:
+    def dial(self, address: str = "192.0.2.1") -> Conversation:
         house = self.house
         return Conversation(
             SmtpFactory(
@@ -25,8 +25,27 @@ class PortTwentyFiveTests(HouseTestCase):
                 limits=house.limits,
                 reactor=house.clock,
                 submission=False,
-            )
+            ),
+            address,
         )
+
+    async def test_new_connections_in_a_minute_are_bounded_by_address_and_by_network(self):
+        house = self.house
+        house.reception.limits = Limits(connects_per_minute=3, connects_per_minute_per_network=5)
+        refused = b"421 4.7.0 Too many new connections, try again later\r\n"
+
+        def heard(*addresses: str) -> list[bytes]:
+            return [self.dial(address).heard()[:3] for address in addresses]
+
+        self.assertEqual(heard(*["192.0.2.1"] * 3), [b"220"] * 3)
+        line = self.dial("192.0.2.1")
+        self.assertEqual((line.heard(), line.closed), (refused, True))
+        self.assertEqual(heard(*(f"192.0.2.{n}" for n in range(2, 6))), [b"220"] * 2 + [b"421"] * 2)
+        self.assertEqual(heard("198.51.100.1", *["127.0.0.1"] * 20), [b"220"] * 21)
+        self.assertEqual(heard(*(f"2001:db8::{n}" for n in range(4))), [b"220"] * 3 + [b"421"])
+        self.assertEqual(heard(*(f"2001:db8:0:{n}::1" for n in range(1, 4))), [b"220"] * 2 + [b"421"])
+        house.clock.advance(60)
+        self.assertEqual(heard("192.0.2.1", "192.0.2.9"), [b"220"] * 2)
 
     async def test_a_pipelined_transaction_with_one_refused_recipient(self):
         line = self.dial()

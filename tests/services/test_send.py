@@ -8,7 +8,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from mailsys.ports.accounts import Domain
+from mailsys.ports.accounts import Credentials, Domain
 from mailsys.ports.queue import Settlement
 from mailsys.ports.queue_items import Outcome, QueueRecipient
 from mailsys.services.dns.resolve import StubResolver
@@ -19,6 +19,7 @@ from tests.peers.smtp_peer import self_signed
 from tests.services.post import LETTER, START, Post
 
 HOUR, DAY = 3600.0, 86400.0
+NOBODY = Credentials("", b"", 4096, b"", b"")
 KEYS = generate_keys("x.example")
 
 
@@ -169,6 +170,69 @@ class SendingTests(TestCase):
             post.clock.advance(1)
             await post.turns(10)
         self.assertEqual((len(tarpit.open), len(self.peer.messages)), (3, 1))
+
+    async def test_hosts_that_never_greet_hold_up_nobody(self):
+        """60 destinations on as many networks, with room for 50."""
+        post = await self.post()
+        for n in range(60):
+            silent = post.peer(f"s{n}.example", address=f"127.1.{n}.1")
+            silent.silent_at = "GREETING"
+            await post.queue(f"u@s{n}.example", destination=f"s{n}.example")
+        post.start()
+        await post.turns(300)
+        self.assertEqual(sum(len(peer.open) for peer in post.peers), 50)
+        trace = await post.queue()
+        for _ in range(11):
+            post.clock.advance(0.1)
+            await post.turns(20)
+        self.assertEqual(len(self.peer.messages), 1)
+        self.assertEqual(await post.stages(trace), ["connected", "sent"])
+        await self.seconds(post, 61)  # they are given up one by one, and wait for their next turn
+        self.assertEqual(sum(len(peer.open) for peer in post.peers[1:]), 0)
+        items = await post.items()
+        self.assertEqual(
+            {item.last_error for item in items}, {"451 4.4.2 Timed out while waiting for the greeting"}
+        )
+        self.assertEqual({item.attempts for item in items}, {1})
+
+    async def test_a_destination_that_did_not_greet_the_last_time_takes_nobody_s_place(self):
+        post = await self.post(connections=4, connecting_per_network=100, schedule=(300.0,))
+        silent = post.peer(*(f"s{n}.example" for n in range(20)), address="127.0.0.8")
+        silent.silent_at = "GREETING"
+        for n in range(20):
+            await post.queue(f"u@s{n}.example", destination=f"s{n}.example")
+        post.start()
+        await self.seconds(post, 200)
+        self.assertEqual({item.attempts for item in await post.items()}, {1})
+        silent.most_open = 0
+        while len(silent.open) < 4:
+            await self.seconds(post, 1)
+        await self.seconds(post, 20)
+        self.assertEqual(silent.most_open, 4)
+        await post.queue()
+        await self.seconds(post, 1)
+        await post.turns(100)
+        self.assertEqual(len(self.peer.messages), 1)
+
+    async def test_one_machine_behind_many_domains_has_a_share_of_connections(self):
+        post = await self.post(connecting_per_network=3)
+        silent = post.peer(*(f"s{n}.example" for n in range(20)), address="127.0.1.8")
+        silent.silent_at = "GREETING"
+        for n in range(20):
+            await post.queue(f"u@s{n}.example", destination=f"s{n}.example")
+        await post.queue()
+        post.start()
+        await self.seconds(post, 30)
+        self.assertEqual((silent.most_open, len(self.peer.messages)), (3, 1))
+        self.assertEqual({item.attempts for item in await post.items()}, {0})
+        await self.seconds(post, 600)
+        self.assertEqual(silent.most_open, 3)
+        self.assertEqual({item.attempts for item in await post.items() if item.attempts}, {1, 2})
+
+    async def seconds(self, post: Post, count: int) -> None:
+        for _ in range(count):
+            post.clock.advance(1)
+            await post.turns(5)
 
     async def test_a_rate_per_destination_is_kept(self):
         post = await self.post(per_second_per_destination=0.5, connections_per_destination=1)
@@ -367,6 +431,57 @@ class SendingTests(TestCase):
         self.assertEqual(self.peer.connections, 0)
         await post.until_next_try()
         self.assertEqual((len(self.peer.messages), post.clock.seconds() // DAY), (1, (START + DAY) // DAY))
+
+    async def test_the_timeline_names_the_hosts_that_took_nothing(self):
+        post = await self.post()
+        post.zone.records["y.example", "MX"] = [
+            (10, "dead.y.example"),
+            (15, "busy.y.example"),
+            (20, "mx.y.example"),
+        ]
+        post.zone.records["dead.y.example", "A"] = ["127.0.0.7"]
+        busy = post.peer("busy.y.example", address="127.0.0.8")
+        busy.replies["GREETING"] = ["554 5.7.1 Not from you"]
+        trace = await post.queue()
+        post.start()
+        await post.quiet()
+        self.assertEqual(await post.stages(trace), ["unreached", "unreached", "connected", "sent"])
+        dead, refused, _, _ = [step.detail for step in await post.timeline(trace)]
+        port = self.peer.port
+        self.assertEqual(dead["host"], f"dead.y.example [127.0.0.7]:{port}")
+        self.assertTrue(dead["reply"].startswith("451 4.4.1 dead.y.example [127.0.0.7]: "))
+        self.assertEqual(
+            refused, {"host": f"busy.y.example [127.0.0.8]:{port}", "reply": "554 5.7.1 Not from you"}
+        )
+        post.zone.records["y.example", "MX"] = [(10, "dead.y.example")]
+        await post.later(10)
+        trace = await post.queue()
+        await post.quiet()
+        self.assertEqual(await post.stages(trace), ["unreached", "deferred"])
+
+    async def test_who_bounced_is_suggested_less(self):
+        post = await self.post()
+        self.peer.replies["RCPT"] = ["550 5.1.1 No such user", "550 5.7.1 Not from you"]
+        for address in ("B@y.example", "c@y.example", "nobody@x.example"):
+            await post.credit(address)
+        await post.queue("b@Y.example")
+        await post.queue("c@y.example")
+        await post.queue("nobody@x.example", destination="local")
+        post.start()
+        await post.quiet()
+        self.assertEqual(await post.items(), [])
+        found = await post.store.mail.correspondents(post.alice.id, "", 10)
+        self.assertEqual([one.address for one in found], ["c@y.example"])
+
+    async def test_held_mail_credits_its_writer_with_the_reader(self):
+        post = await self.post()
+        bob = await post.store.accounts.create_account("bob@x.example", "Bob", NOBODY)
+        await post.queue("bob@x.example", "alice@x.example", destination="local", due=post.now() + 10)
+        post.start()
+        await post.later(11)
+        (found,) = await post.store.mail.correspondents(bob.id, "", 10)
+        self.assertEqual((found.address, found.name, found.received), ("alice@x.example", "Alice", 1))
+        self.assertEqual(await post.store.mail.correspondents(post.alice.id, "", 10), [])
 
     # -- reports -----------------------------------------------------------------------------------------
 
@@ -611,7 +726,7 @@ class SendingTests(TestCase):
         await post.queue()
         post.start()
         await post.quiet()
-        self.assertEqual([len(m.recipients) for m in self.peer.messages], [2, 2, 1, 1])
+        self.assertEqual(sorted(len(m.recipients) for m in self.peer.messages), [1, 1, 2, 2])
         self.assertEqual(self.peer.connections, 4)
 
     async def test_a_stopped_service_finishes_what_it_began_and_begins_nothing_new(self):

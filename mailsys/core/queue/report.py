@@ -93,6 +93,16 @@ def status_of(reply: str, action: Action) -> str:
     return "5.0.0" if action is Action.FAILED else "4.0.0"
 
 
+def is_bounce(reply: str) -> bool:
+    """Whether a reply that refuses for good says that the address itself is good for nothing: there is no
+    such mailbox or domain, or it is closed (RFC 3463 §3.2, §3.3). A refusal by rule, size or content does
+    not."""
+    status = status_of(reply, Action.FAILED)
+    if status == "5.0.0":  # an old server, without enhanced codes
+        return reply[:3] in ("550", "551", "553")
+    return status.startswith("5.1.") or status == "5.2.1"
+
+
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
@@ -337,15 +347,32 @@ def _part(kind: bytes, content: bytes) -> bytes:
 
 
 def _returned(original: Original, raw: bool) -> bytes:
-    """The third part (RFC 6522 §3): the whole message, or its header."""
-    if original.content is not None and len(original.content) <= RETURNED_AT_MOST:
+    """The third part (RFC 6522 §3): the whole message, or its header. Binary content (RFC 3030) is not sent
+    back: the report may have to go where only lines of text go, and message/rfc822 takes no encoding
+    (RFC 2046 §5.2.1)."""
+    if (
+        original.content is not None
+        and len(original.content) <= RETURNED_AT_MOST
+        and _is_text(original.content)
+    ):
         return _part(b"message/global" if raw else b"message/rfc822", original.content)
     end = original.header.find(b"\r\n\r\n")
     block = original.header if end < 0 else original.header[: end + 2]
     if len(block) > 65536:
         cut = block.rfind(b"\r\n", 0, 65536)
         block = block[: cut + 2] if cut >= 0 else b""
+    if not _is_text(block):
+        block = b"".join(_NOT_TEXT.sub(b"?", line) + b"\r\n" for line in block.split(b"\r\n")[:-1])
     return _part(b"message/global-headers" if raw else b"text/rfc822-headers", block)
+
+
+_NOT_TEXT = re.compile(rb"[\0\r\n]")
+
+
+def _is_text(content: bytes) -> bool:
+    """Whether it is lines of text as any server takes them: no NUL, and no CR or LF but in pairs."""
+    ends = content.count(b"\r\n")
+    return b"\0" not in content and content.count(b"\r") == ends == content.count(b"\n")
 
 
 def domain_of(address: str) -> str:

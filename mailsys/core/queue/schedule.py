@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 JITTER = 0.1  # of each wait, either way: a destination that was down is not met by all at once
+LONGEST_PAUSE = 900.0  # seconds that an item waits when a report about it could not be made
+_EARLY = 5.0  # seconds that an item may seem to be from the future, its maker's clock being another's
+_SHORT_HOLD = 60.0  # seconds: what is held no longer is held for undo, and not until a time of day
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,40 @@ def begun(created: float, release: float) -> float:
     return max(created, release)
 
 
+def waited(schedule: Schedule, attempts: int) -> float:
+    """How long it takes by the schedule until the attempt after `attempts` ones."""
+    return sum(_wait(schedule, number) for number in range(1, attempts + 1))
+
+
+def _wait(schedule: Schedule, attempts: int) -> float:
+    waits = schedule.waits or (3600.0,)
+    return max(1.0, waits[min(max(attempts, 1), len(waits)) - 1])
+
+
+def put_right(
+    schedule: Schedule, *, created: float, due: float, attempts: int, longest_hold: float, now: float
+) -> float | None:
+    """When an item is to be tried whose due time neither the schedule nor a hold could have set by a clock
+    that shows `now`: it was set by one that was ahead. None: the due time may stand.
+
+    due: as it stands. longest_hold: how far ahead mail may be released (RFC 4865). Mail that is held until a
+    time of day keeps it, and mail that is held for a few seconds keeps the seconds.
+    """
+    if attempts:
+        longest = max(_wait(schedule, attempts) * (1.0 + JITTER), LONGEST_PAUSE)
+        return now if due > now + longest + _EARLY else None
+    if due <= now + _EARLY:
+        return None
+    held = max(0.0, due - created)
+    if held == 0.0:
+        return now
+    if created <= now + _EARLY:
+        return None
+    if held <= _SHORT_HOLD or due > now + longest_hold + _EARLY:
+        return min(due, now + min(held, longest_hold))
+    return None
+
+
 def after_attempt(
     schedule: Schedule, *, begun: float, attempts: int, now: float, delay_told: bool, chance: float
 ) -> Patience:
@@ -54,11 +91,12 @@ def after_attempt(
     """
     if schedule.attempts and attempts >= schedule.attempts:
         return Patience(GiveUp(f"It was tried {attempts} time{'' if attempts == 1 else 's'}."), False)
+    if begun > now:  # by a clock that was ahead: its attempts tell how old it is
+        begun = now - waited(schedule, attempts - 1)
     end = begun + schedule.lifetime
     if now >= end:
         return Patience(GiveUp(f"It was tried for {spell(schedule.lifetime)}."), False)
-    waits = schedule.waits or (3600.0,)
-    wait = max(1.0, waits[min(max(attempts, 1), len(waits)) - 1])
+    wait = _wait(schedule, attempts)
     due = now + wait * (1.0 + JITTER * (2.0 * chance - 1.0))
     notice = begun + schedule.delay_notice
     tell = bool(schedule.delay_notice) and not delay_told and now >= notice

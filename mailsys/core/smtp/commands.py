@@ -33,8 +33,8 @@ _CANCELLED: Final = Refused(Reply(501, "5.7.0", "Authentication cancelled"))
 
 
 def hello(rest: bytes, extended: bool) -> events.Hello | Refused:
-    words = rest.split(None, 1)
-    if not words:
+    words = rest.split(None, 2)
+    if len(words) != 1:
         return _NO_NAME
     # Many honest clients have odd names. What could harm a trace header is masked, not refused.
     return events.Hello(_HELLO_UNSAFE.sub(b"?", words[0][:255]).decode("ascii"), extended)

@@ -7,6 +7,7 @@ the wire and the order. Every method may fail with a Refusal, which becomes the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
@@ -35,6 +36,14 @@ class Client:
         if not self.esmtp:
             return "SMTP"
         return "ESMTP" + ("S" if self.tls else "") + ("A" if self.account is not None else "")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a client speaks from this machine."""
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 class ITransaction(Interface):

@@ -29,6 +29,11 @@ class Host:
     port: int
     authenticated: bool = False  # the look-ups that led here were DNSSEC-authenticated
 
+    @property
+    def shown(self) -> str:
+        """For people: "mx.example.net [192.0.2.1]:25"."""
+        return f"{self.name} [{self.address}]:{self.port}"
+
 
 class RouteError(Exception):
     """No host can be tried. `reply` says why, in the form of a reply; `permanent`: it will stay so."""

@@ -10,6 +10,7 @@ lawfully, and telling those from forgeries is the business of SPF and DMARC. It 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -17,12 +18,14 @@ from zope.interface import implementer
 
 from mailsys import metrics
 from mailsys.core.message.address import comparable
+from mailsys.core.network import customer_of, network_of
 from mailsys.core.refusal import (
     MailLoop,
     MessageRejected,
     MessageTooBig,
     RelayDenied,
     TemporaryFailure,
+    TooManyConnections,
     TooManyRecipients,
     UnknownRecipient,
 )
@@ -30,6 +33,7 @@ from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobSink, IBlobStore, StagedBlob
 from mailsys.ports.intake import Acceptance
+from mailsys.ports.limits import ILimits
 from mailsys.ports.mail import IMailStore
 from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
@@ -48,11 +52,13 @@ from mailsys.services.delivery.deliver import (
     queue_items,
 )
 from mailsys.services.delivery.directory import Directory, Route
-from mailsys.services.delivery.transactions import Client, ITransaction, ITransactions
+from mailsys.services.delivery.transactions import Client, ITransaction, ITransactions, is_loopback
 from mailsys.services.dns.route import needs_utf8
 from mailsys.settings import Limits
 
 log = Log("receive")
+
+_MINUTE: Final = 60.0
 
 
 @implementer(ITransactions)
@@ -66,6 +72,7 @@ class Reception:
         directory: Directory,
         reader: MessageReader,
         reporter: Reporter,
+        counters: ILimits,
         limits: Limits,
         clock: IReactorTime,
         random_bytes: Callable[[int], bytes],
@@ -77,6 +84,7 @@ class Reception:
         self.directory = directory
         self.reader = reader
         self.reporter = reporter
+        self.counters = counters
         self.limits = limits
         self.clock = clock
         self.random_bytes = random_bytes
@@ -84,7 +92,22 @@ class Reception:
         self.arrivals = arrivals
 
     def connected(self, client: Client) -> Deferred[None]:
-        return succeed(None)  # the server counts them; nobody is turned away for who he is
+        """The server counts those that are open; here it is how many are new. This machine's own are not
+        counted."""
+        if is_loopback(client.address):
+            return succeed(None)
+        return Deferred.fromCoroutine(self._connected(client.address))
+
+    async def _connected(self, address: str) -> None:
+        limits = self.limits
+        for whose, bound in (
+            (customer_of(address), limits.connects_per_minute),
+            (network_of(address), limits.connects_per_minute_per_network),
+        ):
+            if await self.counters.hit(f"connects:{whose}", _MINUTE) > bound:
+                raise TooManyConnections(
+                    "Too many new connections, try again later", cause=f"{whose}: {bound} in a minute"
+                )
 
     def disconnected(self, client: Client) -> None:
         pass

@@ -14,12 +14,13 @@ from twisted.internet.task import deferLater
 from mailsys import metrics
 from mailsys.core.message.header import MAX_HEADER
 from mailsys.core.queue.report import Reported
+from mailsys.core.queue.schedule import LONGEST_PAUSE as REPORT_LATER
 from mailsys.core.queue.schedule import Schedule
 from mailsys.core.refusal import ContentLost
 from mailsys.core.smtp.envelope import Envelope, EnvelopeRecipient, Fate, Result
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
-from mailsys.ports.ids import BlobId
+from mailsys.ports.ids import BlobId, QueueId
 from mailsys.ports.intake import Acceptance
 from mailsys.ports.queue import IQueueStore, Lease, QueueItem, Settlement
 from mailsys.ports.queue_items import Outcome
@@ -28,10 +29,11 @@ from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.arrivals import Arrives
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory
-from mailsys.services.dns.route import LOCAL, Host, RouteError, Router, wire_address
+from mailsys.services.dns.route import LOCAL, RouteError, Router, wire_address
 from mailsys.services.sending.conclude import Connected, Tried, conclude
 from mailsys.services.sending.deliver_local import deliver_local
-from mailsys.services.sending.hops import Hops
+from mailsys.services.sending.hops import Hops, Unreached
+from mailsys.services.sending.networks import Crowded
 from mailsys.services.sending.pace import Pace
 from mailsys.services.sending.sign import Signer
 from mailsys.services.sending.transmit import Content, DialError, IHop
@@ -39,7 +41,7 @@ from mailsys.services.sending.transmit import Content, DialError, IHop
 _log = Log("send")
 
 SETTLE_TRIES: Final = 5  # a commit that fails is tried again, a second apart: the other side has the mail
-REPORT_LATER: Final = 900.0  # seconds until an item is looked at again whose report could not be made
+CROWDED: Final = 15.0  # seconds until an item is tried again whose hosts had no place for us
 
 
 @dataclass(eq=False, slots=True)
@@ -50,7 +52,8 @@ class Lane:
     pace: Pace
     hop: IHop | None = None
     closing: bool = False
-    since: float = 0.0  # when its present attempt began
+    since: float = 0.0  # when its present attempt began, by the monotonic clock
+    dialing: float | None = None  # since when it has waited for a connection, by the same
     worked: bool = False  # it found something to do
     waiting: Deferred[Any] | None = None  # for a connection or its turn: may be cancelled
 
@@ -61,17 +64,28 @@ class Lane:
             self.waiting.cancel()
 
 
+@dataclass(eq=False, slots=True)
+class Held:
+    """An item that a lane of this process works on, and the newest lease by which it does: should one end too
+    early and another lane take the item again, the work goes on with that one's."""
+
+    lease: Lease
+
+
 @dataclass(slots=True)
 class _Sent:
     """What has come of an attempt so far."""
 
     tried: dict[int, Tried] = field(default_factory=dict)
     connected: Connected | None = None
+    unreached: list[Unreached] = field(default_factory=list)
+    more: bool = False  # all of `tried` have come to an end, and others are left to be tried at once
+    answered: float | None = None  # when the other side's last word came, by the monotonic clock
 
 
 @dataclass(slots=True)
 class Attempt:
-    """See `Sending` for the parts."""
+    """See `Sending` for the parts. clock: monotonic; now: Unix time; held: what is leased to us, by item."""
 
     queue: IQueueStore
     blobs: IBlobStore
@@ -85,6 +99,7 @@ class Attempt:
     clock: Any
     now: Callable[[], float]
     random: random_module.Random
+    held: dict[QueueId, Held]
     arrivals: Arrives | None = None
 
     async def run(self, lane: Lane, lease: Lease) -> None:
@@ -100,11 +115,14 @@ class Attempt:
         sent = _Sent()
         try:
             await self._send(lane, queued, pending, sent)
+        except Crowded:
+            await self.put_back(lease, CROWDED)
+            return
         except (RouteError, DialError) as error:
             permanent = error.reply.startswith("5")
             remote = isinstance(error, DialError) and error.remote
             if not permanent:
-                lane.pace.is_down(error.reply, remote, self.now())
+                lane.pace.is_down(error.reply, remote, self.clock.seconds())
             self._rest(
                 sent, pending, Result(Fate.FAILED if permanent else Fate.DEFERRED, error.reply, remote)
             )
@@ -121,8 +139,10 @@ class Attempt:
             now=self.now(),
             chance=self.random.random(),
             connected=sent.connected,
+            unreached=sent.unreached,
+            more=sent.more,
         )
-        await self._settle(lease, conclusion.settlement, conclusion.reports, None)
+        await self._settle(lease, conclusion.settlement, conclusion.reports, None, sent.answered)
 
     async def _local(self, lease: Lease) -> None:
         queued = lease.item
@@ -154,13 +174,12 @@ class Attempt:
 
     async def _send(self, lane: Lane, queued: QueueItem, pending: list[int], sent: _Sent) -> None:
         item = queued.item
-        now = self.now()
-        if lane.pace.down_until > now:
+        if lane.pace.down_until > self.clock.seconds():
             self._rest(
                 sent, pending, Result(Fate.DEFERRED, lane.pace.down_reply, remote=lane.pace.down_remote)
             )
             return
-        reused, hop = await self._hop(lane, item.require_tls)
+        reused, hop = await self._hop(lane, item.require_tls, sent.unreached)
         read = partial(self._read, queued.blob)
         prefix = b""
         if self.signer is not None:
@@ -169,31 +188,37 @@ class Attempt:
         left = list(pending)
         while left:
             if not self.hops.fits(hop, item.require_tls):  # closed while we signed, or it has had its fill
-                reused, hop = await self._hop(lane, item.require_tls)
+                reused, hop = await self._hop(lane, item.require_tls, sent.unreached)
                 if not hop.usable:
                     break
             some = left[: hop.capabilities.recipients_at_once]
             results = await hop.transmit(self._envelope(queued, some, content.size), content)
+            sent.answered = self.clock.seconds()
             if reused and _went_stale(hop, results):
                 # it was closed while it lay idle, before it took anything: that says nothing of the host
-                reused, hop = await self._hop(lane, item.require_tls, fresh=True)
+                reused, hop = await self._hop(lane, item.require_tls, sent.unreached, fresh=True)
                 continue
             reused = False
             left = left[len(some) :]
-            where = _shown(hop.host)
+            where = hop.host.shown
             passes = hop.capabilities.offers("DSN")
             sent.connected = Connected(where, hop.tls, hop.verified)
             for index, result in zip(some, results, strict=True):
                 sent.tried[index] = Tried(result, where, passes)
             if not hop.usable or any(result.reply.startswith("421") for result in results):
-                lane.pace.went_wrong(self.now())
+                lane.pace.went_wrong(self.clock.seconds())
             else:
-                lane.pace.went_well(self.hops.settings, self.now())
+                lane.pace.went_well(self.hops.settings, self.clock.seconds())
+            if left and all(one.result.fate is not Fate.DEFERRED for one in sent.tried.values()):
+                sent.more = True  # those taken are written down before others are begun
+                return
         if left:
             words = "451 4.4.2 The connection ended before this recipient's turn"
             self._rest(sent, left, Result(Fate.DEFERRED, words, remote=False))
 
-    async def _hop(self, lane: Lane, verified: bool, fresh: bool = False) -> tuple[bool, IHop]:
+    async def _hop(
+        self, lane: Lane, verified: bool, unreached: list[Unreached], fresh: bool = False
+    ) -> tuple[bool, IHop]:
         """The lane's connection, a kept one, or a new one; and whether it was used before."""
         if lane.hop is not None:
             if not fresh and self.hops.fits(lane.hop, verified):
@@ -201,16 +226,17 @@ class Attempt:
             old = lane.hop
             lane.hop = None
             self.hops.give_back(old)
-        dialing = Deferred.fromCoroutine(self._dial(lane.destination, verified, fresh))
+        lane.dialing = self.clock.seconds()
+        dialing = Deferred.fromCoroutine(self._dial(lane.destination, verified, unreached, fresh))
         lane.waiting = dialing
         try:
             hop = lane.hop = await dialing
         finally:
-            lane.waiting = None
+            lane.waiting = lane.dialing = None
         return hop.carried > 0, hop
 
-    async def _dial(self, destination: str, verified: bool, fresh: bool) -> IHop:
-        return await self.hops.open(await self.router.hosts(destination), verified, fresh)
+    async def _dial(self, destination: str, verified: bool, unreached: list[Unreached], fresh: bool) -> IHop:
+        return await self.hops.open(await self.router.hosts(destination), verified, unreached, fresh)
 
     async def _read(self, blob: BlobId, start: int, length: int) -> bytes | None:
         data: bytes | None = await self.blobs.read(blob, start, length)
@@ -233,19 +259,30 @@ class Attempt:
             envid=item.envid,
         )
 
-    async def put_back(self, lease: Lease) -> None:
-        """Not begun: into the queue again as it was."""
+    async def put_back(self, lease: Lease, later: float = 0.0) -> None:
+        """Not begun: into the queue again as it was, or to be tried `later` seconds from now."""
         queued = lease.item
-        await self.queue.settle(
-            lease, Settlement(queued.item.recipients, due=queued.due, count_attempt=False)
-        )
+        due = self.now() + later if later else queued.due
+        settlement = Settlement(queued.item.recipients, due=due, count_attempt=False)
+        await self.queue.settle(self._let_go(lease), settlement)
+
+    def _let_go(self, lease: Lease) -> Lease:
+        """What to settle with; from here on the item may be leased for its next attempt."""
+        held = self.held.pop(lease.item.id, None)
+        return lease if held is None else held.lease
 
     # -- writing it down ---------------------------------------------------------------------------------
 
     async def _settle(
-        self, lease: Lease, settlement: Settlement, reports: Sequence[Reported], header: bytes | None
+        self,
+        lease: Lease,
+        settlement: Settlement,
+        reports: Sequence[Reported],
+        header: bytes | None,
+        answered: float | None = None,
     ) -> bool:
-        """Whether it was kept."""
+        """Whether it was kept. answered: when the other side took responsibility; until the commit a crash
+        would have the message sent again, so nothing is done before it that can wait."""
         queued = lease.item
         if reports:
             try:
@@ -260,10 +297,14 @@ class Attempt:
                         accept=(*settlement.accept, replace(report, timeline=())),
                         timeline=settlement.timeline + report.timeline,  # told after what it tells of
                     )
-        self._log_settlement(queued, settlement)
+        told, last = False, self._let_go(lease)
         for left in reversed(range(SETTLE_TRIES)):
             try:
-                kept: bool = await self.queue.settle(lease, settlement)
+                settling = self.queue.settle(last, settlement)
+                if not told:
+                    told = True
+                    self._log_settlement(queued, settlement)
+                kept: bool = await settling
             except Exception as error:
                 _log.error("settle-failed", error, trace=queued.item.trace, queue=queued.id)
                 if not left:
@@ -276,6 +317,8 @@ class Attempt:
                 pause: Deferred[None] = deferLater(self.clock, 1.0)
                 await pause
                 continue
+            if answered is not None:
+                metrics.settle_seconds.observe(self.clock.seconds() - answered)
             if not kept:
                 _log.warning("settled-too-late", trace=queued.item.trace, queue=queued.id)
             return kept
@@ -318,10 +361,6 @@ def _went_stale(hop: IHop, results: Sequence[Result]) -> bool:
         and (not result.remote or result.reply.startswith("421"))
         for result in results
     )
-
-
-def _shown(host: Host) -> str:
-    return f"{host.name} [{host.address}]:{host.port}"
 
 
 def _without(settlement: Settlement, queued: QueueItem, due: float) -> Settlement:

@@ -5,10 +5,11 @@ A function of its evidence: no store, socket or clock in here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mailsys.core.queue.report import Action, Reported, wants
+from mailsys.core.message.address import canonical
+from mailsys.core.queue.report import Action, Reported, is_bounce, wants
 from mailsys.core.queue.schedule import GiveUp, Schedule, after_attempt, begun
 from mailsys.core.smtp.envelope import Fate, Result
 from mailsys.ports.queue import QueueItem, Settlement
@@ -16,6 +17,7 @@ from mailsys.ports.queue_items import Outcome, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery.received_fields import date
 from mailsys.services.delivery.submission_link import touched
+from mailsys.services.sending.hops import Unreached
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,11 @@ def conclude(
     now: float,
     chance: float,
     connected: Connected | None = None,
+    unreached: Sequence[Unreached] = (),
+    more: bool = False,
 ) -> Conclusion:
     """Judge an attempt. `tried` is by index into the item's recipients; those missing from it were
-    not tried and stay as they are."""
+    not tried and stay as they are. more: it goes on with them at once, and none of `tried` waits."""
     item = queued.item
     attempts = queued.attempts + 1
     start = begun(item.created, item.due)
@@ -69,12 +73,16 @@ def conclude(
     states: list[QueueRecipient] = []
     reports: list[Reported] = []
     timeline: list[TimelineEntry] = []
+    for one in unreached:
+        detail = {"host": one.host, "reply": one.reply}
+        timeline.append(TimelineEntry(item.trace, now, Stage.UNREACHED, item.account, "", detail))
     if connected is not None:
         detail = {"host": connected.host, "tls": connected.tls or "none"}
         if connected.verified:
             detail["certificate"] = "verified"
         timeline.append(TimelineEntry(item.trace, now, Stage.CONNECTED, item.account, "", detail))
     error = ""
+    bounced: list[str] = []
     deferred = False
     for index, recipient in enumerate(item.recipients):
         attempt = tried.get(index)
@@ -96,6 +104,8 @@ def conclude(
             if isinstance(patience.verdict, GiveUp) and result.fate is not Fate.FAILED:
                 report = replace(report, note=patience.verdict.reason)
                 detail["gave_up"] = patience.verdict.reason
+            elif is_bounce(result.reply):
+                bounced.append(known_as(recipient.address))
             if wants(recipient.notify, Action.FAILED):
                 reports.append(report)
         else:
@@ -110,10 +120,20 @@ def conclude(
         timeline.append(TimelineEntry(item.trace, now, stage, item.account, recipient.address, detail))
     settlement = Settlement(
         recipients=tuple(states),
-        due=due if deferred else now,
+        due=queued.due if more else due if deferred else now,
         error=error,
-        delayed_told=queued.delayed_told or (patience.tell_delay and deferred and not gives_up),
+        delayed_told=queued.delayed_told or (patience.tell_delay and deferred and not gives_up and not more),
+        count_attempt=not more,
         objects=touched(item) if tried else (),
         timeline=tuple(timeline),
+        bounced=tuple(bounced),
     )
     return Conclusion(settlement, tuple(reports))
+
+
+def known_as(address: str) -> str:
+    """An address as correspondents are kept under."""
+    try:
+        return canonical(address)
+    except ValueError:
+        return address

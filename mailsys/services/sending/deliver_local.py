@@ -15,8 +15,10 @@ from mailsys.ports.queue_items import Outcome, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery import deliver
+from mailsys.services.delivery.deliver import heard_from
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.delivery.submission_link import touched
+from mailsys.services.sending.conclude import known_as
 
 WINDOW = 256 * 1024
 
@@ -97,7 +99,9 @@ async def deliver_local(
         blob=queued.blob,
         facts=reading.facts,
         received_at=now,
-        deliveries=deliver.deliveries(plan),
+        deliveries=deliver.deliveries(
+            plan, heard_from(reading.facts.sender) if item.sender else "", item.account
+        ),
         queued=deliver.queue_items(plan, onward),
         timeline=tuple(deliver.entries(plan, item.trace, now, item.account)),
         header=reading.header,
@@ -109,6 +113,7 @@ async def deliver_local(
         accept=(acceptance,) if some else (),
         objects=touched(item),
         timeline=tuple(timeline),
+        bounced=tuple(known_as(recipient.address) for recipient in unknown),
     )
     header = data[: min(reading.facts.header_size, MAX_HEADER)]
     return Delivered(settlement, tuple(reports), header, plan.accounts)

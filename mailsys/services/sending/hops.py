@@ -9,6 +9,7 @@ from typing import Any
 from mailsys.core.smtp.envelope import Capabilities
 from mailsys.log import Log
 from mailsys.services.dns.route import Host, Ourselves, RouteError
+from mailsys.services.sending.networks import Crowded, Networks
 from mailsys.services.sending.transmit import DialError, IDialer, IHop
 from mailsys.settings import Sending
 
@@ -16,6 +17,14 @@ _log = Log("send")
 
 IDLE = 5.0  # seconds an unused connection is kept
 ADDRESSES_TRIED = 10  # per attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """A host that an attempt came to, and which took no mail."""
+
+    host: str  # as `Host.shown`
+    reply: str  # why, in the form of a reply
 
 
 @dataclass(slots=True)
@@ -33,6 +42,10 @@ class Hops:
     settings: Sending
     ourselves: Ourselves
     _idle: dict[tuple[str, int, bool], list[_Idle]] = field(default_factory=dict)
+    _networks: Networks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._networks = Networks(self.clock, self.settings.connecting_per_network)
 
     def fits(self, hop: IHop, verified: bool) -> bool:
         """Whether a connection can take one more message of this kind."""
@@ -41,18 +54,26 @@ class Hops:
             most = min(most, capped)
         return hop.usable and hop.carried < most and (hop.verified or not verified)
 
-    async def open(self, hosts: Sequence[Host], verified: bool, fresh: bool = False) -> IHop:
-        """A connection to the first host that can be had. Raises DialError: the last cause, a passing
-        one if any was; RouteError when the other side turns out to be ourselves."""
+    async def open(
+        self, hosts: Sequence[Host], verified: bool, unreached: list[Unreached], fresh: bool = False
+    ) -> IHop:
+        """A connection to the first host that can be had; `unreached` gets those before it. Raises
+        DialError: the last cause, a passing one if any was; RouteError when the other side turns out to
+        be ourselves; Crowded when a host could not even be tried."""
         passing: DialError | None = None
         final: DialError | None = None
+        crowded: Crowded | None = None
         for host in hosts[:ADDRESSES_TRIED]:
             if not fresh and (hop := self._take(host, verified)) is not None:
                 return hop
             try:
-                hop = await self.dialer.dial(host, verified)
+                hop = await self._dial(host, verified)
+            except Crowded as error:
+                crowded = error
+                continue
             except DialError as error:
                 _log.info("not-connected", host=host.name, address=host.address, cause=error.reply)
+                unreached.append(Unreached(host.shown, error.reply))
                 if error.reply.startswith("5"):
                     final = error
                 else:
@@ -62,7 +83,16 @@ class Hops:
                 hop.close()
                 raise RouteError(f"554 5.4.6 {host.name} is this system itself")
             return hop
-        raise passing or final or DialError("451 4.4.1 There is no host to try")
+        raise crowded or passing or final or DialError("451 4.4.1 There is no host to try")
+
+    async def _dial(self, host: Host, verified: bool) -> IHop:
+        if self.settings.smarthost:
+            return await self.dialer.dial(host, verified)
+        await self._networks.enter(host.address)
+        try:
+            return await self.dialer.dial(host, verified)
+        finally:
+            self._networks.leave(host.address)
 
     def _is_us(self, offered: Capabilities) -> bool:
         name = offered.name.lower()

@@ -11,7 +11,8 @@ DOWN_FOR = 5.0  # seconds for which a failed connection speaks for the destinati
 
 @dataclass(slots=True)
 class Pace:
-    """The state of one destination (or of the smart host, which is one for all)."""
+    """The state of one destination (or of the smart host, which is one for all). Times are those of the
+    monotonic clock."""
 
     window: float = 1.0  # connections allowed at once; grows by 1 per window of successes
     lanes: int = 0
@@ -20,6 +21,7 @@ class Pace:
     down_reply: str = ""
     down_remote: bool = False
     used_at: float = 0.0
+    reached: bool | None = None  # whether the last connection was greeted; None: none was tried yet
 
     def has_room(self, settings: Sending) -> bool:
         return self.lanes < max(1, min(int(self.window), settings.connections_per_destination))
@@ -27,6 +29,7 @@ class Pace:
     def went_well(self, settings: Sending, now: float) -> None:
         self.used_at = now
         self.down_until = 0.0
+        self.reached = True
         limit = float(settings.connections_per_destination)
         self.window = min(limit, self.window + 1.0 / max(1.0, self.window))
 
@@ -37,6 +40,7 @@ class Pace:
 
     def is_down(self, reply: str, remote: bool, now: float) -> None:
         self.went_wrong(now)
+        self.reached = False
         self.down_until = now + DOWN_FOR
         self.down_reply = reply
         self.down_remote = remote

@@ -5,6 +5,10 @@ mail, most overdue first. Each destination gets a few *lanes*: a lane leases som
 one after another over one connection, and settles each at once. How many lanes a destination gets
 follows from how it goes (`pace`), so a slow or dead destination holds up nobody else.
 
+Two clocks: waits and paces go by the monotonic one; due times and leases are Unix times, kept in the store.
+When the wall clock is set, leases are extended before anything is compared with the new time, so that nobody
+takes our work over, and due times that only the wrong clock could have set are put right.
+
 At-least-once: an item is settled as soon as the other side has answered for it. A crash between its
 250 and our commit is the only way that it is sent twice; no crash loses it, since the lease ends by
 itself and the item is tried again.
@@ -22,17 +26,18 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList, succe
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall, deferLater
 
-from mailsys.core.queue.schedule import Schedule
+from mailsys.clock import SteadyClock
+from mailsys.core.queue.schedule import Schedule, put_right
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import QueueId
-from mailsys.ports.queue import Destination, IQueueStore, Lease
+from mailsys.ports.queue import Destination, IQueueStore, Lease, QueueItem, Rescheduled
 from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.arrivals import Arrives
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.dns.route import LOCAL, Router
-from mailsys.services.sending.attempt import Attempt, Lane
+from mailsys.services.sending.attempt import Attempt, Held, Lane
 from mailsys.services.sending.hops import Hops
 from mailsys.services.sending.pace import Pace
 from mailsys.services.sending.sign import Signer
@@ -48,9 +53,14 @@ PACES: Final = 10000  # destinations whose pace is remembered
 LOCAL_LANES: Final = 2
 FINISH: Final = 15.0  # seconds that running transactions get when the service stops
 SLOW: Final = 30.0  # seconds after which an attempt no longer counts among settings.connections
-TARPITS: Final = 3  # times settings.connections that there may be with the slow ones
+UNANSWERED: Final = 1.0  # seconds without a greeting, after which it does not either
+TARPITS: Final = 3  # times settings.connections that there may be with those that do not count
 LOOK: Final = 45.0  # seconds without a look, at most and about: word of what was queued may be lost
 REST: Final = 1.0  # seconds between rounds when what is due has no room
+WATCH: Final = 5.0  # seconds between looks at whether the wall clock was set
+FOLLOW: Final = 10.0  # seconds until it is followed forward: time for all processes to keep their leases
+_PAGE: Final = 500  # queue items looked at at a time
+_UNKNOWN: Final = Pace()  # a destination that nothing is known of
 
 
 def schedule_of(settings: Settings) -> Schedule:
@@ -60,8 +70,8 @@ def schedule_of(settings: Settings) -> Schedule:
 class Sending(Service):
     """Works the queue while it runs.
 
-    clock: IReactorTime; now: Unix time (of the same clock in tests). router, dialer, signer (None: mail
-    leaves unsigned), reporter and reader are built by the assembly.
+    clock: a monotonic IReactorTime; now: Unix time. router, dialer, signer (None: mail leaves unsigned),
+    reporter and reader are built by the assembly. longest_hold: how far ahead mail may be released.
     """
 
     name = "sending"
@@ -82,12 +92,17 @@ class Sending(Service):
         now: Callable[[], float],
         random: random_module.Random,
         arrivals: Arrives | None = None,
+        longest_hold: float = 30 * 86400.0,
     ) -> None:
         self._queue = queue
         self._settings = settings
         self._clock = clock
         self._now = now
         self._random = random
+        self._steady = SteadyClock(now, clock.seconds)
+        self._schedule = schedule_of(settings)
+        self._longest_hold = longest_hold
+        self._held: dict[QueueId, Held] = {}
         self._smarthost = router.smarthost
         self._hops = Hops(dialer, clock, settings, router.ourselves)
         self._attempt = Attempt(
@@ -99,22 +114,25 @@ class Sending(Service):
             signer=signer,
             reporter=reporter,
             reader=reader,
-            schedule=schedule_of(settings),
+            schedule=self._schedule,
             clock=clock,
             now=now,
             random=random,
+            held=self._held,
             arrivals=arrivals,
         )
         self._paces: dict[str, Pace] = {}
         self._lanes: dict[Lane, Deferred[None]] = {}
         self._sending = 0  # lanes to other hosts
         self._waiting: deque[str] = deque()  # destinations last seen with work that nobody does
-        self._leases: dict[QueueId, Lease] = {}
         self._timer: IDelayedCall | None = None
         self._looking = False
         self._look_again = False
         self._extension = LoopingCall(self._extend)
         self._extension.clock = clock
+        self._watch = LoopingCall(self._time)
+        self._watch.clock = clock
+        self._following: IDelayedCall | None = None  # the wall clock was set; this ends the time of grace
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -122,6 +140,10 @@ class Sending(Service):
         super().startService()  # type: ignore[no-untyped-call]
         self._queue.listen(self.wake)
         self._extension.start(EXTEND, now=False).addErrback(self._broken)
+        self._watch.start(WATCH, now=False).addErrback(self._broken)
+        self._following = self._clock.callLater(
+            FOLLOW, self._follow
+        )  # it may have been set while we were away
         self.wake()
 
     def stopService(self) -> Deferred[Any]:  # noqa: N802
@@ -150,8 +172,12 @@ class Sending(Service):
         return DeferredList(lanes, consumeErrors=True).addBoth(done)
 
     def _stopped(self, _: object) -> None:
-        if self._extension.running:
-            self._extension.stop()
+        for loop in (self._extension, self._watch):
+            if loop.running:
+                loop.stop()
+        if self._following is not None:
+            self._following.cancel()
+            self._following = None
         self._hops.close()
 
     def _abort(self) -> None:
@@ -183,14 +209,20 @@ class Sending(Service):
 
     async def _look(self) -> None:
         again = True
+        anybody = self._pace(self._smarthost) if self._smarthost else _UNKNOWN
         while again and self.running:
             self._look_again = False
-            now = self._now()
+            now = self._time()
             # those at work may be among them, and still there must be enough others
             enough = len({lane.destination for lane in self._lanes}) + self._settings.connections + 1
             destinations: list[Destination] = await self._queue.due(now, enough)
             self._waiting = deque(destination.name for destination in destinations)
             self._fill()
+            while self.running and len(self._waiting) == enough and self._has_room(anybody):
+                enough *= 4  # all of them have had their share: there may be others behind
+                destinations = await self._queue.due(now, enough)
+                self._waiting = deque(destination.name for destination in destinations)
+                self._fill()
             again = self._look_again
         self._looking = False
         if not self.running:
@@ -198,9 +230,10 @@ class Sending(Service):
         next_due: float | None = await self._queue.next_due()
         if self._looking or not self.running:
             return
+        now = self._time()
         if next_due is None:
-            next_due = self._now() + LOOK
-        self._set_timer(max(next_due - self._now(), REST if next_due <= self._now() else 0.01))
+            next_due = now + LOOK
+        self._set_timer(max(next_due - now, REST if next_due <= now else 0.01))
 
     def _fill(self) -> None:
         """Open lanes for the destinations last seen waiting."""
@@ -219,25 +252,27 @@ class Sending(Service):
             self._open(destination, self._pace(LOCAL))
             return True
         pace = self._pace(self._smarthost or destination)
-        if not pace.has_room(self._settings) or not self._has_room():
+        if not pace.has_room(self._settings) or not self._has_room(pace):
             return False
         self._open(destination, pace)
         return True
 
-    def _has_room(self) -> bool:
-        """Whether one more lane could be opened for some destination."""
-        if self._smarthost and not self._pace(self._smarthost).has_room(self._settings):
+    def _has_room(self, pace: Pace) -> bool:
+        """Whether one more lane could be opened for a destination of that pace."""
+        if self._smarthost and not pace.has_room(self._settings):
             return False
         most = self._settings.connections
         if self._sending < most:
             return True
-        # lanes that a tarpit holds make room for others, within reason
-        slow_since = self._now() - SLOW
-        busy = sum(lane.since > slow_since for lane in self._lanes if lane.destination != LOCAL)
-        return busy < most and self._sending < TARPITS * most
+        # Lanes that a tarpit holds make room for others, within reason: most for those who answered the last
+        # time, and none for those who did not.
+        if pace.reached is False or self._sending >= (TARPITS + (pace.reached is True)) * most:
+            return False
+        now = self._clock.seconds()
+        return sum(_counts(lane, now) for lane in self._lanes) < most
 
     def _open(self, destination: str, pace: Pace) -> None:
-        lane = Lane(destination, pace, since=self._now())
+        lane = Lane(destination, pace, since=self._clock.seconds())
         pace.lanes += 1
         self._sending += destination != LOCAL
         done = Deferred.fromCoroutine(self._work(lane))
@@ -255,7 +290,7 @@ class Sending(Service):
             else:
                 hop.close()
         self._fill()
-        if lane.worked and self._has_room():
+        if lane.worked and self._has_room(lane.pace):
             self.wake()
 
     def _pace(self, name: str) -> Pace:
@@ -288,27 +323,39 @@ class Sending(Service):
         """Send what a destination has, up to one connection's fill."""
         sent = 0
         while not lane.closing and sent < self._settings.messages_per_connection:
-            leases: list[Lease] = await self._queue.lease(lane.destination, self._now(), LEASE, BATCH)
+            leases = await self._lease(lane.destination)
             if not leases:
                 return
             if not lane.worked:
                 lane.worked = True
                 self.wake()  # there is work: another lane may be due, too
+            mine: list[Held] = []
             for lease in leases:
-                self._leases[lease.item.id] = lease
-            for lease in leases:
+                if (held := self._held.get(lease.item.id)) is not None:  # another lane's, whose lease ended
+                    held.lease = lease
+                    continue
+                held = self._held[lease.item.id] = Held(lease)
+                mine.append(held)
+            for held in mine:
+                ident = held.lease.item.id
                 try:
-                    await self._one(lane, lease)
+                    if self._held.get(ident) is held:  # not lost meanwhile
+                        await self._one(lane, held.lease)
                 finally:
-                    self._leases.pop(lease.item.id, None)
+                    if self._held.get(ident) is held:
+                        del self._held[ident]
                 sent += 1
             if len(leases) < BATCH:
                 return  # that was all; what came meanwhile is found by the next look
 
+    async def _lease(self, destination: str) -> list[Lease]:
+        now = self._time()
+        ahead = max(0.0, self._steady.step())  # others may follow the clock before we do
+        leases: list[Lease] = await self._queue.lease(destination, now, LEASE + ahead, BATCH)
+        return leases
+
     async def _one(self, lane: Lane, lease: Lease) -> None:
-        if lease.item.id not in self._leases:
-            return  # lost meanwhile: somebody else has it
-        if not lane.closing and (wait := lane.pace.turn(self._settings, self._now())) > 0:
+        if not lane.closing and (wait := lane.pace.turn(self._settings, self._clock.seconds())) > 0:
             lane.waiting = deferLater(self._clock, wait)
             try:
                 await lane.waiting
@@ -319,7 +366,7 @@ class Sending(Service):
         if lane.closing:
             await self._attempt.put_back(lease)
             return
-        lane.since = self._now()
+        lane.since = self._clock.seconds()
         room = int(lane.pace.window)
         try:
             await self._attempt.run(lane, lease)
@@ -332,12 +379,71 @@ class Sending(Service):
         return Deferred.fromCoroutine(self._extend_all()).addErrback(self._broken)
 
     async def _extend_all(self) -> None:
-        until = self._now() + LEASE
-        leases = list(self._leases.values())
+        until = max(self._now(), self._steady.seconds()) + LEASE
+        leases = {ident: held.lease for ident, held in self._held.items()}
         if not leases:
             return
-        kept: list[bool] = await self._queue.extend(leases, until)
-        for lease, still_ours in zip(leases, kept, strict=True):
-            if not still_ours and self._leases.get(lease.item.id) is lease:
-                del self._leases[lease.item.id]
-                _log.warning("lease-lost", trace=lease.item.item.trace, queue=lease.item.id)
+        kept: list[bool] = await self._queue.extend(list(leases.values()), until)
+        for (ident, lease), still_ours in zip(leases.items(), kept, strict=True):
+            held = self._held.get(ident)
+            if not still_ours and held is not None and held.lease is lease:
+                del self._held[ident]
+                _log.warning("lease-lost", trace=lease.item.item.trace, queue=ident)
+
+    # -- the wall clock ----------------------------------------------------------------------------
+
+    def _time(self) -> float:
+        """Unix time to compare due times and leases with. When the wall clock was set back it is followed at
+        once; forward, FOLLOW seconds later, when all processes have extended what they hold."""
+        step = self._steady.step()
+        if step:
+            if self._following is None and self.running:
+                _log.warning("clock-set", by=round(step, 1))
+                self._following = self._clock.callLater(FOLLOW, self._follow)
+                self._extend()
+            if step < 0:
+                self._steady.follow()
+                self.wake()
+        return self._steady.seconds()
+
+    def _follow(self) -> None:
+        self._following = None
+        Deferred.fromCoroutine(self._put_right()).addErrback(self._broken)
+
+    async def _put_right(self) -> None:
+        """Go by the wall clock, and undo what was set by it when it was wrong. A lease of whoever died ends
+        now if it would last longer than any that was taken by this clock."""
+        await self._extend_all()
+        self._steady.follow()
+        now = self._steady.seconds()
+        ended = await self._queue.end_leases(now + 2 * LEASE, now)
+        moved, after = 0, None
+        while self.running:
+            items: list[QueueItem] = await self._queue.items(_PAGE, after)
+            wrong = [change for item in items if (change := self._rescheduled(item, now)) is not None]
+            if wrong:
+                moved += await self._queue.reschedule(wrong)
+            if len(items) < _PAGE:
+                break
+            after = items[-1].id
+        if ended or moved:
+            _log.warning("put-right", leases=ended, items=moved)
+        self.wake()
+
+    def _rescheduled(self, item: QueueItem, now: float) -> Rescheduled | None:
+        due = put_right(
+            self._schedule,
+            created=item.item.created,
+            due=item.due,
+            attempts=item.attempts,
+            longest_hold=self._longest_hold,
+            now=now,
+        )
+        return None if due is None else Rescheduled(item.id, item.due, due)
+
+
+def _counts(lane: Lane, now: float) -> bool:
+    """Whether a lane counts among settings.connections."""
+    if lane.destination == LOCAL or lane.since <= now - SLOW:
+        return False
+    return lane.dialing is None or lane.dialing > now - UNANSWERED

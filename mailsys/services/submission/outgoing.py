@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
+from mailsys import metrics
 from mailsys.core.message.address import canonical
 from mailsys.core.refusal import (
     MailLoop,
@@ -224,6 +225,8 @@ class Outgoing:
         except UnknownRecipient as gone:  # an account was removed since RCPT
             await service.directory.refresh()
             raise TemporaryFailure(cause=str(gone)) from gone
+        metrics.received_submission.inc()
+        metrics.messages_delivered.inc(len(made.accounts))
         log.info(
             "submitted",
             trace=trace,

@@ -36,6 +36,22 @@ def credit(batch: Batch, account: int, heard_from: str, sent_to: tuple[str, ...]
         add((account, address, "", "", 1, 0))
 
 
+def discredit(batch: Batch, account: int, addresses: tuple[str, ...]) -> None:
+    """Mail to these came back: each counts as three sent messages less, so that one slip of the keys is not
+    suggested again."""
+    names = apsw.carray(tuple(dict.fromkeys(addresses)))
+    batch.execute(
+        """UPDATE correspondent SET sent = max(0, sent - 3)
+        WHERE account = ? AND address IN (SELECT value FROM carray(?))""",
+        (account, names),
+    )
+    batch.execute(
+        """DELETE FROM correspondent WHERE account = ? AND address IN (SELECT value FROM carray(?))
+        AND sent = 0 AND received = 0""",
+        (account, names),
+    )
+
+
 def find(connection: apsw.Connection, account: int, prefix: str, limit: int) -> list[Correspondent]:
     """Ranges of the two indexes instead of LIKE: `%` and `_` in a prefix are just characters."""
     folded = _folded(prefix)

@@ -17,12 +17,13 @@ from zope.interface import implementer
 from mailsys.ports.ids import AccountId, EmailId, QueueId, TraceId
 from mailsys.ports.objects import ObjectChange
 from mailsys.ports.patches import EmailPatch
-from mailsys.ports.queue import Destination, IQueueStore, Lease, QueueItem, Settlement, Withdrawn
+from mailsys.ports.queue import Destination, IQueueStore, Lease, QueueItem, Rescheduled, Settlement, Withdrawn
 from mailsys.ports.queue_items import NewQueueItem, Outcome
 from mailsys.ports.timeline import TimelineEntry
 from mailsys.stores.sqlite import edits, timeline
 from mailsys.stores.sqlite.accept import accept
 from mailsys.stores.sqlite.batch import Batch, ids
+from mailsys.stores.sqlite.correspondents import discredit
 from mailsys.stores.sqlite.items import COLUMNS, decode, encode, is_pending, item_of
 from mailsys.stores.sqlite.objects import apply as write_objects
 from mailsys.stores.sqlite.objects import check_conditions, check_state
@@ -99,6 +100,32 @@ class QueueStore:
                 )
                 for lease in leases
             ]
+
+        return self._writer.submit(run)
+
+    def end_leases(self, beyond: float, now: float) -> Deferred[int]:
+        """The token stays: an attempt was begun."""
+
+        def run(batch: Batch) -> int:
+            count = batch.execute(
+                "UPDATE queue SET ready = ? WHERE token <> 0 AND hold = 0 AND ready > ?", (now, beyond)
+            )
+            batch.queued = batch.queued or count > 0
+            return count
+
+        return self._writer.submit(run)
+
+    def reschedule(self, changes: Sequence[Rescheduled]) -> Deferred[int]:
+        def run(batch: Batch) -> int:
+            count = 0
+            for change in changes:
+                count += batch.execute(
+                    """UPDATE queue SET due = ?1, ready = ?1
+                    WHERE id = ?2 AND due = ?3 AND token = 0 AND hold = 0""",
+                    (change.due, change.item, change.seen),
+                )
+            batch.queued = batch.queued or count > 0
+            return count
 
         return self._writer.submit(run)
 
@@ -272,6 +299,8 @@ def _settle(batch: Batch, lease: Lease, settlement: Settlement) -> bool:
         accept(batch, acceptance)
     write_objects(batch, settlement.objects)
     timeline.record(batch, settlement.timeline)
+    if settlement.bounced and item.account is not None:
+        discredit(batch, item.account, settlement.bounced)
     item = replace(item, recipients=settlement.recipients)
     if not is_pending(item):
         _remove(batch, number, blob)

@@ -125,7 +125,10 @@ class AccountApi:
         administration: Administration,
         submission: Submission,
         outbound: OutboundHttp,
+        timers: Any = None,
     ) -> None:
+        """clock: Unix time; timers: what is remembered for a while goes by it (None: `clock`)."""
+        timers = timers or clock
         ports = jmap.ports
         accounts, objects = ports.accounts, ports.objects
         blobs = BlobReader(ports.mail, ports.blobs)
@@ -160,7 +163,7 @@ class AccountApi:
             SystemRandom(),
             AtRest(secret, random_bytes),
         )
-        basic = ProvingBasicAuthenticator(sign_in, accounts, clock, random_bytes)
+        basic = ProvingBasicAuthenticator(sign_in, accounts, timers, random_bytes)
         for authenticator in (
             BearerAuthenticator(parts.app_passwords, parts.sessions, throttle),
             basic,
@@ -195,7 +198,7 @@ class AccountApi:
             MailServerRoutes(settings),
             QueueRoutes(ports.queue, accounts, rights, clock.seconds),
             TraceRoutes(ports.queue, accounts),
-            ImageRoutes(ImageProxy(outbound, clock), seal, limits, clock),
+            ImageRoutes(ImageProxy(outbound, timers), seal, limits, clock),
             WebhookRoutes(self.webhooks),
             SendRoutes(
                 ProgramMail(submission, objects, clock, SystemRandom(), ports.offload),

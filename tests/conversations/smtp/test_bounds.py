@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import resource
+
 from twisted.internet.defer import Deferred
 
 from mailsys.smtp.server import SmtpFactory
-from tests.conversations.smtp.wire import Conversation, ConversationCase
+from mailsys.sockets import SPARE
+from tests.conversations.smtp.wire import Conversation, ConversationCase, Line
 
 
 class LineTests(ConversationCase):
@@ -305,6 +308,17 @@ class ConnectionTests(ConversationCase):
         self.connect("192.0.2.2")
         self.assertTrue(Conversation(self.factory, "192.0.2.3").heard().startswith(b"421 4.7.0"))
 
+    def test_who_would_have_one_of_the_last_descriptors_is_told_to_come_back(self):
+        conversation = self.connect()
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self.patch(Line, "fileno", lambda line: most - SPARE - 1)
+        self.connect("192.0.2.2")
+        self.patch(Line, "fileno", lambda line: most - SPARE)
+        late = Conversation(self.factory, "192.0.2.3")
+        self.assertEqual(late.heard(), b"421 4.7.0 Too many connections, try again later\r\n")
+        self.assertTrue(late.closed)
+        self.assertTrue(conversation.say(b"NOOP\r\n").startswith(b"250"))
+
     def test_the_counts_do_not_leak(self):
         self.build(connections_per_address=1)
         for _ in range(5):
@@ -346,8 +360,47 @@ class StopTests(ConversationCase):
         self.assertTrue(conversation.heard().startswith(b"250"))
         self.assertTrue(conversation.closed)
 
-    def test_nobody_is_waited_for_longer_than_thirty_seconds(self):
+    def test_half_a_message_has_a_little_time_left_and_is_then_put_off(self):
+        self.build(smtp_stop=3.0)
         conversation = self.in_data()
+        conversation.say(b"half\r\n")
+        stopped = self.factory.stop()
+        self.clock.advance(2.9)
+        self.assertEqual(conversation.say(b"more\r\n"), b"")
+        self.clock.advance(0.1)
+        self.assertEqual(conversation.heard(), b"421 4.3.2 Service closing, try again later\r\n")
+        self.assertTrue(conversation.closed)
+        self.assertEqual((self.transactions.received, self.transactions.aborted), ([], 1))
+        self.assertTrue(self.transactions.sinks[0].aborted)
+        conversation.hang_up()
+        self.successResultOf(stopped)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_half_a_message_that_waits_for_a_slow_disk_is_put_off_too(self):
+        self.transactions.slow_disk = Deferred()
+        conversation = self.in_data()
+        conversation.say(b"x" * 1000)
+        self.factory.stop()
+        self.clock.advance(5)
+        self.assertFalse(conversation.closed)
+        disk, self.transactions.slow_disk = self.transactions.slow_disk, None
+        disk.callback(None)
+        self.assertEqual(conversation.heard(), b"421 4.3.2 Service closing, try again later\r\n")
+
+    def test_a_message_that_is_whole_is_not_put_off(self):
+        self.transactions.slow_commit = True
+        conversation = self.in_data()
+        conversation.say(b"x\r\n.\r\n")
+        self.factory.stop()
+        self.clock.advance(20)
+        self.transactions.waiting[0].callback(None)
+        said = conversation.heard()
+        self.assertEqual(said, b"250 2.0.0 kept as 1\r\n421 4.3.2 Service closing, try again later\r\n")
+
+    def test_nobody_is_waited_for_longer_than_thirty_seconds(self):
+        self.transactions.slow_commit = True
+        conversation = self.in_data()
+        conversation.say(b"x\r\n.\r\n")
         stopped = self.factory.stop()
         self.clock.advance(30)
         self.assertTrue(conversation.line.aborted)

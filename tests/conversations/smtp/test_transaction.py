@@ -83,7 +83,15 @@ class TransactionTests(ConversationCase):
             S: 503 5.5.1 Send HELO
             C: DATA
             S: 503 5.5.1
+            C: EHLO
+            S: 501 5.5.4 Say your name
             C: EHLO x y
+            S: 501 5.5.4 Say your name
+            C: HELO a b c
+            S: 501 5.5.4 Say your name
+            C: MAIL FROM:<a@example.org>
+            S: 503 5.5.1 Send HELO
+            C: EHLO  x
             S: 250-
             S: 250-
             S: 250-
@@ -272,7 +280,7 @@ class TransactionTests(ConversationCase):
 
     def test_the_name_in_ehlo_cannot_break_a_trace_header(self):
         conversation = self.connect()
-        conversation.say(b'EHLO Bob(s)"<pc>\\ x\r\n')
+        conversation.say(b'EHLO Bob(s)"<pc>\\\r\n')
         said = conversation.say(b"MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n.\r\n")
         self.assertIn(b"kept", said)
         self.assertEqual(self.transactions.received[0].client.hello, "Bob?s???pc??")

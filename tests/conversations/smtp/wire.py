@@ -22,6 +22,9 @@ class Line(StringTransport):
     paused = False
     aborted = False
 
+    def fileno(self) -> int:
+        return -1
+
     def pauseProducing(self) -> None:
         self.paused = True
 

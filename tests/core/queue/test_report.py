@@ -13,6 +13,7 @@ from mailsys.core.queue.report import (
     Original,
     Reported,
     compose_report,
+    is_bounce,
     one_line,
     status_of,
     wants,
@@ -49,7 +50,26 @@ def fields(message: Message) -> list[Message]:
     return message.get_payload()[1].get_payload()
 
 
+class BounceTests(SynchronousTestCase):
+    def test_a_bounce_is_what_speaks_against_the_address(self):
+        for reply in ("550 5.1.1 No such user", "550 no such user", "556 5.1.10 none", "550 5.2.1 disabled"):
+            self.assertTrue(is_bounce(reply), reply)
+        for reply in ("550 5.7.1 Spam", "552 5.2.2 Full", "554 No", "550 5.6.7 No UTF-8", "552 5.3.4 Large"):
+            self.assertFalse(is_bounce(reply), reply)
+
+
 class ReportTests(SynchronousTestCase):
+    def test_binary_mail_is_not_sent_back_in_a_report_of_text(self):
+        for bad in (b"\0", b"a\nb", b"a\rb", b"\r\r\n"):
+            data = compose(content=HEADER + bad + b"\r\n").data
+            kind = email.message_from_bytes(data).get_payload()[2].get_content_type()
+            self.assertEqual(kind, "text/rfc822-headers")
+            data = compose(header=HEADER.replace(b"Lunch", b"Lu" + bad + b"nch")).data
+            self.assertNotIn(b"\0", data)
+            self.assertEqual(data.count(b"\n"), data.count(b"\r\n"))
+            self.assertEqual(data.count(b"\r"), data.count(b"\r\n"))
+            self.assertIn(b"Message-ID: <1@example.com>", data)
+
     def test_it_is_a_multipart_report_of_three_parts(self):
         message = parse()
         self.assertEqual(message.get_content_type(), "multipart/report")

@@ -70,8 +70,8 @@ class PostTestCase(JmapTestCase):
             self.limits_of_mail, self.clock, chance.randbytes, HOST, arrivals,
         )  # fmt: skip
         self.reception = Reception(
-            self.store.mail, self.store.blobs, self.directory, reader, self.reporter, self.limits_of_mail,
-            self.clock, chance.randbytes, HOST, arrivals,
+            self.store.mail, self.store.blobs, self.directory, reader, self.reporter, self.counters,
+            self.limits_of_mail, self.clock, chance.randbytes, HOST, arrivals,
         )  # fmt: skip
         self.message_reader = reader
         self.identities = register_sending(self.api, self.submission, self.directory, self.responder)

@@ -1,0 +1,28 @@
+"""Whom an IP address stands for, where they are counted."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+from typing import Final
+
+_CUSTOMER: Final = {4: 32, 6: 64}
+_NEIGHBOURS: Final = {4: 24, 6: 48}
+
+
+def customer_of(address: str) -> str:
+    """An IPv4 address itself, or the /64 that one IPv6 customer has; of what is no address, itself."""
+    return _within(address, _CUSTOMER)
+
+
+def network_of(address: str) -> str:
+    """The /24 (IPv4) or /48 (IPv6) that an address lies in; of what is no address, itself."""
+    return _within(address, _NEIGHBOURS)
+
+
+def _within(address: str, lengths: dict[int, int]) -> str:
+    plain = address.partition("%")[0]
+    try:
+        length = lengths[ip_address(plain).version]
+    except ValueError:
+        return address
+    return str(ip_network((plain, length), strict=False))
