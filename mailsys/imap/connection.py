@@ -395,7 +395,6 @@ class ImapConnection(Connection):
             if self._session.idling is not None and not self._choked:
                 self.say(response.untagged(b"OK", "Still here"))
                 self._flush()
-                self._session.look()
             return
         if self._busy and self._asked is None and not self._choked:
             self.deadline = self._now() + 60.0  # it is we who are slow

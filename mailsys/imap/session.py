@@ -210,12 +210,6 @@ class Session:
         while self.news(expunge=expunge):
             await self.flow()
 
-    def look(self) -> None:
-        """Whether the selected mailbox changed without an event that told us. What there is, `image_changed`
-        tells."""
-        if self.selected is not None:
-            self.selected.image.current().addErrback(lambda _: None)  # the image has logged it
-
     def image_changed(self) -> None:
         """`services.mailboxes.image.Watcher`: only IDLE is told at once (RFC 9051 §6.3.13)."""
         if self.idling is not None:

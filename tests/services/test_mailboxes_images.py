@@ -16,7 +16,7 @@ from mailsys.ports.intake import Acceptance, Delivery
 from mailsys.ports.mailboxes import Role
 from mailsys.ports.placements import KeywordChange
 from mailsys.services.mailboxes.account import AccountMailboxes, Mailboxes, check_path
-from mailsys.services.mailboxes.image import LOG_UIDS, LOOK, SPACING, Image
+from mailsys.services.mailboxes.image import LOG_UIDS, SPACING, Image
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store
 
@@ -451,16 +451,6 @@ class LostEvents(ImageTestCase):
         self.boxes, self.image = self.inbox()
         self.boxes.close()  # no more events
         self.deliver()
-
-    def test_who_asks_after_a_while_has_it_looked_up(self) -> None:
-        self.successResultOf(self.image.current())
-        self.assertEqual(len(self.image.uids), 1)
-        self.clock.advance(LOOK)
-        self.successResultOf(self.image.current())
-        self.truth(self.image)
-        before = self.mail.deltas
-        self.successResultOf(self.image.current())
-        self.assertEqual(self.mail.deltas, before)
 
     def test_a_commit_that_is_known_of_is_reached(self) -> None:
         self.successResultOf(self.image.reach(self.image.modseq + 1))

@@ -11,7 +11,6 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from mailsys.imap.wire import PROBED
-from mailsys.services.mailboxes import image
 from tests.conversations.imap.messages import large
 from tests.conversations.imap.rig import SIMPLE, ImapTestCase
 
@@ -110,17 +109,6 @@ class LongIdle(ImapTestCase):
         self.assertGreater(len(said), 4)
         self.assertEqual(set(said[:-1]), {b"* OK Still here"})
         await client.gone()
-
-    async def test_a_lost_event_is_made_up_for(self):
-        self.patch(image, "LOOK", 0.05)
-        client = await self.connect(select=b"INBOX")
-        client.send(b"i IDLE\r\n")
-        await client.until(rb"\+ idling")
-        boxes = self.factory.mailboxes.hold(self.alice.id)
-        boxes.close()  # from now on nobody tells us
-        await self.deliver()
-        self.assertIn(b"* 1 EXISTS", await client.until(rb"\* 1 EXISTS"))
-        self.factory.mailboxes.release(boxes)
 
     async def test_outside_of_idle_nothing_is_said(self):
         client = await self.connect(select=b"INBOX")
