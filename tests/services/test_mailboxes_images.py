@@ -117,7 +117,9 @@ class Following(ImageTestCase):
         image.watch(Watching())
         mail = self.store.mail
         self.deliver()
-        self.successResultOf(mail.set_keywords(self.alice, emails[1:3], KeywordChange(add="$seen")))
+        self.successResultOf(
+            mail.set_keywords(self.alice, image.mailbox, emails[1:3], KeywordChange(add="$seen"))
+        )
         self.successResultOf(mail.expunge(self.alice, image.mailbox, [1, 4], only_deleted=False))
         self.successResultOf(image.current())
         self.truth(image)
@@ -145,7 +147,7 @@ class Following(ImageTestCase):
         first = image.modseq
         for email in (emails[2], emails[0]):
             self.successResultOf(
-                self.store.mail.set_keywords(self.alice, [email], KeywordChange(add="$seen"))
+                self.store.mail.set_keywords(self.alice, image.mailbox, [email], KeywordChange(add="$seen"))
             )
             self.successResultOf(image.current())
         self.assertEqual(image.changed_since(first), [1, 3])
@@ -156,7 +158,9 @@ class Following(ImageTestCase):
         emails = [self.deliver() for _ in range(3)]
         _, image = self.inbox()
         first = image.modseq
-        self.successResultOf(self.store.mail.set_keywords(self.alice, emails[:2], KeywordChange(add="$seen")))
+        self.successResultOf(
+            self.store.mail.set_keywords(self.alice, image.mailbox, emails[:2], KeywordChange(add="$seen"))
+        )
         self.successResultOf(image.current())
         image._remember(image.modseq, range(LOG_UIDS + 1))  # type: ignore[arg-type]
         self.assertEqual(image.changed_since(first), [1, 2])
@@ -275,7 +279,9 @@ class OwnChanges(ImageTestCase):
         emails = [self.deliver() for _ in range(3)]
         _, image = self.inbox()
         self.successResultOf(
-            self.store.mail.set_keywords(self.alice, emails[2:], KeywordChange(add="$answered"))
+            self.store.mail.set_keywords(
+                self.alice, image.mailbox, emails[2:], KeywordChange(add="$answered")
+            )
         )
         _, only = self.run_now(image.set_keywords([0], KeywordChange(add="$flagged")))
         self.assertFalse(only)
@@ -302,7 +308,9 @@ class OwnChanges(ImageTestCase):
         image.watch(Watching())
         self.mail.hold = True
         self.successResultOf(
-            self.store.mail.set_keywords(self.alice, emails[1:], KeywordChange(add="$answered"))
+            self.store.mail.set_keywords(
+                self.alice, image.mailbox, emails[1:], KeywordChange(add="$answered")
+            )
         )
         real = self.store.mail.set_keywords
 
