@@ -421,6 +421,10 @@ async def _large(session: Session, form: Format, chunk: Chunk, sections: Sequenc
     header_size = chunk.stored[Column.HEADER_SIZE][0]
     try:
         values = [await session.contents.large(section, blob, size, header_size) for section in sections]
+        for value in values:
+            if not isinstance(value, bytes) and value.pieces is None and value.size:
+                # Its end is there: after the literal was announced a refusal could not be told any more.
+                await session.contents.read(blob, value.start + value.size - 1, 1)
     except UnknownEncoding:
         return None
     except ContentGone:  # the email was destroyed a moment ago
