@@ -10,7 +10,7 @@ from typing import Any
 
 from mailsys.cli.control import ask_running, perform, settings_of
 from mailsys.cli.passwords import ask
-from mailsys.cli.printing import progress, show_fields, show_json, show_table, text
+from mailsys.cli.printing import octets, progress, show_fields, show_json, show_table, text
 from mailsys.cli.problem import DONE, REFUSED, USAGE, Problem
 from mailsys.services.operating import commands as c
 from mailsys.settings import SettingsError
@@ -196,8 +196,8 @@ def check(options: argparse.Namespace) -> int:
     else:
         for each in complaints:
             print(text(each))
-        print(f"{found['blobs']} blobs, {found['octets']} octets hashed")
-        print(f"{len(complaints)} complaints" if complaints else "all is well")
+        hashed = f"{found['blobs']} blobs, {octets(found['octets'])} hashed"
+        print(f"{len(complaints)} complaints; {hashed}" if complaints else f"all is well: {hashed}")
     return REFUSED if complaints else DONE
 
 

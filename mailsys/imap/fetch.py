@@ -465,8 +465,10 @@ async def _large(
     header_size = chunk.stored[Column.HEADER_SIZE][0]
     try:
         values = [await session.contents.large(section, blob, size, header_size) for section in sections]
-        if any(isinstance(value, Streamed) for value in values):
-            await session.contents.read(blob, 0, min(size, 1))  # while it can be said that it is not there
+        for value in values:
+            if isinstance(value, Streamed) and value.pieces is None and value.size:
+                # Its end is there: after the literal was announced a refusal could not be told any more.
+                await session.contents.read(blob, value.start + value.size - 1, 1)
     except UnknownEncoding:
         outcome.undecodable = True
         return False

@@ -7,6 +7,7 @@ from mailsys.core.refusal import (
     MessageTooBig,
     OverQuota,
     RelayDenied,
+    TemporaryFailure,
     TooManyRecipients,
     UnknownRecipient,
 )
@@ -131,6 +132,17 @@ class RefusalTests(HouseTestCase):
         sink.write(MESSAGE)
         await transaction.commit(await sink.finish())
         self.assertEqual(len(await house.inbox(house.bob)), 1)
+
+    async def test_a_store_without_any_address_does_not_say_that_somebody_is_unknown(self):
+        store = self.house.accounts
+        for account in await store.accounts():
+            await store.remove_account(account.id)
+        for address in await store.addresses():
+            await store.remove_address(address.address)
+        self.house.reception.directory = self.house.new_directory()
+        await self.house.reception.directory.start()
+        self.addCleanup(self.house.reception.directory.stop)
+        await refusal(self, TemporaryFailure, self.house.receive("bob@example.com"))
 
     async def test_percent_hack_is_no_relay(self):
         await refusal(self, UnknownRecipient, self.house.receive("x%remote.example@example.com"))

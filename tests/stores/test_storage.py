@@ -420,6 +420,19 @@ class Checking(Stage):
         self.assertTrue(told)
         self.assertIn("ended before its end", found.complaints[-1])
 
+    async def test_what_is_written_meanwhile_is_no_complaint(self) -> None:
+        checked: list[Checked] = []
+        number = 10
+        for _ in range(3):
+            self.store.storage.check(ok).addCallback(checked.append)
+            count = len(checked)
+            while len(checked) == count:
+                number += 1
+                email = await self.put(number, body="word " * 20_000 if number % 5 == 0 else "x")
+                if number % 3 == 0:
+                    await self.store.mail.destroy(self.alice.id, [email])
+        self.assertEqual([each.complaints for each in checked], [()] * 3)
+
     async def test_a_store_is_closed_while_it_is_checked(self) -> None:
         checking = self.store.storage.check(ok)
         await self.store.close()

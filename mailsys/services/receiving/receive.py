@@ -159,6 +159,8 @@ class _Incoming:
             raise TooManyRecipients()
         route = await service.directory.route(address)
         if route is None:
+            if not await service.directory.peopled():
+                raise TemporaryFailure("No mailbox has been set up here yet", cause=address)
             ours = "@" not in address or service.directory.is_local_domain(address.rpartition("@")[2])
             log.info(
                 "recipient refused",

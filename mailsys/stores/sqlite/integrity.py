@@ -6,6 +6,7 @@ from typing import Final
 
 import apsw
 
+from mailsys.stores.sqlite.readers import one_state
 from mailsys.stores.sqlite.rows import integers, one, values
 from mailsys.stores.sqlite.tally import CONVERSATIONS, EMAILS, HIGHEST, LOWEST, READ, entries
 
@@ -143,16 +144,25 @@ def tallies(connection: apsw.Connection) -> list[str]:
         )[0]
     )
     for number in numbers:
-        for kind in (EMAILS, CONVERSATIONS):
-            source, bound = entries(number, kind)
-            rows = values(one(connection, READ, (number, kind))[0]) or [(*LOWEST, 0)]
-            bounds = [*((at, email) for at, email, _ in rows), HIGHEST]
-            for row, start, end in zip(rows, bounds, bounds[1:], strict=False):
-                count = one(
-                    connection,
-                    f"SELECT count(*) FROM {source} WHERE (at, email) >= (?2, ?3) AND (at, email) < (?4, ?5)",
-                    (bound, *start, *end),
-                )[0]
-                if count != row[2] and len(found) < _SHOWN:
-                    found.append(f"tally counts wrongly: {number} {kind} {start} {row[2]} {count}")
+        with one_state(connection):  # somebody may write meanwhile
+            found += _tallies_of(connection, number)
+        if len(found) >= _SHOWN:
+            break
+    return found
+
+
+def _tallies_of(connection: apsw.Connection, number: int) -> list[str]:
+    found = []
+    for kind in (EMAILS, CONVERSATIONS):
+        source, bound = entries(number, kind)
+        rows = values(one(connection, READ, (number, kind))[0]) or [(*LOWEST, 0)]
+        bounds = [*((at, email) for at, email, _ in rows), HIGHEST]
+        for row, start, end in zip(rows, bounds, bounds[1:], strict=False):
+            count = one(
+                connection,
+                f"SELECT count(*) FROM {source} WHERE (at, email) >= (?2, ?3) AND (at, email) < (?4, ?5)",
+                (bound, *start, *end),
+            )[0]
+            if count != row[2]:
+                found.append(f"tally counts wrongly: {number} {kind} {start} {row[2]} {count}")
     return found
