@@ -2,6 +2,7 @@
 
 import base64
 
+from mailsys.ports.accounts import AccountPatch
 from tests.web.api.rig import PASSWORDS, ApiTestCase, Browser
 
 
@@ -48,9 +49,8 @@ class SignInTests(ApiTestCase):
         self.assertEqual((await Browser(self).sign_in("alice")).status, 401)
 
     async def disable(self) -> None:
-        from dataclasses import replace
 
-        await self.accounts.update_account(replace(self.alice, enabled=False))
+        await self.accounts.change_account(self.alice.id, AccountPatch(enabled=False))
 
     async def test_a_disabled_account_loses_its_sessions_at_once(self) -> None:
         browser = await self.signed_in("alice")
