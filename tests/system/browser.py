@@ -60,6 +60,7 @@ class Browser:
         return answer
 
     def sign_in(self, login: str, password: str) -> Answer:
+        self.password = password
         answer = self.ask("POST", "/api/v1/session", {"login": login, "password": password})
         if answer.status == 200:
             me = answer.json["session"]

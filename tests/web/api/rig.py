@@ -84,6 +84,7 @@ class Browser:
         self.cookie = ""  # of the session
         self.mark = ""  # by which the account knows this browser later
         self.csrf = ""
+        self.password = ""
         self.me: Any = None
 
     async def ask(
@@ -105,10 +106,15 @@ class Browser:
         return answer
 
     async def sign_in(self, who: str, password: str | None = None, **more: Any) -> Answer:
-        body = {"login": who, "password": password or PASSWORDS[who], **more}
+        self.password = password or PASSWORDS[who]
+        body = {"login": who, "password": self.password, **more}
         answer = await self.ask("POST", "/session", body)
         self.take(answer)
         return answer
+
+    async def make_app_password(self, *scopes: str, **more: Any) -> Answer:
+        body = {"name": "phone", "scopes": list(scopes), "password": self.password, **more}
+        return await self.ask("POST", "/app-passwords", body)
 
     def take(self, answer: Answer) -> None:
         """Remember the session that an answer gives."""
