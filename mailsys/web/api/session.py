@@ -230,7 +230,7 @@ class SessionRoutes:
         if isinstance(old, SessionCaller) and old.session is not None:
             await self._sessions.end(old.session)
         age = int(begun.session.expires - begun.session.created) if begun.remember else None
-        call.headers += [set_mark(request, begun.mark), set_cookie(request, begun.token, age)]
+        call.headers += [set_cookie(request, begun.token, age), set_mark(request, begun.mark)]
         return SignedIn(session=await self._describe(begun.account, begun.session, ["all"]))
 
     # -- signed in -------------------------------------------------------------------------------------------

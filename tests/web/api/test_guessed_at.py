@@ -30,7 +30,7 @@ class From(Browser):
 
 class GuessedAtTests(ApiTestCase):
     web_settings = {"trusted_proxies": ["127.0.0.1"]}  # noqa: RUF012
-    limit_settings = {"failures_per_address": 3, "failures_per_account": 3}  # noqa: RUF012
+    limit_settings = {"failures_per_address": 3, "failures_per_account": 3, "connections_per_address": 1000}  # noqa: RUF012
     timeout = 90
 
     async def guess(self, address: str, times: int) -> list[Deferred[Answer]]:
