@@ -211,6 +211,18 @@ class Web(Section, frozen=True):
     ] = 30 * 86400.0
 
 
+class Secrets(Section, frozen=True):
+    """What seals passwords, signing keys and other secrets in the store."""
+
+    key: Annotated[
+        str,
+        _about(
+            "File of the key (32 octets, readable by `user`); empty: systemd's credential mailsys-key, "
+            'else the file "secret" in the state folder, where it goes into the same backups as the store.'
+        ),
+    ] = ""
+
+
 class Log(Section, frozen=True):
     """The log, on standard error."""
 
@@ -243,4 +255,5 @@ class Settings(Section, frozen=True):
     sending: Sending = Sending()
     dns: Dns = Dns()
     web: Web = Web()
+    secrets: Secrets = Secrets()
     log: Log = Log()

@@ -37,6 +37,18 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountPatch:
+    """What of an account is to change; None: nothing of that."""
+
+    name: str | None = None
+    admin: bool | None = None
+    enabled: bool | None = None
+    quota: int | None = None
+    sends_per_hour: int | None = None
+    sends_per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """What proves a password: an argon2id hash, and the SCRAM-SHA-256 pair (RFC 5803) of the same."""
 
@@ -105,8 +117,9 @@ class IAccountStore(Interface):
     ) -> Deferred[Account]:
         """A new account with its INBOX, Drafts, Sent, Archive, Junk and Trash (roles set, subscribed)."""
 
-    def update_account(account: Account) -> Deferred[None]:
-        """Write back name, admin, enabled, quota and send limits."""
+    def change_account(account: AccountId, patch: AccountPatch) -> Deferred[Account]:
+        """As it stands then. What the patch leaves out stays as others have written it; an empty one only
+        makes a new version."""
 
     def remove_account(account: AccountId) -> Deferred[None]:
         """The account, its addresses and all its mail. Queue items of its own stay."""

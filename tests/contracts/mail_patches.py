@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import gatherResults
 
 from mailsys.core.refusal import NoSuchEmail, NoSuchMailbox, NotAllowed, OverQuota, StateMismatch
+from mailsys.ports.accounts import AccountPatch
 from mailsys.ports.ids import AccountId, EmailId, MailboxId, TraceId
 from mailsys.ports.intake import Acceptance, Delivery
 from mailsys.ports.mailboxes import Role
@@ -299,7 +300,7 @@ class SendingContract(Patching):
 
     async def test_a_message_that_is_refused_leaves_the_draft(self) -> None:
         draft = await self.put(1, Role.DRAFTS)
-        await self.store.accounts.update_account(replace(self.bob, quota=1))
+        await self.store.accounts.change_account(self.bob.id, AccountPatch(quota=1))
         with self.assertRaises(OverQuota):
             await self.store.mail.accept(
                 self.acceptance(

@@ -1,7 +1,5 @@
 """Port 25: what is taken, where it ends, and what is refused with which code."""
 
-from dataclasses import replace
-
 from mailsys.core.refusal import (
     MailLoop,
     MessageTooBig,
@@ -12,7 +10,7 @@ from mailsys.core.refusal import (
     UnknownRecipient,
 )
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
-from mailsys.ports.accounts import Domain
+from mailsys.ports.accounts import AccountPatch, Domain
 from mailsys.ports.emails import Column
 from mailsys.ports.ids import TraceId
 from mailsys.ports.timeline import Stage
@@ -102,7 +100,7 @@ class DeliveryTests(HouseTestCase):
         self.assertEqual((steps[1].account, steps[1].recipient), (self.house.bob.id, "bob@example.com"))
 
     async def test_mail_for_a_disabled_account_is_kept(self):
-        await self.house.accounts.update_account(replace(self.house.bob, enabled=False))
+        await self.house.accounts.change_account(self.house.bob.id, AccountPatch(enabled=False))
         await self.house.receive("bob@example.com")
         self.assertEqual(len(await self.house.inbox(self.house.bob)), 1)
 
@@ -163,14 +161,14 @@ class RefusalTests(HouseTestCase):
         )
 
     async def test_a_full_mailbox_refuses_for_now(self):
-        await self.house.accounts.update_account(replace(self.house.bob, quota=1000))
+        await self.house.accounts.change_account(self.house.bob.id, AccountPatch(quota=1000))
         await self.house.receive("bob@example.com", message=MESSAGE + b"x" * 1000)
         found = await refusal(self, OverQuota, self.house.receive("bob@example.com"))
         self.assertEqual(found.smtp, (452, "4.2.2"))
         await self.house.receive("alice@example.com")
 
     async def test_a_declared_size_that_does_not_fit_the_quota_is_refused(self):
-        await self.house.accounts.update_account(replace(self.house.bob, quota=1000))
+        await self.house.accounts.change_account(self.house.bob.id, AccountPatch(quota=1000))
         await refusal(
             self, OverQuota, self.house.receive("bob@example.com", parameters=MailParameters(size=1001))
         )

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 from base64 import b64decode, b64encode
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet import reactor
@@ -15,7 +14,7 @@ from mailsys.core.refusal import (
     MessageRejected,
     UnsupportedParameter,
 )
-from mailsys.ports.accounts import Account, Credentials
+from mailsys.ports.accounts import Account, AccountPatch, Credentials
 from mailsys.ports.objects import ObjectChange
 from mailsys.services.access.at_rest import AtRest
 from mailsys.services.access.authentication import Challenge, SignedIn
@@ -120,7 +119,7 @@ class PasswordTests(SignInTestCase):
 
     async def test_every_failure_has_one_text(self):
         await self.house.accounts.set_credentials(self.house.alice.id, self.credentials)
-        await self.house.accounts.update_account(replace(self.house.alice, enabled=False))
+        await self.house.accounts.change_account(self.house.alice.id, AccountPatch(enabled=False))
         texts = set()
         for name, password in (
             ("bob", "wrong"),
@@ -160,7 +159,7 @@ class PasswordTests(SignInTestCase):
 
     async def test_a_disabled_account_is_out_at_once(self):
         await self.login()
-        await self.house.accounts.update_account(replace(self.house.bob, enabled=False))
+        await self.house.accounts.change_account(self.house.bob.id, AccountPatch(enabled=False))
         await refusal(self, BadCredentials, self.login())
 
 
@@ -262,7 +261,7 @@ class ScramTests(SignInTestCase):
 
     async def test_a_wrong_password_and_a_disabled_account_are_refused(self):
         await refusal(self, BadCredentials, self.scram(password=b"wrong"))
-        await self.house.accounts.update_account(replace(self.house.bob, enabled=False))
+        await self.house.accounts.change_account(self.house.bob.id, AccountPatch(enabled=False))
         await refusal(self, BadCredentials, self.scram())
 
     async def test_an_unknown_user_cannot_be_told_from_a_known_one(self):

@@ -59,10 +59,12 @@ log = Log("sign_in")
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Who signed in. `app_password`: with which, None: with the account's own password."""
+    """Who signed in. `app_password`: with which, None: with the account's own password, which these
+    `credentials` are of."""
 
     account: Account
     app_password: AppPassword | None = None
+    credentials: Credentials | None = None
 
 
 @implementer(ISignIn)
@@ -161,11 +163,11 @@ class SignIn:
         if await self.needs_app_password(account, service):
             await self.note(account, visitor, service, "password", False)
             await self.fail(origin, login, mechanism, "only app passwords may be used", AppPasswordNeeded)
-        await self._strengthen(account, credentials, claim.password, origin)
+        credentials = await self._strengthen(account, credentials, claim.password, origin)
         if service != WEB:  # there it is only half of it
             await self.succeed(account, visitor, origin, login, mechanism)
             await self.note(account, visitor, service, "password", True)
-        return Proof(account)
+        return Proof(account, credentials=credentials)
 
     async def _matches(
         self, credentials: Credentials | None, password: str, origin: Origin, login: str
@@ -206,17 +208,18 @@ class SignIn:
 
     async def _strengthen(
         self, account: Account, credentials: Credentials, password: str, origin: Origin
-    ) -> None:
-        """Hash it anew when it was hashed with less effort than is made now."""
+    ) -> Credentials:
+        """Hash it anew when it was hashed with less effort than is made now; what stands then."""
         if credentials.scram_iterations >= ITERATIONS:
-            return
+            return credentials
         try:
             made = await hash_password(password, self._pool, origin.network)
             await self._accounts.set_credentials(account.id, made, replacing=credentials)
         except Refusal as refusal:  # busy, or the password was changed just now
             log.info("password not hashed anew", account=account.id, cause=str(refusal))
-        else:
-            self._remember(self._key(made.argon2, password))
+            return credentials
+        self._remember(self._key(made.argon2, password))
+        return made
 
     async def _by_app_password(
         self, claim: Claim, login: str, visitor: Visitor, mechanism: str, service: str

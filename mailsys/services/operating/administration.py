@@ -14,6 +14,7 @@ from mailsys.core.refusal import MailboxExists, NotAllowed, UnknownRecipient
 from mailsys.log import Log
 from mailsys.ports.accounts import (
     Account,
+    AccountPatch,
     Address,
     AddressKind,
     Credentials,
@@ -151,8 +152,7 @@ class Administration:
             for name in ("name", "admin", "enabled", "quota", "sends_per_hour", "sends_per_day")
             if (value := getattr(command, name)) is not None
         }
-        account = replace(account, **wanted)
-        await self._accounts.update_account(account)
+        account = await self._accounts.change_account(account.id, AccountPatch(**wanted))
         if not account.enabled and self._shut_out is not None:
             await self._shut_out(account.id)
         log.info("account changed", address=account.address, what=", ".join(wanted))

@@ -11,6 +11,7 @@ from mailsys.ports.accounts import Credentials, IAccountStore
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
 from mailsys.ports.objects import IObjectStore
+from mailsys.ports.once import IOnceStore
 from mailsys.ports.sessions import ISessionStore
 from mailsys.services.access.app_passwords import AppPasswords
 from mailsys.services.access.at_rest import AtRest
@@ -116,6 +117,7 @@ class AccountApi:
         sign_in: SignIn,
         jmap: JmapApi,
         contacts: Contacts,
+        once: IOnceStore,
         limits: ILimits,
         settings: Settings,
         clock: Any,
@@ -133,8 +135,8 @@ class AccountApi:
         accounts, objects = ports.accounts, ports.objects
         blobs = BlobReader(ports.mail, ports.blobs)
         changed = submission.directory.refresh
-        seal = Seal(secret, limits, clock, random_bytes)
-        rights = AdminRights(objects)
+        seal = Seal(secret, once, clock, random_bytes)
+        rights = AdminRights(objects, accounts)
         passkeys = Passkeys(objects, accounts, parts.factor, seal, clock, random_bytes, settings.domain)
         own_password = OwnPassword(accounts, sign_in, parts.sessions, hash_password)
         throttle = sign_in.throttle
@@ -187,7 +189,7 @@ class AccountApi:
                 changed,
                 basic.forget,
             ),
-            DomainRoutes(accounts, administration, changed),
+            DomainRoutes(accounts, rights, administration, changed),
             MailRoutes(
                 Suggestions(ports.mail, contacts),
                 Timelines(ports.mail, ports.queue, settings.hostname),
@@ -197,7 +199,7 @@ class AccountApi:
             ContactRoutes(VCards(contacts, blobs, ports.offload, clock.seconds), blobs),
             MailServerRoutes(settings),
             QueueRoutes(ports.queue, accounts, rights, clock.seconds),
-            TraceRoutes(ports.queue, accounts),
+            TraceRoutes(ports.queue, accounts, rights),
             ImageRoutes(ImageProxy(outbound, timers), seal, limits, clock),
             WebhookRoutes(self.webhooks),
             SendRoutes(

@@ -16,7 +16,7 @@ from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import BlobId
 from mailsys.ports.mail import IMailStore
 from mailsys.services.content.reading import Offload
-from mailsys.services.jmap.protocol.api import SEND
+from mailsys.services.jmap.protocol.api import READ, SEND
 from mailsys.services.submission.program_mail import (
     Attachment,
     Key,
@@ -151,6 +151,8 @@ class SendRoutes:
 
     async def _blob(self, call: Call, each: AttachmentIn, where: str) -> bytes:
         name = parse_blob_id(each.blob_id)
+        if not call.me.may(READ):  # what is attached is read
+            raise WebProblem(403, f'With "blobId", this app password needs the scope "{READ}" as well.')
         blob = None if name is None or not name.whole else BlobId(name.blob)
         if blob is None or not await self._mail.holds(call.account, blob):
             raise BadField(f"{where}/blobId", "There is no such blob.")

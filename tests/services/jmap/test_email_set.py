@@ -1,10 +1,10 @@
 """Email/set, Email/import and Email/copy (RFC 8621 §4.6-§4.8)."""
 
-import dataclasses
 import email as stdlib_email
 import email.policy
 
 from mailsys.core.jmap.ids import blob_id
+from mailsys.ports.accounts import AccountPatch
 from mailsys.ports.mailboxes import Role
 from tests.services.jmap.rig import JmapTestCase, message
 
@@ -226,7 +226,7 @@ class CreateTests(JmapTestCase):
         self.assertEqual(await self.get(created["id"], "mailboxIds"), both)
 
     async def test_a_full_account_takes_nothing(self):
-        await self.store.accounts.update_account(dataclasses.replace(self.alice, quota=10))
+        await self.store.accounts.change_account(self.alice.id, AccountPatch(quota=10))
         await self.refused("overQuota", **TEXT)
 
 

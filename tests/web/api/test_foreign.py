@@ -20,7 +20,7 @@ class ForeignTests(ApiTestCase):
         await super().open()
         self.owner = await self.signed_in("alice")
         self.session = await self.signed_in("alice")
-        made = await self.owner.ask("POST", "/app-passwords", {"name": "phone", "scopes": ["mail"]})
+        made = await self.owner.make_app_password("mail")
         self.app_password = made.json["appPassword"]["id"]
         made = await self.owner.ask("POST", "/webhooks", {"url": "http://127.0.0.1:9/"})
         self.webhook = made.json["webhook"]["id"]

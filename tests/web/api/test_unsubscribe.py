@@ -82,7 +82,7 @@ class UnsubscribeTests(UnsubscribeTestCase):
 
     async def test_an_app_password_that_may_only_read_does_not_leave_lists(self) -> None:
         email = await self.from_list(f"List-Unsubscribe: <{self.there}/u>", POST)
-        made = await self.browser.ask("POST", "/app-passwords", {"name": "x", "scopes": ["mail:read", "api"]})
+        made = await self.browser.make_app_password("mail:read", "api")
         headers = self.bearer(made.json["secret"])
         answer = await self.ask("POST", f"/emails/{email}/unsubscribe", None, headers)
         self.assertEqual(answer.status, 403)

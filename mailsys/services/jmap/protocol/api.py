@@ -371,7 +371,10 @@ class JmapApi:
         try:
             if method is None or method.capability not in context.using:
                 raise _unknown(name)
-            if not context.caller.may(method.scope):
+            # What is sent by its id was read: SEND alone is for what comes with the request (POST /send).
+            if not context.caller.may(method.scope) or (
+                method.scope == SEND and not context.caller.may(READ)
+            ):
                 if method.scope == WRITE and context.caller.may(READ):
                     raise MethodError("accountReadOnly", "This sign-in may only read.")
                 raise MethodError("forbidden", "This sign-in does not allow that.")
