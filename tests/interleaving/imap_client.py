@@ -30,7 +30,7 @@ class _Transport(StringTransport):
 
     def setTcpNoDelay(self, enabled: bool) -> None: ...
 
-    def startTLS(self, context: Any, normal: bool = True) -> None:  # noqa: N802
+    def startTLS(self, context: Any, normal: bool = True) -> None:
         raise NotImplementedError
 
 

@@ -10,9 +10,7 @@ from tests.interleaving.world import Known, letter
 _QRESYNC: Final = (b"ENABLE QRESYNC",)
 
 
-def _on(
-    name: str, words: str, command: bytes, subject: str = "target", box: str = "INBOX"
-) -> Operation:
+def _on(name: str, words: str, command: bytes, subject: str = "target", box: str = "INBOX") -> Operation:
     """`%d` is the uid."""
     return by_imap(name, words, lambda known: [command % known.uid[box, subject]], box)
 

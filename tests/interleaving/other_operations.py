@@ -15,7 +15,9 @@ from tests.interleaving.process import Process
 from tests.interleaving.world import Known, letter, receive
 
 
-def _deliver(name: str, words: str, subject: str, more: str = "", sender: str = "eve@remote.example") -> Operation:
+def _deliver(
+    name: str, words: str, subject: str, more: str = "", sender: str = "eve@remote.example"
+) -> Operation:
     async def ready(process: Process, _: Known) -> None:
         await process.reception()
 
@@ -78,7 +80,9 @@ def _program(name: str, subject: str) -> Operation:
         _made = process.program_mail
 
     async def work(process: Process, known: Known) -> Any:
-        written = Letter(Person(known.alice.address), (Person("far@y.example"),), subject=subject, text="Hello")
+        written = Letter(
+            Person(known.alice.address), (Person("far@y.example"),), subject=subject, text="Hello"
+        )
         key = Key("key 1", subject.encode())
         sent, _ = await process.program_mail.send(known.alice, lambda: written, "192.0.2.1", key)
         return sent.recipients
@@ -138,7 +142,9 @@ async def _tidy(process: Process, _: Known) -> None:
 OTHERS: Final = (
     _deliver("deliver", "inbox account vacation", "arrived"),
     _deliver("deliver another", "vacation", "arrived too"),
-    _deliver("deliver into the thread", "target inbox", "Re: target", "References: <target@remote.example>\n"),
+    _deliver(
+        "deliver into the thread", "target inbox", "Re: target", "References: <target@remote.example>\n"
+    ),
     _deliver("deliver into the muted thread", "muted", "Re: muted", "References: <muted@remote.example>\n"),
     by_service("wake", "waiting", _wake),
     _program("with a key", "by program"),

@@ -71,9 +71,7 @@ def told(found: Shown, names: dict[str, str]) -> Object:
         threads[each["threadId"]].append(each["subject"])
     books = {id_: each["name"] for id_, each in found.objects["AddressBook"].items()}
     return {
-        "mailboxes": {
-            paths[id_]: {name: each[name] for name in _BOX} for id_, each in sorted(boxes.items())
-        },
+        "mailboxes": {paths[id_]: {name: each[name] for name in _BOX} for id_, each in sorted(boxes.items())},
         "emails": _sorted(
             {
                 "subject": each["subject"],

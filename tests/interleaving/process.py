@@ -9,7 +9,7 @@ import inspect
 import json
 import random
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -45,6 +45,15 @@ from tests.interleaving.imap_client import Client
 HOST: Final = "mx.example.com"
 DOMAIN: Final = "example.com"
 PORTS: Final = ("mail", "blobs", "accounts", "queue", "objects", "sessions", "once")
+
+
+@lru_cache(maxsize=1000)
+def _parameters(what: Callable[..., Any]) -> tuple[tuple[str, str, bool], ...]:
+    """Name, type as it is written, and whether it may be left out."""
+    return tuple(
+        (name, getattr(one.annotation, "__name__", str(one.annotation)), one.default is not one.empty)
+        for name, one in inspect.signature(what).parameters.items()
+    )
 
 
 class Process:
@@ -85,15 +94,14 @@ class Process:
         """Call it with what it asks for, by the types or the names of its parameters: constructors may
         change their order, and ask for more of the same."""
         wanted: dict[str, Any] = {}
-        for name, parameter in inspect.signature(what).parameters.items():
-            kind = str(parameter.annotation)
+        for name, kind, optional in _parameters(what):
             if name in given:
                 wanted[name] = given[name]
             elif kind in self._given:
                 wanted[name] = self._given[kind]
             elif name in self._given and kind not in ("int", "float", "bool"):
                 wanted[name] = self._given[name]
-            elif parameter.default is parameter.empty:
+            elif not optional:
                 raise TypeError(f"{what.__qualname__} wants {name}: {kind}; tests/interleaving has none")
         return what(**wanted)
 
@@ -119,7 +127,9 @@ class Process:
         shared["responder"] = make(Responder, **shared)
         feedback = make(Feedback, exclusive=getattr(api, "exclusive", None))
         shared["arrivals"] = Arrivals(shared["responder"], feedback)
-        self._running += [lambda one=one: Deferred.fromCoroutine(one.stop()) for one in (shared["responder"], feedback)]
+        self._running += [
+            lambda one=one: Deferred.fromCoroutine(one.stop()) for one in (shared["responder"], feedback)
+        ]
         shared["submission"] = make(Submission, **shared)
         shared["reception"] = make(Reception, **shared)
         register_mail(api, self._given["random"])

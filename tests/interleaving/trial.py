@@ -10,11 +10,10 @@ Whatever the place where the second runs whole:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from mailsys import log
@@ -22,7 +21,7 @@ from mailsys.ports.events import Changed
 from mailsys.stores.memory.events import Events
 from tests.interleaving.gate import Point, Schedule
 from tests.interleaving.imap_client import Client
-from tests.interleaving.operations import APART, Operation, Outcome, Writer
+from tests.interleaving.operations import APART, Operation, Outcome, Writer, about
 from tests.interleaving.picture import (
     TYPES,
     Rows,
@@ -37,6 +36,7 @@ from tests.interleaving.process import Process
 from tests.interleaving.world import LATER, Known, Prepared
 
 _KINDS: Final = ("Idempotency", "SecondFactor")
+_SEEN_BY_IMAP: Final = about("inbox target deleted muted waiting work other")
 _PICTURES: Final = 20_000
 _MOST_CALLS: Final = 500  # of one operation
 
@@ -67,6 +67,7 @@ class Ending:
     said: tuple[Any, Any]
     problems: list[str]
     point: Point | None = None
+    last: bool = False  # the first writer made no call after it
 
     def differs(self, other: Ending) -> list[str]:
         found = differences(self.picture.told, other.picture.told)
@@ -98,6 +99,7 @@ class Trials:
         self._back_end = back_end
         self._prepared = prepared
         self._pictures: dict[bytes, Picture] = {}
+        self._turns: dict[tuple[str, str, int], Ending] = {}
         self._alone: dict[str, tuple[Ending, Outcome]] = {}
         self.runs = 0
 
@@ -126,13 +128,23 @@ class Trials:
         if schedule.point is None:
             await self._leave(stage)
             return None
+        last = schedule.count == at + 1
         if outcomes[1] is None:
             stage.errors.append("the second waits for ever")
             outcomes[1] = Outcome("nothing")
-        return await self._end(stage, a, b, outcomes[0], outcomes[1], schedule.point)
+        return await self._end(stage, a, b, outcomes[0], outcomes[1], schedule.point, last)
 
     async def in_turn(self, a: Operation, b: Operation, first: int) -> Ending:
         """One after the other; `first` 0: a, 1: b."""
+        found = self._turns.get((a.name, b.name, first))
+        if found is None:
+            found = await self._in_turn(a, b, first)
+            self._turns[a.name, b.name, first] = found
+            swapped = Ending(found.picture, (found.said[1], found.said[0]), found.problems)
+            self._turns[b.name, a.name, 1 - first] = swapped
+        return found
+
+    async def _in_turn(self, a: Operation, b: Operation, first: int) -> Ending:
         stage = await self._set(a, b, Schedule(), False)
         assert stage.b is not None
         if first == 0:
@@ -164,10 +176,11 @@ class Trials:
             second = Process(store, events, clock, Schedule(), 2)
             await second.start()
         watchers = []
-        for process, before in ((first, ()), (second, (b"ENABLE QRESYNC",))):
-            client = await process.imap(known.alice, *before, b"EXAMINE INBOX")
-            await client.learn()
-            watchers.append(client)
+        if (a.about | (b.about if b is not None else a.about)) & _SEEN_BY_IMAP:
+            for process, before in ((first, ()), (second, (b"ENABLE QRESYNC",))):
+                client = await process.imap(known.alice, *before, b"EXAMINE INBOX")
+                await client.learn()
+                watchers.append(client)
         started = await a.start(first, known)
         other = None if b is None else await b.start(second, known)
         stage = _Stage(clock, store, first, second, started, other, watchers, heard)
@@ -184,6 +197,7 @@ class Trials:
         said_a: Outcome,
         said_b: Outcome | None,
         point: Point | None = None,
+        last: bool = False,
     ) -> Ending:
         for _ in range(5):
             stage.clock.advance(0)
@@ -210,7 +224,7 @@ class Trials:
             problems.append(f"modseqs came as {modseqs}")
         problems += stage.errors
         await self._leave(stage)
-        return Ending(picture, (said_a.said, said_b.said if said_b else None), problems, point)
+        return Ending(picture, (said_a.said, said_b.said if said_b else None), problems, point, last)
 
     async def _leave(self, stage: _Stage) -> None:
         log.direct("error", None)
@@ -355,17 +369,30 @@ class Finding:
 
 
 async def explore(
-    trials: Trials, a: Operation, b: Operation, one_process: bool
+    trials: Trials,
+    a: Operation,
+    b: Operation,
+    one_process: bool,
+    skip: Callable[[Operation, Operation, int, bool], bool] | None = None,
+    every: bool = False,
 ) -> tuple[int, list[Finding]]:
-    """Every place of b within a: how many schedules there were, and what is wrong with which."""
+    """Every place of b within a: how many schedules there were, and what is wrong with which.
+
+    Between two calls of its ports a writer without memory of its own does nothing that another could see
+    or change, so that what runs after one call might as well run before the next. Sessions of IMAP have
+    such memory: there both are tried, as they are for all when `every` is wanted. `skip` leaves places out.
+    """
     found: list[Finding] = []
     orders = [await trials.in_turn(a, b, 0), await trials.in_turn(a, b, 1)]
     for order, ending in zip(("first, then second", "second, then first"), orders, strict=True):
         if ending.problems and not one_process:
             found.append(Finding(a, b, one_process, f"in turn ({order})", ending.problems))
     schedules = 0
+    ending: Ending | None = None
     for at in range(_MOST_CALLS):
-        for after in (False, True):
+        for after in (False, True) if every or a.imap or at == 0 else (True,):
+            if skip is not None and skip(a, b, at, after):
+                continue
             ending = await trials.within(a, b, at, after, one_process)
             if ending is None:
                 return schedules, found
@@ -378,8 +405,6 @@ async def explore(
             if problems:
                 place = f"{'after' if after else 'before'} {ending.point}"
                 found.append(Finding(a, b, one_process, place, problems))
+        if ending is not None and ending.last:
+            return schedules, found
     raise AssertionError(f"{a} calls its ports more than {_MOST_CALLS} times")
-
-
-Open = Callable[[Events, Clock], Awaitable[Any]]
-__all__ = ["Deferred", "Ending", "Finding", "Open", "Store", "Trials", "explore"]

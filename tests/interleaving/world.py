@@ -58,7 +58,9 @@ def letter(subject: str, more: str = "", sender: str = "Eve <eve@remote.example>
 async def receive(process: Process, content: bytes, sender: str = "eve@remote.example") -> str:
     """By SMTP, for alice."""
     peer = Peer("192.0.2.7", 4025, "mx.remote.example")
-    return await transact(await process.reception(), peer, (f"alice@{DOMAIN}",), sender=sender, message=content)
+    return await transact(
+        await process.reception(), peer, (f"alice@{DOMAIN}",), sender=sender, message=content
+    )
 
 
 async def prepare(
