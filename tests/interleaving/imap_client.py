@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -27,6 +27,14 @@ class _Transport(StringTransport):
 
     def write(self, data: bytes) -> None:
         self._client.received(data)
+
+    def loseConnection(self) -> None:
+        super().loseConnection()
+        self._client.hung_up()
+
+    def abortConnection(self) -> None:
+        super().abortConnection()
+        self._client.hung_up()
 
     def setTcpNoDelay(self, enabled: bool) -> None: ...
 
@@ -55,6 +63,7 @@ class Client:
         self._lines: list[bytes] = []
         self._tag = b""
         self._done: Deferred[list[bytes]] | None = None
+        self.ended = False
         self.rows: list[Row] = []
         self.highest = 0
         self.gone: set[int] = set()  # uids that this command called gone
@@ -78,6 +87,8 @@ class Client:
 
     def ask(self, command: bytes) -> Deferred[list[bytes]]:
         """`command` without tag and CRLF. The tag is cut off the last line: b"OK ..."."""
+        if self.ended:
+            return succeed([b"BYE"])
         self._count += 1
         self._tag = b"t%d" % self._count
         self._lines = []
@@ -93,6 +104,13 @@ class Client:
                 break
             self._clock.advance(0)
         return done
+
+    def hung_up(self) -> None:
+        """By the server, as it does where a selected mailbox is gone: that is an answer, too."""
+        self.ended = True
+        done, self._done = self._done, None
+        if done is not None:
+            done.callback([*self._lines, b"BYE"])
 
     async def learn(self) -> None:
         """Ask for rows that were only counted yet."""

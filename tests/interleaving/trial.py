@@ -271,6 +271,8 @@ class Trials:
                 continue  # gone, or it has another name
             fresh = {uid: flags for (path, uid), flags in picture.rows.items() if path == box}
             for client in theirs:
+                if client.ended:
+                    continue
                 view = {row.uid: row.flags for row in client.rows}
                 if [row.uid for row in client.rows] != sorted(fresh):
                     problems.append(
