@@ -38,6 +38,11 @@ class _Transport(StringTransport):
 
     def setTcpNoDelay(self, enabled: bool) -> None: ...
 
+    def setTcpKeepAlive(self, enabled: bool) -> None: ...
+
+    def getHandle(self) -> None:  # noqa: N802
+        return None
+
     def startTLS(self, context: Any, normal: bool = True) -> None:
         raise NotImplementedError
 

@@ -149,7 +149,9 @@ class Process:
         reception: Reception = self._services["reception"]
         if not self._answers:
             self._answers = True
-            await self._services["responder"].start()
+            start = getattr(self._services["responder"], "start", None)
+            if start is not None:  # it keeps in memory who is away
+                await start()
         return reception
 
     @cached_property
