@@ -22,6 +22,7 @@ class Outcome:
 
     said: Any = None
     states: dict[str, tuple[str, str]] = field(default_factory=dict)  # old and new, by type
+    created: set[str] = field(default_factory=set)  # ids
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ def by_jmap(name: str, words: str, build: Callable[[Known], Calls]) -> Operation
             outcome = Outcome([])
             for method, value in await process.jmap(known.alice, *calls):
                 outcome.said.append([method, _said(value)])
+                outcome.created |= {each["id"] for each in (value.get("created") or {}).values()}
                 kind = method.partition("/")[0]
                 if value.get("oldState") is not None and value.get("newState") is not None:
                     old, new = value["oldState"], value["newState"]

@@ -308,9 +308,11 @@ class Trials:
                 problems.append(f"{op}: {kind}/changes since {since}: {changes['type']}")
                 continue
             was, is_ = base.objects[kind], now.objects[kind]
-            told_of = {*changes["created"], *changes["updated"]}
+            told_of = {*changes["created"], *changes["updated"], *outcome.created}
             hidden = [id_ for id_ in is_ if is_[id_] != was.get(id_) and id_ not in told_of]
-            gone = [id_ for id_ in was if id_ not in is_ and id_ not in changes["destroyed"]]
+            # What it created when alone may have had another id.
+            known = [id_ for id_ in was if id_ in before.objects[kind]]
+            gone = [id_ for id_ in known if id_ not in is_ and id_ not in changes["destroyed"]]
             if hidden or gone:
                 problems.append(
                     f"the client of {op} goes from {kind} state {old} to {new}, then {changes['newState']}, "
