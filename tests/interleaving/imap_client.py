@@ -40,7 +40,7 @@ class _Transport(StringTransport):
 
     def setTcpKeepAlive(self, enabled: bool) -> None: ...
 
-    def getHandle(self) -> None:  # noqa: N802
+    def getHandle(self) -> None:
         return None
 
     def startTLS(self, context: Any, normal: bool = True) -> None:
@@ -119,7 +119,9 @@ class Client:
 
     async def learn(self) -> None:
         """Ask for rows that were only counted yet."""
-        unknown = [str(at + 1).encode() for at, row in enumerate(self.rows) if row.flags is None]
+        unknown = [
+            str(at + 1).encode() for at, row in enumerate(self.rows) if row.flags is None or not row.uid
+        ]
         if unknown:
             await self.ask(b"FETCH %b (UID FLAGS EMAILID)" % b",".join(unknown))
 

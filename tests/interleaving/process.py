@@ -9,7 +9,7 @@ import inspect
 import json
 import random
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -45,6 +45,10 @@ from tests.interleaving.imap_client import Client
 HOST: Final = "mx.example.com"
 DOMAIN: Final = "example.com"
 PORTS: Final = ("mail", "blobs", "accounts", "queue", "objects", "sessions", "once")
+
+
+def _stop(service: Any) -> Deferred[None]:
+    return Deferred.fromCoroutine(service.stop())
 
 
 @lru_cache(maxsize=1000)
@@ -127,9 +131,8 @@ class Process:
         shared["responder"] = make(Responder, **shared)
         feedback = make(Feedback, exclusive=getattr(api, "exclusive", None))
         shared["arrivals"] = Arrivals(shared["responder"], feedback)
-        self._running += [
-            lambda one=one: Deferred.fromCoroutine(one.stop()) for one in (shared["responder"], feedback)
-        ]
+        for one in (shared["responder"], feedback):
+            self._running.append(partial(_stop, one))
         shared["submission"] = make(Submission, **shared)
         shared["reception"] = make(Reception, **shared)
         register_mail(api, self._given["random"])

@@ -11,11 +11,11 @@ from twisted.internet.task import Clock
 
 from mailsys.core.jmap import ids
 from mailsys.ports.accounts import Account, Credentials, Domain
+from mailsys.services.delivery.transactions import Client as Peer
 from mailsys.stores.memory.events import Events
 from tests.interleaving.gate import Schedule
 from tests.interleaving.picture import Shown, shown
 from tests.interleaving.process import DOMAIN, Process
-from tests.services.house import Client as Peer
 from tests.services.house import transact
 
 START: Final = 1_764_000_000.0
@@ -130,7 +130,8 @@ async def _fill(process: Process, known: Known) -> None:
         ("Email/set", {"update": update, "create": create}),
         ("Blob/upload", {"create": {"b": {"data": [{"data:asText": letter("imported").decode()}]}}}),
     )
-    assert not first[1]["notUpdated"] and not first[1]["notCreated"], first
+    assert not first[1]["notUpdated"], first
+    assert not first[1]["notCreated"], first
     known.made["blob"] = upload["created"]["b"]["id"]
     await _names(process, known)
     await _objects(process, known)
@@ -159,7 +160,8 @@ async def _objects(process: Process, known: Known) -> None:
         assert answer["created"], answer
         known.made[name] = answer["created"]["x"]["id"]
     card = {
-        "@type": "Card", "version": "1.0", "name": {"full": "Carl"}, "addressBookIds": {known.made["book"]: True},
+        "@type": "Card", "version": "1.0", "name": {"full": "Carl"},
+        "addressBookIds": {known.made["book"]: True},
         "emails": {"e1": {"address": "carl@remote.example"}},
     }  # fmt: skip
     ((_, answer), *_) = await process.jmap(known.alice, ("ContactCard/set", {"create": {"x": card}}))
