@@ -105,6 +105,23 @@ class View:
         self.rows: list[list[Any]] = []  # uid (0: not told), flags
         self.wrong: list[str] = []
 
+    async def come_back(self, command: bytes, known: list[list[Any]]) -> None:
+        """SELECT with QRESYNC (RFC 7162 §3.2.5), by a client that has these rows in its cache."""
+        lines = await self.imap.command(command)
+        gone: set[int] = set()
+        count = 0
+        for line in lines:
+            if found := re.match(rb"\* (\d+) EXISTS\r\n", line):
+                count = int(found[1])
+            gone |= vanished(line)
+        self.rows = [list(row) for row in known if row[0] not in gone]
+        if len(self.rows) > count:
+            self.wrong.append(f"{len(self.rows)} rows are left of the known ones, and {count} EXISTS")
+        self.rows += [[0, None] for _ in range(count - len(self.rows))]
+        for line in lines:
+            if re.match(rb"\* \d+ FETCH ", line):
+                self._hear(line, gone)
+
     async def command(self, text: bytes) -> list[bytes]:
         if text.startswith((b"SELECT", b"EXAMINE")):
             self.rows = []
@@ -122,10 +139,8 @@ class View:
             self.rows += [[0, None] for _ in range(count - len(self.rows))]
         elif found := re.match(rb"\* (\d+) EXPUNGE\r\n", line):
             gone.add(self.rows.pop(int(found[1]) - 1)[0])
-        elif found := re.match(rb"\* VANISHED (?:\(EARLIER\) )?([\d:,]+)\r\n", line):
-            for part in found[1].split(b","):
-                first, _, last = part.partition(b":")
-                gone.update(range(int(first), int(last or first) + 1))
+        elif line.startswith(b"* VANISHED"):
+            gone |= vanished(line)
             self.rows = [row for row in self.rows if row[0] not in gone]
         elif found := re.match(rb"\* (\d+) FETCH ", line):
             number = int(found[1])
@@ -150,6 +165,16 @@ class View:
             except ValueError as answer:
                 self.wrong.append(f"{len(self.rows)} rows are told, but: {answer}")
                 return
+
+
+def vanished(line: bytes) -> set[int]:
+    """The uids that a VANISHED names; other lines name none."""
+    uids: set[int] = set()
+    if found := re.match(rb"\* VANISHED (?:\(EARLIER\) )?([\d:,]+)\r\n", line):
+        for part in found[1].split(b","):
+            first, _, last = part.partition(b":")
+            uids.update(range(int(first), int(last or first) + 1))
+    return uids
 
 
 class Room:
@@ -330,20 +355,19 @@ async def resync(room: Room, tally: Tally, rounds: int) -> None:
     others = await room.imap()
     view = View(await room.imap(b"", enable=b"QRESYNC"))
     fresh = View(await room.imap(b""))
+    caches: list[tuple[bytes, bytes, list[list[Any]]]] = []  # what clients knew lately
     for _ in range(rounds):
-        lines = await fresh.command(b"SELECT INBOX")
+        await fresh.command(b"SELECT INBOX")
+        if len(fresh.rows) < 12:
+            await room.deliver(12 - len(fresh.rows))
+        said = b"".join(await fresh.command(b"SELECT INBOX"))
         await fresh.learn()
+        rows = [row[0] for row in fresh.rows]
         validity, modseq = (
-            re.search(name + rb" (\d+)", b"".join(lines))[1]  # type: ignore[index]
+            re.search(name + rb" (\d+)", said)[1]  # type: ignore[index]
             for name in (b"UIDVALIDITY", b"HIGHESTMODSEQ")
         )
-        rows = [row[0] for row in fresh.rows]
-        if len(rows) < 12:
-            await room.deliver(12 - len(rows))
-            await fresh.command(b"NOOP")
-            await fresh.learn()
-            rows = [row[0] for row in fresh.rows]
-        since = max(1, int(modseq) - room.chance.randrange(1, 12))
+        caches = [*caches[-3:], (validity, modseq, [list(row) for row in fresh.rows])]
         gone, flagged = room.chance.sample(rows, 2)
 
         async def change(
@@ -354,9 +378,12 @@ async def resync(room: Room, tally: Tally, rounds: int) -> None:
             await done(others, b"UID EXPUNGE %d" % gone)
             await done(others, b"UID STORE %d +FLAGS (more)" % flagged)
 
-        async def come_back(validity: bytes = validity, since: int = since) -> None:
-            await view.command(b"SELECT INBOX (QRESYNC (%b %d))" % (validity, since))
-            await view.command(b"UID FETCH 1:* (FLAGS) (CHANGEDSINCE %d VANISHED)" % since)
+        async def come_back(
+            cache: tuple[bytes, bytes, list[list[Any]]] = room.chance.choice(caches),
+        ) -> None:
+            validity, since, known = cache
+            await view.come_back(b"SELECT INBOX (QRESYNC (%b %b))" % (validity, since), known)
+            await view.command(b"UID FETCH 1:* (FLAGS) (CHANGEDSINCE %b VANISHED)" % since)
 
         await room.both(come_back(), change())
         await view.command(b"NOOP")

@@ -17,6 +17,7 @@ _COUNT: Final = re.compile(rb"\* (\d+) (EXISTS|EXPUNGE)\Z")
 _FETCH: Final = re.compile(rb"\* (\d+) FETCH \((.*)\)\Z", re.DOTALL)
 _VANISHED: Final = re.compile(rb"\* VANISHED (\(EARLIER\) )?([\d:,]+)\Z")
 _HIGHEST: Final = re.compile(rb"HIGHESTMODSEQ (\d+)")
+_MAILBOX: Final = re.compile(rb"\[MAILBOXID \(([^)]*)\)\]")
 _TURNS: Final = 200  # of the clock, in which a command that waits for nobody is done
 
 
@@ -70,6 +71,7 @@ class Client:
         self._done: Deferred[list[bytes]] | None = None
         self.ended = False
         self.rows: list[Row] = []
+        self.mailbox = b""  # id of the selected one
         self.highest = 0
         self.gone: set[int] = set()  # uids that this command called gone
         self.complaints: list[str] = []
@@ -101,7 +103,10 @@ class Client:
         self.said.append(b"> " + command)
         if command.startswith((b"SELECT", b"EXAMINE")):
             self.rows = []
+            self.mailbox = b""
             self.highest = 0
+        elif command.startswith((b"UNSELECT", b"CLOSE")):
+            self.mailbox = b""
         done = self._done = Deferred()
         self._protocol.dataReceived(self._tag + b" " + command + b"\r\n")
         for _ in range(_TURNS):
@@ -152,6 +157,8 @@ class Client:
             self._higher(line)
 
     def _higher(self, line: bytes) -> None:
+        if found := _MAILBOX.search(line):
+            self.mailbox = found[1]
         if found := _HIGHEST.search(line):
             if int(found[1]) < self.highest:
                 self._complain(f"HIGHESTMODSEQ went from {self.highest} to {int(found[1])}")

@@ -22,15 +22,15 @@ class Outcome:
 
     said: Any = None
     states: dict[str, tuple[str, str]] = field(default_factory=dict)  # old and new, by type
-    created: set[str] = field(default_factory=set)  # ids
+    own: set[str] = field(default_factory=set)  # ids that the answers name as changed by it
 
 
 @dataclass(slots=True)
 class Writer:
-    """Ready to begin. `clients` stay connected; each has a mailbox selected, or none."""
+    """Ready to begin. `clients` stay connected."""
 
     run: Callable[[], Awaitable[Outcome]]
-    clients: dict[str, list[Client]] = field(default_factory=dict)  # by the mailbox that they look at
+    clients: list[Client] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ def by_jmap(name: str, words: str, build: Callable[[Known], Calls]) -> Operation
             outcome = Outcome([])
             for method, value in await process.jmap(known.alice, *calls):
                 outcome.said.append([method, _said(value)])
-                outcome.created |= {each["id"] for each in (value.get("created") or {}).values()}
+                outcome.own |= {each["id"] for each in (value.get("created") or {}).values()}
+                outcome.own |= {*(value.get("updated") or ()), *(value.get("destroyed") or ())}
                 kind = method.partition("/")[0]
                 if value.get("oldState") is not None and value.get("newState") is not None:
                     old, new = value["oldState"], value["newState"]
@@ -106,7 +107,7 @@ def by_imap(
                 outcome.said.append((last[0] + b" " + code).decode().strip())
             return outcome
 
-        return Writer(run, {box: [client]} if box else {"": [client]})
+        return Writer(run, [client])
 
     return Operation(f"IMAP {name}", about(words), start, imap=True)
 

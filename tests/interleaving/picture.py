@@ -112,7 +112,7 @@ def _sorted(values: Any) -> list[Any]:
     return sorted(values, key=lambda value: json.dumps(value, sort_keys=True))
 
 
-Rows = dict[tuple[str, int], frozenset[bytes]]  # flags by mailbox and uid
+Rows = dict[bytes, dict[int, frozenset[bytes]]]  # flags by the mailbox's id and uid
 
 
 async def told_by_imap(process: Process, account: Account) -> tuple[Object, Rows]:
@@ -134,6 +134,7 @@ async def told_by_imap(process: Process, account: Account) -> tuple[Object, Rows
         if not box.get("MESSAGES"):
             continue
         await client.ask(b"EXAMINE " + name.encode())
+        flags_of = uids[client.mailbox] = {}
         rows = []
         for line in await client.ask(b"FETCH 1:* (UID FLAGS ENVELOPE)"):
             subject = _SUBJECT.search(line)
@@ -143,7 +144,7 @@ async def told_by_imap(process: Process, account: Account) -> tuple[Object, Rows
                 kept = sorted({one.decode() for one in flags[1].split()} - {"\\Recent"})
                 uid = re.search(rb"UID (\d+)", line)
                 assert uid is not None
-                uids[name, int(uid[1])] = frozenset(one.encode() for one in kept)
+                flags_of[int(uid[1])] = frozenset(one.encode() for one in kept)
                 rows.append([(subject[1] or b"").decode(), *kept])
         box["rows"] = sorted(rows)
     complaints = list(client.complaints)

@@ -205,13 +205,10 @@ class Trials:
         for _ in range(5):
             stage.clock.advance(0)
         problems = []
-        clients = {"INBOX": [*stage.watchers]}
-        for writer in (stage.a, stage.b):
-            for box, theirs in (writer.clients if writer is not None else {}).items():
-                clients.setdefault(box, []).extend(theirs)
+        clients = [*stage.watchers, *stage.a.clients, *(stage.b.clients if stage.b is not None else ())]
         account = await stage.store.accounts.account(self.known.alice.id)
         if account is not None:
-            for client in (each for theirs in clients.values() for each in theirs):
+            for client in clients:
                 await client.ask(b"NOOP")
                 await client.learn()
         picture = await self._picture(stage)
@@ -266,26 +263,21 @@ class Trials:
         await process.stop()
         return Picture(everything, rows, seen, problems)
 
-    def _views(self, picture: Picture, clients: dict[str, list[Client]]) -> list[str]:
+    def _views(self, picture: Picture, clients: list[Client]) -> list[str]:
         problems = []
-        there = picture.told["imap"]["boxes"]
-        for box, theirs in clients.items():
-            if box not in there:
-                continue  # gone, or it has another name
-            fresh = {uid: flags for (path, uid), flags in picture.rows.items() if path == box}
-            for client in theirs:
-                if client.ended:
-                    continue
-                view = {row.uid: row.flags for row in client.rows}
-                if [row.uid for row in client.rows] != sorted(fresh):
-                    problems.append(
-                        f"a session in {box} sees uids {[row.uid for row in client.rows]}, "
-                        f"a fresh one {sorted(fresh)}"
-                    )
-                elif view != fresh:
-                    wrong = {uid: (view[uid], fresh[uid]) for uid in fresh if view[uid] != fresh[uid]}
-                    problems.append(f"a session in {box} sees other flags than a fresh one: {_flags(wrong)}")
-                problems += [f"a session in {box}: {each}" for each in client.complaints]
+        for client in clients:
+            if client.ended or not client.mailbox:
+                continue
+            name = f"a session in mailbox {client.mailbox.decode()}"
+            fresh = picture.rows.get(client.mailbox, {})
+            view = {row.uid: row.flags for row in client.rows}
+            if [row.uid for row in client.rows] != sorted(fresh):
+                told_of = [row.uid for row in client.rows]
+                problems.append(f"{name} sees uids {told_of}, a fresh one {sorted(fresh)}")
+            elif view != fresh:
+                wrong = {uid: (view[uid], fresh[uid]) for uid in fresh if view[uid] != fresh[uid]}
+                problems.append(f"{name} sees other flags than a fresh one: {_flags(wrong)}")
+            problems += [f"{name}: {each}" for each in client.complaints]
         return problems
 
     async def _client(self, process: Process, op: Operation, outcome: Outcome, now: Shown) -> list[str]:
@@ -311,11 +303,13 @@ class Trials:
                 problems.append(f"{op}: {kind}/changes since {since}: {changes['type']}")
                 continue
             was, is_ = base.objects[kind], now.objects[kind]
-            told_of = {*changes["created"], *changes["updated"], *outcome.created}
+            told_of = {*changes["created"], *changes["updated"], *changes["destroyed"]}
+            # What it created when alone may have had another id; and where it is answered otherwise than
+            # when alone, it knows by the answer of what it changed itself.
+            told_of |= outcome.own if base is before else outcome.own - was.keys()
             hidden = [id_ for id_ in is_ if is_[id_] != was.get(id_) and id_ not in told_of]
-            # What it created when alone may have had another id.
-            known = [id_ for id_ in was if id_ in before.objects[kind]]
-            gone = [id_ for id_ in known if id_ not in is_ and id_ not in changes["destroyed"]]
+            known = was.keys() & before.objects[kind].keys()
+            gone = [id_ for id_ in known if id_ not in is_ and id_ not in told_of]
             if hidden or gone:
                 problems.append(
                     f"the client of {op} goes from {kind} state {old} to {new}, then {changes['newState']}, "
