@@ -39,6 +39,7 @@ from tests.interleaving.world import LATER, Known, Prepared
 _KINDS: Final = ("Idempotency", "SecondFactor")
 _SEEN_BY_IMAP: Final = about("inbox target deleted muted waiting work other")
 _PICTURES: Final = 20_000
+_TURNS: Final = 20
 _MOST_CALLS: Final = 500  # of one operation
 
 
@@ -132,6 +133,10 @@ class Trials:
             await self._leave(stage)
             return None
         last = schedule.count == at + 1
+        for seconds in (*([0] * _TURNS), *([1] * _TURNS)):  # who waited for the first goes on now
+            if outcomes:
+                break
+            stage.clock.advance(seconds)
         if not outcomes:
             stage.errors.append("the second waits for ever")
             outcomes.append(Outcome("nothing"))
