@@ -30,10 +30,11 @@ class EmailPatch:
     none of them (it belongs to a placement: `ports.placements`).
 
     `keywords` and `mailboxes` replace the whole set, whatever it is then (a client that sends the whole
-    means the whole); `remove`, then `add`, and `enter`, then `leave`, are applied to that. An email that would be in
-    no mailbox is refused (NotAllowed), as is one to enter a mailbox that is gone (NoSuchMailbox); to leave
-    one where it is not, does nothing. A mailbox where its placement is marked `$deleted` counts as one where
-    it is not: to enter it takes the mark away, and `mailboxes` without it leaves the marked placement alone.
+    means the whole); `remove`, then `add`, and `enter`, then `leave`, are applied to that. An email that
+    would be in no mailbox is refused (NotAllowed), as is one to enter a mailbox that is gone (NoSuchMailbox);
+    to leave one where it is not, does nothing. A mailbox where its placement is marked `$deleted` counts as
+    one where it is not: to enter it takes the mark away, and `mailboxes` without it leaves the marked
+    placement alone.
 
     `snooze`: let it wait; it must then be in the mailbox of role SNOOZED (else NotAllowed).
     """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from mailsys.ports.ids import TraceId
+from mailsys.ports.ids import AccountId, TraceId
+from mailsys.ports.intake import Delivery
 from mailsys.ports.timeline import Stage as Step
 from mailsys.ports.timeline import TimelineEntry
 from mailsys.stores.memory.events import Events
-from mailsys.stores.sqlite import statement, tally, tidy, timeline
+from mailsys.stores.sqlite import batch, lists, statement, tally, tidy, timeline
 from mailsys.stores.sqlite.store import SqliteStore, open_store
 from tests.contracts import (
     accounts,
@@ -27,6 +28,7 @@ from tests.contracts import (
     queue,
     sessions,
 )
+from tests.contracts.letters import CREDENTIALS, letter
 from tests.contracts.stage import Stage
 
 
@@ -215,6 +217,40 @@ class Pruning(Stage):
         self.now = timeline.KEPT + 2.0
         await self.store.tidy()
         self.assertEqual(await self.store.queue.timeline(TraceId("t")), entries[1:])
+
+
+class Forgetting(InMemory, Stage):
+    """The writer forgets accounts and keywords between two transactions, never within one."""
+
+    async def setUp(self) -> None:
+        self.patch(batch, "REMEMBERED", 2)
+        self.patch(lists, "REMEMBERED", 2)
+        await super().setUp()
+
+    async def test_one_message_for_more_accounts_than_are_remembered(self) -> None:
+        people = [
+            await self.store.accounts.create_account(f"p{number}@example.org", "", CREDENTIALS)
+            for number in range(9)
+        ]
+        for number in range(3):
+            deliveries = [
+                Delivery(one.id, keywords=f"k{number} k{at}") for at, one in enumerate((self.alice, *people))
+            ]
+            done = await self.accept(letter(number), *deliveries, *deliveries[:2])
+            self.assertEqual(len({one.email for one in done}), 12)
+        for one in people[1:]:
+            self.assertEqual(len(await self.rows_of(one.id)), 3)
+            self.assertEqual((await self.box("INBOX", one.id)).total, 3)
+            self.assertEqual((await self.store.accounts.account(one.id)).used, 3 * letter().facts.size)
+        self.assertEqual((await self.box("INBOX")).total, 6)
+        await self.sound()
+
+    async def rows_of(self, account: AccountId) -> list[int]:
+        """Modseqs of an inbox's rows: no two messages have the same."""
+        box = await self.box("INBOX", account)
+        found = await self.store.mail.snapshot(account, box.id)
+        self.assertEqual(len(set(found.modseqs)), len(found.modseqs))
+        return list(found.modseqs)
 
 
 class ManyStretches(InMemory, mail_query.QueryContract):

@@ -1,5 +1,7 @@
 """STORE: changing keywords of many emails with one modseq."""
 
+# ruff: noqa: S608 statements are put together from constants here
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -9,7 +11,7 @@ from typing import Any, Final
 from mailsys.core.message import keywords as words
 from mailsys.ports.ids import EmailId
 from mailsys.ports.placements import KeywordChange, KeywordsChanged
-from mailsys.stores.sqlite.batch import AccountState, Batch, ids
+from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
 from mailsys.stores.sqlite.flags import KEYWORDS, MARK, SEEN, flags_of, is_unread
 from mailsys.stores.sqlite.marks import Row, set_marks
 from mailsys.stores.sqlite.placing import EMAIL_COLUMNS, emails_of
@@ -45,11 +47,28 @@ def _changed(keywords: str, change: KeywordChange) -> str:
     return keywords
 
 
-_ROWS: Final = f"""SELECT group_concat(p.uid), group_concat(p.mark > 0),
-        group_concat(max(e.modseq, p.modseq, abs(p.mark))), {EMAIL_COLUMNS}
-    FROM (SELECT DISTINCT value FROM carray(?1) ORDER BY value) w
+_FROM: Final = """FROM carray(?1) w
     CROSS JOIN email e ON e.account = ?2 AND e.id = w.value
-    CROSS JOIN placement p INDEXED BY placement_email ON p.email = w.value AND p.mailbox = ?3"""  # noqa: S608
+    CROSS JOIN placement p INDEXED BY placement_email ON p.email = w.value AND p.mailbox = ?3"""
+_MODSEQS: Final = "group_concat(max(e.modseq, p.modseq, abs(p.mark)))"
+
+
+class _Read:
+    """The rows that a change is about, in order of email: as narrow as it can do with."""
+
+    def __init__(
+        self, batch: Batch, account: AccountState, box: MailboxState, emails: Sequence[int], *, modseqs: bool
+    ) -> None:
+        marks = "group_concat(p.mark > 0)" if box.deleted else "NULL"
+        row = batch.one(
+            f"""SELECT group_concat(e.id), group_concat(e.keywords), {marks},
+                {_MODSEQS if modseqs else "NULL"} {_FROM}""",
+            (ids(sorted(set(emails))), account.id, box.id),
+        )
+        self.emails = integers(row[0])
+        self.keywords = integers(row[1])
+        self.marked = integers(row[2]) if box.deleted else [0] * len(self.emails)
+        self.modseqs = integers(row[3]) if modseqs else [0] * len(self.emails)
 
 
 def set_keywords(
@@ -64,35 +83,48 @@ def set_keywords(
     box = account.mailboxes.get(mailbox)
     if not emails or box is None:
         return KeywordsChanged(account.modseq, (), (), ())
-    row = batch.one(_ROWS, (ids(emails), account_id, mailbox))
     change, marked = _parts(change)
+    found = _Read(batch, account, box, emails, modseqs=unchanged_since is not None)
     conflicts: list[EmailId] = []
-    moves: dict[tuple[str, str], list[int]] = {}  # keywords before and after -> emails
-    marks: list[Row] = []
+    moves: dict[int, list[int]] = {}  # keyword set before -> emails
+    marks: list[int] = []
     changed: dict[int, str] = {}  # email -> keywords of its row
-    rows = zip(integers(row[0]), integers(row[1]), integers(row[2]), emails_of(batch, row[3:]), strict=True)
-    for uid, was_marked, modseq, email in rows:
+    known: dict[int, tuple[str, str, str]] = {}  # keyword set -> before, after, and after with $deleted
+    for email, number, was_marked, modseq in zip(
+        found.emails, found.keywords, found.marked, found.modseqs, strict=True
+    ):
         if unchanged_since is not None and modseq > unchanged_since:
-            conflicts.append(EmailId(email.id))
+            conflicts.append(EmailId(email))
             continue
-        old = email.keywords
-        new = _changed(old, change)
-        is_marked = bool(was_marked) if marked is None else marked
-        if new != old:
-            moves.setdefault((old, new), []).append(email.id)
-        if is_marked != bool(was_marked):
-            flags = email.flags & ~KEYWORDS | flags_of(new)
-            marks.append(Row(uid, email._replace(keywords=new, flags=flags), not is_marked))
-        elif new == old:
+        texts = known.get(number)
+        if texts is None:
+            old = batch.keywords_text(number)
+            new = _changed(old, change)
+            texts = known[number] = (old, new, words.with_added(new, MARK))
+        is_marked = was_marked if marked is None else marked
+        if texts[0] != texts[1]:
+            moves.setdefault(number, []).append(email)
+        elif is_marked == was_marked:
             continue
-        changed[email.id] = words.with_added(new, MARK) if is_marked else new
-    for (old, new), found in moves.items():
-        replace(batch, account, found, old, new)
-    if marked is not None:
-        set_marks(batch, account, box, marks, marked=marked)
+        if is_marked != was_marked:
+            marks.append(email)
+        changed[email] = texts[2] if is_marked else texts[1]
+    for number, moved in moves.items():
+        replace(batch, account, moved, *known[number][:2])
+    if marks and marked is not None:
+        set_marks(batch, account, box, _rows(batch, account, box, marks), marked=marked)
     return KeywordsChanged(
         account.modseq, tuple(map(EmailId, changed)), tuple(changed.values()), tuple(conflicts)
     )
+
+
+def _rows(batch: Batch, account: AccountState, box: MailboxState, emails: list[int]) -> list[Row]:
+    """After what was changed about them."""
+    row = batch.one(
+        f"SELECT group_concat(p.uid), group_concat(p.mark > 0), {EMAIL_COLUMNS} {_FROM}",
+        (ids(emails), account.id, box.id),
+    )
+    return list(map(Row, integers(row[0]), emails_of(batch, row[2:]), map(bool, integers(row[1]))))
 
 
 def replace(batch: Batch, account: AccountState, emails: list[int], old: str, new: str) -> None:
@@ -102,7 +134,7 @@ def replace(batch: Batch, account: AccountState, emails: list[int], old: str, ne
     numbers = ids(emails)
     batch.execute(
         f"""UPDATE email SET keywords = ?, modseq = ?, touched = ?, flags = flags & {~KEYWORDS} | ?
-        WHERE account = ? AND id IN (SELECT value FROM carray(?))""",  # noqa: S608
+        WHERE account = ? AND id IN (SELECT value FROM carray(?))""",
         (batch.keywords_id(new), stamp, stamp, after, account.id, numbers),
     )
     unread = is_unread(after) - is_unread(before)
@@ -128,8 +160,9 @@ def _by_mailbox(
             (emails,),
         )
         return [(box, rows, 0, 0) for box, rows in values(row[0])]
+    shown = "sum(p.mark <= 0)" if any(box.deleted for box in account.mailboxes.values()) else "count(*)"
     batch.execute(
-        """INSERT INTO temp.unread_change SELECT p.mailbox, e.thread, count(*), sum(p.mark <= 0)
+        f"""INSERT INTO temp.unread_change SELECT p.mailbox, e.thread, count(*), {shown}
         FROM carray(?) w CROSS JOIN email e ON e.account = ? AND e.id = w.value
         CROSS JOIN placement p ON p.email = w.value GROUP BY p.mailbox, e.thread""",
         (emails, account.id),
@@ -139,7 +172,7 @@ def _by_mailbox(
         f"""SELECT json_group_array(json_array(list, n, shown, threads)) FROM (
             SELECT d.list, sum(d.count) n, sum(d.shown) shown, sum(d.shown > 0 AND {crossing}) threads
             FROM temp.unread_change d LEFT JOIN conversation c ON c.list = d.list AND c.thread = d.thread
-            GROUP BY d.list)"""  # noqa: S608
+            GROUP BY d.list)"""
     )
     batch.execute(
         """UPDATE conversation SET unread = unread + ? * (SELECT shown FROM temp.unread_change d

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
-from mailsys.stores.sqlite.flags import HIDDEN, is_unread
+from mailsys.stores.sqlite.flags import is_unread
 from mailsys.stores.sqlite.placing import NewEmail
 from mailsys.stores.sqlite.rows import values
 
@@ -49,15 +49,16 @@ def set_marks(
     )
     if marked:
         end_snoozes(batch, box, emails)
-    touch(batch, account, emails)
-    show_or_hide(batch, account, emails)
-    change = batch.lists.take if marked else batch.lists.put
+    changed = show_or_hide(batch, account, emails)
+    touch(batch, account, (email for email in emails if email not in changed) if changed else emails)
     box.deleted += len(rows) if marked else -len(rows)
-    for row in rows:
-        email = row.email
-        unread = is_unread(email.flags)
-        box.unread += -unread if marked else unread
-        change(box.id, email.thread, (email.received_at, email.id), unread)
+    unread = sum(is_unread(row.email.flags) for row in rows)
+    box.unread += -unread if marked else unread
+    entries = ((row.email.thread, row.email.key, is_unread(row.email.flags)) for row in rows)
+    if marked:
+        batch.lists.take_all(box.id, entries)
+    else:
+        batch.lists.put_all(box.id, entries)
     batch.change_mailbox(account, box)
 
 
@@ -69,40 +70,42 @@ def end_snoozes(batch: Batch, box: MailboxState, emails: Sequence[int]) -> None:
     )
 
 
-def show_or_hide(batch: Batch, account: AccountState, emails: Iterable[int]) -> None:
-    """Hide those of these emails that are to be seen nowhere any more, and show those that are again."""
+def show_or_hide(batch: Batch, account: AccountState, emails: Iterable[int]) -> set[int]:
+    """Hide those of these emails that are to be seen nowhere any more, and show those that are again; which
+    these were. They are touched with it."""
     wanted = list(emails)
     if not wanted:
-        return
+        return set()
     row = batch.one(
-        f"""SELECT json_group_array(json_array(e.id, e.thread, e.received_at, e.flags & {HIDDEN}))
+        """SELECT json_group_array(json_array(e.id, e.thread, e.received_at, e.hidden))
         FROM carray(?1) w CROSS JOIN email e ON e.account = ?2 AND e.id = w.value
-        WHERE (e.flags & {HIDDEN} <> 0) = EXISTS (SELECT 1 FROM placement p INDEXED BY placement_email
-            WHERE p.email = e.id AND p.mark <= 0)""",  # noqa: S608
+        WHERE (e.hidden <> 0) = EXISTS (SELECT 1 FROM placement p INDEXED BY placement_email
+            WHERE p.email = e.id AND p.mark <= 0)""",
         (ids(wanted), account.id),
     )
     found = values(row[0])
     if not found:
-        return
+        return set()
     stamp = account.email_state = account.thread_state = batch.stamp(account)
-    shown = [email for email, _, _, hidden in found if hidden]
-    hidden = [email for email, _, _, hidden in found if not hidden]
+    shown = [email for email, _, _, was_hidden in found if was_hidden]
+    hidden = [email for email, _, _, was_hidden in found if not was_hidden]
     if hidden:
         bury(batch, account, hidden)
         batch.execute(
-            f"""UPDATE email SET flags = flags | {HIDDEN}
-            WHERE account = ? AND id IN (SELECT value FROM carray(?))""",  # noqa: S608
-            (account.id, ids(hidden)),
+            """UPDATE email SET hidden = 1, touched = ?
+            WHERE account = ? AND id IN (SELECT value FROM carray(?))""",
+            (stamp, account.id, ids(hidden)),
         )
     if shown:
         batch.execute(
-            f"""UPDATE email SET flags = flags & ~{HIDDEN}, created = ?, touched = ?
-            WHERE account = ? AND id IN (SELECT value FROM carray(?))""",  # noqa: S608
+            """UPDATE email SET hidden = 0, created = ?, touched = ?
+            WHERE account = ? AND id IN (SELECT value FROM carray(?))""",
             (stamp, stamp, account.id, ids(shown)),
         )
-    for email, thread, at, was_hidden in found:
-        change = batch.lists.put if was_hidden else batch.lists.take
-        change(-account.id, thread, (at, email), False)
+    lists = batch.lists
+    lists.take_all(-account.id, ((thread, (at, email), False) for email, thread, at, was in found if not was))
+    lists.put_all(-account.id, ((thread, (at, email), False) for email, thread, at, was in found if was))
+    return {email for email, *_ in found}
 
 
 def bury(batch: Batch, account: AccountState, emails: Sequence[int]) -> None:

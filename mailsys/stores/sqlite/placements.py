@@ -8,10 +8,11 @@ from typing import Any
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.ports.placements import Copied
 from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
-from mailsys.stores.sqlite.flags import HIDDEN, SEEN, is_unread
+from mailsys.stores.sqlite.flags import SEEN, is_unread
 from mailsys.stores.sqlite.marks import Row, bury, end_snoozes, show_or_hide, touch
 from mailsys.stores.sqlite.placing import EMAIL_COLUMNS, NewEmail, add_email, emails_of, place
 from mailsys.stores.sqlite.rows import integers
+from mailsys.stores.sqlite.tally import Key
 
 
 def _rows(
@@ -85,13 +86,13 @@ def _copy(
     for row in rows:
         email = row.email
         if source is target or email.id in there:
-            email = email._replace(id=batch.number("email"), flags=email.flags & ~HIDDEN)
+            email = email._replace(id=batch.number("email"), hidden=False)
             add_email(batch, account, email)
         else:
             again.append(email.id)
         uids.append(place(batch, account, target, email))
     touch(batch, account, again)
-    show_or_hide(batch, account, (row.email.id for row in rows if row.email.flags & HIDDEN))
+    show_or_hide(batch, account, (row.email.id for row in rows if row.email.hidden))
     return Copied(target.uid_validity, tuple(row.uid for row in rows), tuple(uids), batch.stamp(account))
 
 
@@ -127,7 +128,7 @@ def remove(batch: Batch, account: AccountState, box: MailboxState, rows: list[Ro
     )
     end_snoozes(batch, box, [row.email.id for row in rows])
     gone: list[Any] = []
-    take = batch.lists.take
+    shown: list[tuple[int, Key, bool]] = []
     for uid, email, marked in rows:
         flags = email.flags
         box.total -= 1
@@ -139,7 +140,8 @@ def remove(batch: Batch, account: AccountState, box: MailboxState, rows: list[Ro
         else:
             unread = is_unread(flags)
             box.unread -= unread
-            take(box.id, email.thread, (email.received_at, email.id), unread)
+            shown.append((email.thread, email.key, unread))
+    batch.lists.take_all(box.id, shown)
     batch.insert["vanished"](gone)
     batch.change_mailbox(account, box)
     emails = {row.email.id: row.email for row in rows}
@@ -158,7 +160,7 @@ def _destroy(batch: Batch, account: AccountState, emails: list[NewEmail]) -> Non
     """Emails that are in no mailbox any more. For JMAP the hidden ones were destroyed before."""
     if not emails:
         return
-    seen = [email for email in emails if not email.flags & HIDDEN]
+    seen = [email for email in emails if not email.hidden]
     if seen:
         account.email_state = account.thread_state = batch.stamp(account)
         bury(batch, account, [email.id for email in seen])
@@ -170,6 +172,5 @@ def _destroy(batch: Batch, account: AccountState, emails: list[NewEmail]) -> Non
         account.used -= email.size
         batch.hold(email.blob, -1)
         batch.insert["wording"]((email.id, account.id, 1))
-    for email in seen:
-        batch.lists.take(-account.id, email.thread, (email.received_at, email.id), False)
+    batch.lists.take_all(-account.id, ((email.thread, email.key, False) for email in seen))
     batch.touch_account(account)
