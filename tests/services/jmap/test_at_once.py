@@ -17,7 +17,7 @@ from mailsys.services.jmap.mail.snooze import SNOOZE
 from mailsys.services.jmap.protocol.api import CORE, MAIL, Caller, Ports
 from tests.services.jmap.between import Between, Port
 from tests.services.jmap.post_rig import PostTestCase
-from tests.services.jmap.rig import JmapTestCase, Json
+from tests.services.jmap.rig import JmapTestCase, Json, message
 
 Trial = Callable[[], Awaitable[bool]]
 
@@ -130,6 +130,29 @@ class EmailTests(AtOnceTestCase):
 
         self.assertGreaterEqual(await self.at_every_call(trial), 1)
 
+    async def test_what_is_created_is_judged_by_it_as_well(self) -> None:
+        other = await self.deliver()
+        blob = await self.upload(message(number=3), "message/rfc822")
+        new = {"mailboxIds": {self.inbox: True}}
+        for name, arguments in (
+            ("Email/set", {"create": {"n": new}}),
+            ("Email/import", {"emails": {"n": {"blobId": blob, **new}}}),
+        ):
+
+            async def trial(name: str = name, arguments: Json = arguments) -> bool:
+                known, count = await self.state("Email"), len((await self.call("Email/query"))["ids"])
+                self.between.let_in(lambda: self.flag(other, f"{name[6:]}{self.between.at}"))
+                kind, value = await self.answer(name, ifInState=known, **arguments)
+                reached = self.between.stop()
+                made = len((await self.call("Email/query"))["ids"]) - count
+                if reached:
+                    self.assertEqual((kind, value["type"], made), ("error", "stateMismatch", 0))
+                else:
+                    self.assertEqual((value["oldState"], made), (known, 1))
+                return reached
+
+            self.assertGreaterEqual(await self.at_every_call(trial), 2)
+
     async def test_what_is_left_when_the_state_is_over_is_told_so(self) -> None:
         """A second commit of one call, with another's change in between."""
         other = await self.deliver()
@@ -147,6 +170,8 @@ class EmailTests(AtOnceTestCase):
                 ((_, error),) = value["notUpdated"].items()
                 told.append(error["type"])
                 self.assertEqual(await self.store_keywords(value["created"]["a"]["id"]), set())
+            if not reached:
+                self.assertEqual((value["notUpdated"], value["newState"]), (None, await self.state("Email")))
             return reached
 
         await self.at_every_call(trial)
