@@ -94,8 +94,9 @@ def status_of(reply: str, action: Action) -> str:
 
 
 def is_bounce(reply: str) -> bool:
-    """Whether a reply that refuses for good says that the address itself is good for nothing: there is no such
-    mailbox or domain, or it is closed (RFC 3463 §3.2, §3.3). A refusal by rule, size or content does not."""
+    """Whether a reply that refuses for good says that the address itself is good for nothing: there is no
+    such mailbox or domain, or it is closed (RFC 3463 §3.2, §3.3). A refusal by rule, size or content does
+    not."""
     status = status_of(reply, Action.FAILED)
     if status == "5.0.0":  # an old server, without enhanced codes
         return reply[:3] in ("550", "551", "553")
@@ -349,12 +350,9 @@ def _returned(original: Original, raw: bool) -> bytes:
     """The third part (RFC 6522 §3): the whole message, or its header. Binary content (RFC 3030) is not sent
     back: the report may have to go where only lines of text go, and message/rfc822 takes no encoding
     (RFC 2046 §5.2.1)."""
-    if (
-        original.content is not None
-        and len(original.content) <= RETURNED_AT_MOST
-        and _is_text(original.content)
-    ):
-        return _part(b"message/global" if raw else b"message/rfc822", original.content)
+    content = original.content
+    if content is not None and len(content) <= RETURNED_AT_MOST and _is_text(content):
+        return _part(b"message/global" if raw else b"message/rfc822", content)
     end = original.header.find(b"\r\n\r\n")
     block = original.header if end < 0 else original.header[: end + 2]
     if len(block) > 65536:
