@@ -42,12 +42,6 @@ class RelayDenied(Refusal):
     smtp = (550, "5.7.1")
 
 
-class BadSender(Refusal):
-    """Sender address not acceptable."""
-
-    smtp = (553, "5.1.7")
-
-
 class NotYourAddress(Refusal):
     """You may not send as this address."""
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, cast
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import msgspec
 from klein import Klein
@@ -14,23 +13,12 @@ from twisted.web.resource import IResource
 
 from mailsys.core.refusal import Refusal
 from mailsys.log import Log
+from mailsys.web.compression import compressed
 from mailsys.web.problems import WebProblem, problem_of
+from mailsys.web.reply import Reply
 from mailsys.web.request import ANYWHERE, BodyRule, WebRequest
 
 log = Log("web")
-
-JSON: Final = b"application/json"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A whole answer. `body`: octets, or what is written as JSON."""
-
-    body: Any = b""
-    status: int = 200
-    content_type: bytes = JSON
-    headers: Sequence[tuple[bytes, bytes]] = ()
-
 
 # A route's work: the request and the path's variables. None: it has answered by itself; a resource: that
 # takes over.
@@ -88,7 +76,9 @@ def _answer(request: WebRequest, handler: Handler, variables: dict[str, Any]) ->
                 return None
             if not isinstance(reply, Reply):
                 return reply
-            send(request, reply)
+            reply = await compressed(request, reply)
+            if not request._disconnected:
+                send(request, reply)
         except Exception as error:
             if request._disconnected:
                 _note(error, request)

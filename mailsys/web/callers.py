@@ -11,21 +11,19 @@ import hashlib
 from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 
-from mailsys.core.refusal import AuthenticationRequired, BadCredentials, EncryptionRequired, Refusal
+from mailsys.core.refusal import AuthenticationRequired, BadCredentials, EncryptionRequired
 from mailsys.ports.accounts import IAccountStore
 from mailsys.ports.ids import AccountId
 from mailsys.services.access.authentication import ISignIn
 from mailsys.services.access.revocation import PASSWORD
 from mailsys.services.jmap.protocol.api import Caller
+from mailsys.web.request import WebRequest
 
-if TYPE_CHECKING:
-    from mailsys.web.request import WebRequest
-
-Authenticator = Callable[["WebRequest"], Awaitable[Caller | None]]
+Authenticator = Callable[[WebRequest], Awaitable[Caller | None]]
 
 REMEMBERED: Final = 300.0  # seconds
 REMEMBERED_AT_MOST: Final = 10_000
@@ -150,14 +148,3 @@ class BasicAuthenticator:
         """An account's password or rights changed in a way that its version does not show."""
         for key in [key for key, known in self._remembered.items() if known[2].account.id == account]:
             del self._remembered[key]
-
-
-def challenges(request: WebRequest, refusal: Refusal) -> list[bytes]:
-    """WWW-Authenticate of a 401 (RFC 9110 §11.6.1). A browser's scripts are not offered Basic: it would
-    ask its user with a dialog of its own."""
-    if refusal.http != 401:
-        return []
-    found = [b'Bearer realm="mailsys"']
-    if request.getHeader(b"sec-fetch-mode") is None:
-        found.append(b'Basic realm="mailsys", charset="UTF-8"')
-    return found

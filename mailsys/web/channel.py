@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
+from mailsys import metrics
 from mailsys.core.refusal import Refusal, ShuttingDown
+from mailsys.room import Room
 from mailsys.services.access.throttle import network
+from mailsys.web.origin import Origins
 from mailsys.web.problems import WebProblem, encode
-
-if TYPE_CHECKING:
-    from mailsys.web.site import WebSite
 
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
 _LARGEST_HEADER: Final = 32 * 1024
@@ -27,23 +27,23 @@ class Channel(HTTPChannel):
     totalHeadersSize = _LARGEST_HEADER  # noqa: N815
     maxHeaders = 200  # noqa: N815
     transport: Any
-    site: WebSite
-    factory: WebSite
+    site: Any  # Twisted asks it for more than Site says
+    factory: Any
+    room: Room[Channel]
     peer_address = ""
     _held = False
-    _counted = False
 
     def connectionMade(self) -> None:  # noqa: N802
         super().connectionMade()
-        self.peer_address = self.site.origin.plain(self.transport.getPeer())
+        self.peer_address = Origins.plain(self.transport.getPeer())
         try:
-            self.site.admit_connection(self, network(self.peer_address))
+            self.room.enter(self, network(self.peer_address))
         except ShuttingDown:
             self.transport.abortConnection()  # as it will be in a moment, when nobody listens
         except Refusal as refusal:
             self.say(WebProblem(refusal.http, refusal.text, headers=[(b"Retry-After", b"60")]))
         else:
-            self._counted = True
+            metrics.web_connections.inc()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override] # noqa: N802
         super().connectionLost(reason)
@@ -51,9 +51,9 @@ class Channel(HTTPChannel):
 
     def count_out(self) -> None:
         """The connection is gone (a WebSocket calls this for the channel that it took it from)."""
-        if self._counted:
-            self._counted = False
-            self.site.connection_gone(self, network(self.peer_address))
+        if self in self.room:
+            self.room.leave(self)
+            metrics.web_connections.dec()
 
     @property
     def at_rest(self) -> bool:
@@ -140,11 +140,15 @@ class Channel(HTTPChannel):
         self.paused = True
         self.loseConnection()
 
-    def close_when_done(self) -> None:
+    def stop(self) -> None:
         """The server stops: close now when at rest, else after the answer under way."""
         self.persistent = 0
         if self.at_rest and self.transport is not None:  # None: a WebSocket has it
             self._close(_STOPPED_WITHIN)
+
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abortConnection()
 
     def loseConnection(self) -> None:  # noqa: N802
         self._close(_CLOSED_WITHIN)

@@ -14,9 +14,10 @@ from mailsys.ports.ids import AccountId, BlobId
 from mailsys.ports.mail import IMailStore
 from mailsys.services.jmap.protocol.api import READ
 from mailsys.web.admission import Admission, own_account
-from mailsys.web.app import Reply, Routes
+from mailsys.web.app import Routes
 from mailsys.web.flow import ClientGone, Flow
 from mailsys.web.problems import WebProblem
+from mailsys.web.reply import Reply
 from mailsys.web.request import WebRequest
 from mailsys.web.upload import UNKNOWN_TYPE, media_type
 

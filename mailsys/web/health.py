@@ -12,8 +12,9 @@ from mailsys import metrics
 from mailsys.log import Log
 from mailsys.ports.accounts import IAccountStore
 from mailsys.ports.queue import IQueueStore
-from mailsys.web.app import Reply, Routes
+from mailsys.web.app import Routes
 from mailsys.web.problems import WebProblem
+from mailsys.web.reply import Reply
 from mailsys.web.request import WebRequest
 
 log = Log("web")

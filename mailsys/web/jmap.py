@@ -5,7 +5,8 @@ from __future__ import annotations
 from mailsys.core.jmap.problems import not_json
 from mailsys.services.jmap.protocol.api import JmapApi
 from mailsys.web.admission import Admission
-from mailsys.web.app import Reply, Routes
+from mailsys.web.app import Routes
+from mailsys.web.reply import Reply
 from mailsys.web.request import BodyRule, WebRequest, limit_problem
 
 API = b"/jmap/api"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from twisted.web.server import Request
 
 from mailsys.settings import Web
 from mailsys.web.problems import WebProblem
-
-if TYPE_CHECKING:
-    from mailsys.web.request import WebRequest
 
 # RFC 9110 §7.2: host, or [IPv6], with a port or none.
 _HOST: Final = re.compile(rb"(?:([A-Za-z0-9._-]{1,253})|\[([0-9A-Fa-f:.]{2,45})\])(?::[0-9]{1,5})?")
@@ -37,7 +36,7 @@ class Origins:
         host = str(getattr(peer, "host", "")).partition("%")[0]
         return host[7:] if host.lower().startswith("::ffff:") and "." in host else host
 
-    def client_address(self, request: WebRequest) -> str:
+    def client_address(self, request: Request) -> str:
         """The nearest address that is no trusted proxy's. What is left of it anybody could have written."""
         address = self.plain(request.client)
         if not self._proxies or not self._is_proxy(address):
@@ -53,14 +52,14 @@ class Origins:
                 break
         return address
 
-    def is_https(self, request: WebRequest) -> bool:
+    def is_https(self, request: Request) -> bool:
         if request.isSecure():
             return True
         if not self._proxies or not self._is_proxy(self.plain(request.client)):
             return False
         return (request.getHeader(b"x-forwarded-proto") or b"").strip().lower() == b"https"
 
-    def trusts_loopback(self, request: WebRequest) -> bool:
+    def trusts_loopback(self, request: Request) -> bool:
         # Not what a proxy on this machine brings from elsewhere.
         return self._loopback_may_sign_in and _is_loopback(self.client_address(request))
 
@@ -73,7 +72,7 @@ class Origins:
 
     # -- the name it was sent to -------------------------------------------------------------------------
 
-    def check_host(self, request: WebRequest) -> None:
+    def check_host(self, request: Request) -> None:
         """Raises WebProblem for a name that is not ours: its scripts are somebody else's (DNS rebinding),
         and links made from it would lead elsewhere."""
         hosts = request.requestHeaders.getRawHeaders(b"host") or []
@@ -93,14 +92,14 @@ class Origins:
 
     # -- the site whose script sent it -----------------------------------------------------------------
 
-    def allowed_origin(self, request: WebRequest) -> bytes | None:
+    def allowed_origin(self, request: Request) -> bytes | None:
         """The request's Origin when the settings allow it (CORS)."""
         origin = request.getHeader(b"origin")
         if origin is None or not self._allowed:
             return None
         return origin if origin.decode("ascii", "replace").lower() in self._allowed else None
 
-    def is_foreign(self, request: WebRequest) -> bool:
+    def is_foreign(self, request: Request) -> bool:
         """A browser sent it for a page of another site that is not allowed. A request without Origin does
         not come from such a page, or is harmless (RFC 6454 §7.3)."""
         header = request.getHeader(b"origin")
@@ -112,9 +111,9 @@ class Origins:
         if _ORIGIN.fullmatch(origin) is None:
             return True  # "null" among them
         host = (request.getHeader(b"host") or b"").decode("ascii", "replace").lower()
-        return _authority(origin) != _authority(f"{'https' if request.is_https else 'http'}://{host}")
+        return _authority(origin) != _authority(f"{'https' if self.is_https(request) else 'http'}://{host}")
 
-    def check_origin(self, request: WebRequest) -> None:
+    def check_origin(self, request: Request) -> None:
         """Raises WebProblem for a change that another site's page asks for (CSRF)."""
         if request.method not in _SAFE_METHODS and self.is_foreign(request):
             raise WebProblem(403, "Requests of other sites' pages are refused.", cause="foreign Origin")

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from klein.app import Klein  # noqa: F401 werkzeug is Klein's
+from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from mailsys.core.jmap.problems import RequestProblem
 from mailsys.core.refusal import RateLimited, Refusal, TooManyConnections
 from mailsys.log import Log
-from mailsys.web.callers import challenges
-
-if TYPE_CHECKING:
-    from mailsys.web.request import WebRequest
 
 log = Log("web")
 
@@ -65,7 +62,7 @@ def phrase(status: int) -> str:
         return "Refused"
 
 
-def problem_of(error: BaseException, request: WebRequest) -> WebProblem:
+def problem_of(error: BaseException, request: Request) -> WebProblem:
     """What to answer for `error`; what nobody foresaw is logged with its traceback and is a 500."""
     if isinstance(error, WebProblem):
         return error
@@ -73,7 +70,7 @@ def problem_of(error: BaseException, request: WebRequest) -> WebProblem:
         limit: dict[str, Any] = {} if error.limit is None else {"limit": error.limit}
         return WebProblem(error.status, error.detail, title=error.title, type_uri=error.type_uri, **limit)
     if isinstance(error, Refusal):
-        headers = [(b"WWW-Authenticate", each) for each in challenges(request, error)]
+        headers = [(b"WWW-Authenticate", each) for each in _challenges(request, error)]
         if isinstance(error, RateLimited | TooManyConnections) or error.http == 503:
             headers.append((b"Retry-After", b"%d" % RETRY_AFTER))
         return WebProblem(error.http, error.text, headers=headers, cause=error.cause)
@@ -81,6 +78,17 @@ def problem_of(error: BaseException, request: WebRequest) -> WebProblem:
         return _of_routing(error)
     log.error("request failed", error, path=request.path)
     return WebProblem(500, "The server failed; it was logged.")
+
+
+def _challenges(request: Request, refusal: Refusal) -> list[bytes]:
+    """WWW-Authenticate of a 401 (RFC 9110 §11.6.1). A browser's scripts are not offered Basic: it would
+    ask its user with a dialog of its own."""
+    if refusal.http != 401:
+        return []
+    found = [b'Bearer realm="mailsys"']
+    if request.getHeader(b"sec-fetch-mode") is None:
+        found.append(b'Basic realm="mailsys", charset="UTF-8"')
+    return found
 
 
 def _of_routing(error: HTTPException) -> WebProblem:

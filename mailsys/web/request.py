@@ -6,26 +6,26 @@ the connection is held until somebody signed in; uploads then go straight on int
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, Protocol, cast
 from urllib.parse import unquote_to_bytes
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
+from twisted.web.resource import IResource
 from twisted.web.server import Request
 
 from mailsys.core.jmap.problems import RequestProblem
 from mailsys.log import Log
-from mailsys.ports.blobs import IBlobSink
+from mailsys.ports.blobs import IBlobSink, IBlobStore
 from mailsys.services.jmap.protocol.api import Caller
+from mailsys.settings import Web
 from mailsys.web import problems
+from mailsys.web.channel import Channel
+from mailsys.web.origin import Origins
 from mailsys.web.problems import WebProblem
-
-if TYPE_CHECKING:
-    from mailsys.web.channel import Channel
-    from mailsys.web.site import WebSite
 
 log = Log("web")
 
@@ -47,13 +47,42 @@ class BodyRule:
 ANYWHERE: Final = BodyRule()
 
 
+class FindsCaller(Protocol):
+    def find(self, request: WebRequest, /) -> Awaitable[Caller | None]:
+        """Who asks, by the credentials of the request; None: it carries none."""
+
+
+class Serves(Protocol):
+    """What a request needs of the site that it came to."""
+
+    blobs: IBlobStore
+    callers: FindsCaller
+    origin: Origins
+    reactor: Any
+    resource: IResource
+    settings: Web
+
+    def body_rule(self, method: bytes, path: bytes, /) -> BodyRule: ...
+
+    def admit(self, request: WebRequest, /) -> Awaitable[Callable[[], None] | None]:
+        """Before a large body is read. Raises what refuses it; what to call when the request is over."""
+
+    def dress(self, request: WebRequest, /) -> None: ...
+
+    def check(self, request: WebRequest, /) -> None: ...
+
+    def answers_preflight(self, request: WebRequest, /) -> bool: ...
+
+    def log(self, request: WebRequest, /) -> None: ...
+
+
 class WebRequest(Request):
     """`caller` is set by `callers.caller_of`; `sink` holds the body of an upload."""
 
     # Nothing of ours is copied or persisted; Twisted's own attributes are untyped.
     channel: Channel
     content: Any
-    site: WebSite
+    site: Serves  # type: ignore[assignment]
     defaultContentType = None  # noqa: N815
     caller: Caller | None = None
     sink: IBlobSink | None = None
@@ -179,7 +208,10 @@ class WebRequest(Request):
         super().requestReceived(command, path, version)
 
     def body(self) -> bytes:
-        """The whole body, of a request that is not an upload."""
+        """The whole body, of a request that is not an upload. CancelledError when the client left before
+        anything was begun, as while its password was checked."""
+        if self._disconnected:
+            raise CancelledError
         return cast("bytes", self.content.getvalue())
 
     # -- refusing ------------------------------------------------------------------------------------

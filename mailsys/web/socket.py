@@ -260,11 +260,11 @@ class JmapSocket(WebSocketServerProtocol):
             request_id = given if isinstance(given, str) else None
             answer = await self._do(value)
         except (RequestProblem, WebProblem, Refusal) as problem:
-            answer = _request_error(problem, request_id)
+            answer = _encode(_request_error(problem, request_id))
         if answer is not None:
-            self._say(_encode(answer))
+            self._say(answer)
 
-    async def _do(self, value: dict[str, Any]) -> dict[str, Any] | None:
+    async def _do(self, value: dict[str, Any]) -> bytes | None:
         kind = value.get("@type")
         if kind == "Request":
             return await self._request(value)
@@ -276,21 +276,20 @@ class JmapSocket(WebSocketServerProtocol):
             return None
         raise not_request('"@type" must be "Request", "WebSocketPushEnable" or "WebSocketPushDisable".')
 
-    async def _request(self, value: dict[str, Any]) -> dict[str, Any]:
+    async def _request(self, value: dict[str, Any]) -> bytes:
         request_id = value.get("id")
         if request_id is not None and not isinstance(request_id, str):
             raise not_request('"id" must be a string.')
+        head: dict[str, Any] = {"@type": "Response"}
+        if request_id is not None:
+            head["requestId"] = request_id
         admission, caller = self._routes.admission, self._caller
         await admission.count(caller)
         leave = await admission.requests.enter(caller.account.id)
         try:
-            answer = await self._routes.api.call_decoded(caller, value)
+            return await self._routes.api.call_decoded(caller, value, head)
         finally:
             leave()
-        head: dict[str, Any] = {"@type": "Response"}
-        if request_id is not None:
-            head["requestId"] = request_id
-        return head | answer
 
     def _say(self, data: bytes) -> None:
         if self._open and self.state == self.STATE_OPEN:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from mailsys.log import Log
-from mailsys.web.app import Reply, Routes
+from mailsys.web.app import Routes
 from mailsys.web.problems import WebProblem
+from mailsys.web.reply import Reply
 from mailsys.web.request import WebRequest
 
 log = Log("web")

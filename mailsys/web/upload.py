@@ -14,8 +14,9 @@ from mailsys.ports.mail import IMailStore
 from mailsys.services.jmap.protocol.api import WRITE
 from mailsys.settings import Web
 from mailsys.web.admission import UPLOAD, Admission, own_account
-from mailsys.web.app import Reply, Routes
+from mailsys.web.app import Routes
 from mailsys.web.problems import WebProblem
+from mailsys.web.reply import Reply
 from mailsys.web.request import BodyRule, WebRequest, limit_problem
 
 _HOUR: Final = 3600.0

@@ -32,7 +32,14 @@ class _Commands:
 
     def test_accounts_are_added_changed_and_removed(self) -> None:
         added = self.mailsys(
-            "account", "add", "Carol@local.test", "--name", "Carol", "--quota", "2GiB", text="a good password\n"
+            "account",
+            "add",
+            "Carol@local.test",
+            "--name",
+            "Carol",
+            "--quota",
+            "2GiB",
+            text="a good password\n",
         )
         self.assertEqual((added["address"], added["quota"]), ("carol@local.test", 2 << 30))
         self.assertIn("carol@local.test", [each["address"] for each in self.mailsys("account", "list")])

@@ -102,6 +102,19 @@ class SocketTests(WebTestCase):
         self.assertEqual(sorted(int(each["requestId"]) for each in answers), list(range(100)))
         await socket.leave()
 
+    async def test_references_do_not_multiply_over_a_socket(self) -> None:
+        socket = await connect(self)
+        calls = [["Core/echo", {"a": ["x" * 100] * 10}, "0"]]
+        for at in range(1, 16):
+            refer = {"resultOf": str(at - 1), "name": "Core/echo", "path": ""}
+            calls.append(["Core/echo", {f"#{n}": refer for n in range(60)}, str(at)])
+        socket.say({"@type": "Request", "id": "R1", "using": [CORE], "methodCalls": calls})
+        answer = await socket.next()
+        self.assertIn("requestTooLarge", [one[1].get("type") for one in answer["methodResponses"]])
+        socket.say({"@type": "Request", "id": "R2", "using": [CORE], "methodCalls": [ECHO]})
+        self.assertEqual((await socket.next())["methodResponses"], [ECHO])
+        await socket.leave()
+
     async def test_binary_frames_end_it(self) -> None:
         socket = await connect(self)
         socket.sendMessage(b"{}", isBinary=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from mailsys.core.jmap.problems import MethodError, invalid_arguments
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 MAX_FOUND: Final = 100_000  # values that one reference may gather
+MAX_STEPS: Final = 200_000  # items that it may look at: many may be empty
 MAX_TOKENS: Final = 100
 
 Responses = Sequence[tuple[str, dict[str, Any], str]]  # name, arguments, call id
@@ -71,10 +72,10 @@ def evaluate(value: Any, path: str) -> Any:
         found = tokens(path)
     except ValueError as error:
         raise _invalid(f"{error}.") from error
-    return _walk(value, found, 0)
+    return _walk(value, found, 0, iter(range(MAX_STEPS)))
 
 
-def _walk(value: Any, path: list[str], at: int) -> Any:
+def _walk(value: Any, path: list[str], at: int, steps: Iterator[int]) -> Any:
     while at < len(path):
         token = path[at]
         at += 1
@@ -86,7 +87,9 @@ def _walk(value: Any, path: list[str], at: int) -> Any:
             if token == "*":  # noqa: S105
                 gathered: list[Any] = []
                 for item in value:
-                    one = _walk(item, path, at)
+                    if next(steps, None) is None:
+                        raise _invalid("The reference gathers too many values.")
+                    one = _walk(item, path, at, steps)
                     if isinstance(one, list):
                         gathered.extend(one)
                     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -359,5 +358,9 @@ def render(entry: Mailbox | Group) -> str:
     return f"{_phrase(entry.name)} <{address}>"
 
 
-def render_list(entries: Sequence[Mailbox | Group]) -> str:
-    return ", ".join(render(e) for e in entries)
+def comparable(address: str) -> str:
+    """The canonical form, or what is no address in lower case: to see whether two are the same."""
+    try:
+        return canonical(address)
+    except ValueError:
+        return address.lower()

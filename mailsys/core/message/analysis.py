@@ -16,7 +16,7 @@ from mailsys.core.message.charsets import header_in_utf_8
 from mailsys.core.message.encoded import decode_words
 from mailsys.core.message.facts import MessageFacts
 from mailsys.core.message.header import MAX_VALUE, Fields
-from mailsys.core.message.mime import WINDOW, Content, Part
+from mailsys.core.message.mime import Content, Part
 from mailsys.core.message.shown import has_attachment
 from mailsys.core.message.text import MAX_TEXT, clean, fold, fold_ascii, fold_lines, from_html
 
@@ -33,11 +33,6 @@ _MAX_LEAVES: Final = 200  # text parts that are read for search
 def header_block(content: Content) -> bytes:
     """The header as it stands, blank line included; of an overlong one the first 256 KB in whole lines."""
     return content[: mime.header_end(content, 0, len(content))]
-
-
-def is_quick(content: Content) -> bool:
-    """Whether `analyse` takes at most about 5 ms whatever the octets: then the reactor may do it itself."""
-    return len(content) <= 32 * 1024 and mime.header_end(content, 0, len(content)) <= 8 * 1024
 
 
 def analyse(content: Content, size: int | None = None) -> MessageFacts:
@@ -229,33 +224,6 @@ def _preview(text: str) -> str:
 
 
 # -- what sending must know --------------------------------------------------------------------------------
-
-
-def inspect_for_sending(content: Content) -> tuple[bool, bool, bool]:
-    """(octets above 127 anywhere, UTF-8 beyond ASCII in the header, CR or LF that are not CRLF).
-
-    Raw octets in the header that are no UTF-8 are only 8-bit: SMTPUTF8 would not make them right.
-    Decides 8BITMIME, SMTPUTF8 and BINARYMIME (RFC 6152, RFC 6531, RFC 3030)."""
-    end = len(content)
-    eight_bit = bare = False
-    last = b""
-    for start in range(0, end, WINDOW):
-        window = content[start : start + WINDOW]
-        eight_bit = eight_bit or not window.isascii()
-        if not bare:
-            pairs = window.count(b"\r\n")
-            lf, cr = window.count(b"\n"), window.count(b"\r")
-            if last == b"\r":
-                if window[:1] != b"\n":
-                    bare = True
-                lf -= window[:1] == b"\n"
-            last = window[-1:]
-            cr -= last == b"\r"  # judged with the next window
-            bare = bare or lf != pairs or cr != pairs
-        if eight_bit and bare:
-            break
-    bare = bare or last == b"\r"
-    return eight_bit, eight_bit and _utf8_header(content), bare
 
 
 def _utf8_header(content: Content) -> bool:

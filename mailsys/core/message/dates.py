@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
-from functools import lru_cache
 from typing import Final
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -125,39 +124,4 @@ def render(at: float, offset: int = 0) -> str:
     return (
         f"{_DAYS[t.weekday()]}, {t.day} {_MONTHS[t.month - 1]} {t.year:04} "
         f"{t.hour:02}:{t.minute:02}:{t.second:02} {_zone(offset)}"
-    )
-
-
-@lru_cache(maxsize=4096)
-def _internal_day(day: int) -> str:
-    t = date.fromordinal(min(max(day + _EPOCH, 1), 3652059))
-    return f'"{t.day:2}-{_MONTHS[t.month - 1]}-{t.year:04} '
-
-
-def render_internal(at: float) -> bytes:
-    """IMAP date-time in UTC with its quotes: `" 1-Jul-2026 02:44:25 +0000"`."""
-    day, second = divmod(int(at // 1), 86400)
-    return f'{_internal_day(day)}{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02} +0000"'.encode()
-
-
-_INTERNAL: Final = re.compile(
-    rb'"?([ 0-9]?[0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) '
-    rb'([+-])([0-9]{2})([0-9]{2})"?'
-)
-
-
-def parse_internal(value: bytes) -> float | None:
-    """IMAP date-time, with or without quotes, as Unix time; None when malformed."""
-    m = _INTERNAL.fullmatch(value)
-    if m is None or (number := _NUMBER.get(m.group(2).lower())) is None:
-        return None
-    zone = int(m.group(8)) * 60 + int(m.group(9))
-    return _unix(
-        int(m.group(3)),
-        number,
-        int(m.group(1)),
-        int(m.group(4)),
-        int(m.group(5)),
-        int(m.group(6)),
-        -zone if m.group(7) == b"-" else zone,
     )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
 Fields: TypeAlias = list[tuple[bytes, bytes]]  # (lower-case name, unfolded value without outer spaces)
@@ -100,32 +99,3 @@ def every(found: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
 
 
 _MAX_SELECTOR: Final = 1024  # octets of names that are compiled and remembered
-
-
-@lru_cache(maxsize=256)
-def _selector(names: tuple[bytes, ...], invert: bool) -> re.Pattern[bytes]:
-    head = rb"(?i:" + rb"|".join(re.escape(n) for n in sorted(set(names))) + rb")[ \t]*+:"
-    taken = rb"((?!" + head + rb")" + _LINES + rb")" if invert else rb"(" + head + _LINES + rb")"
-    return re.compile(taken + rb"|" + _LINES)
-
-
-def select_fields(block: bytes, names: Sequence[bytes], invert: bool = False) -> bytes:
-    """The fields named (or, inverted, all others) exactly as they stand, and a blank line.
-
-    This is HEADER.FIELDS and HEADER.FIELDS.NOT (RFC 9051 §6.4.5). Lines that are no fields belong
-    to the inverted selection, so that a selection and its inverse together are the block.
-    """
-    if block.endswith(b"\n\r\n") or block == b"\r\n":
-        block = block[:-2]
-    elif block.endswith(b"\n\n") or block == b"\n":
-        block = block[:-1]
-    if not names:
-        taken = block if invert else b""
-    elif sum(map(len, names)) > _MAX_SELECTOR:  # no pattern is kept for what a client made up
-        wanted = {name.lower() for name in names}
-        taken = b"".join([block[f.start : f.end] for f in scan(block) if (f.name in wanted) != invert])
-    else:
-        taken = b"".join(_selector(tuple(names), invert).findall(block))
-    if taken and not taken.endswith(b"\n"):
-        taken += b"\r\n"
-    return taken + b"\r\n"

@@ -15,6 +15,7 @@ import msgspec
 from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 
 from mailsys.core.message import disposition
+from mailsys.core.message.address import comparable
 from mailsys.core.message.delivery_report import original_id, read_delivery_report
 from mailsys.core.message.mime import parse
 from mailsys.core.message.thread import message_id
@@ -24,7 +25,6 @@ from mailsys.ports.ids import AccountId, BlobId
 from mailsys.ports.objects import IObjectStore, ObjectChange, StoredObject
 from mailsys.services.content.reading import Offload
 from mailsys.services.delivery.submission_link import KIND, trace_of
-from mailsys.services.jmap.submission.submission_status import comparable
 
 log = Log("feedback")
 

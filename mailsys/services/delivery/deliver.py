@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from mailsys.core.message.address import canonical
+from mailsys.core.message.address import canonical, comparable
 from mailsys.core.refusal import OverQuota
 from mailsys.log import Log
 from mailsys.ports.ids import AccountId, TraceId
@@ -40,14 +40,7 @@ class Plan:
 
     def add_outgoing(self, destination: str, recipient: QueueRecipient) -> None:
         """Each address once; the first one's parameters stay."""
-        self.outgoing.setdefault(destination, {}).setdefault(_comparable(recipient.address), recipient)
-
-
-def _comparable(address: str) -> str:
-    try:
-        return canonical(address)
-    except ValueError:
-        return address
+        self.outgoing.setdefault(destination, {}).setdefault(comparable(recipient.address), recipient)
 
 
 def original_recipient(recipient: QueueRecipient) -> str:
@@ -80,7 +73,7 @@ def plan(
         for target in route.forwards:
             onward = QueueRecipient(target, notify=recipient.notify, original=original_recipient(recipient))
             destination = destination_of(target, is_local_domain)
-            if sender and _comparable(target) == _comparable(sender):
+            if sender and comparable(target) == comparable(sender):
                 back.append((destination, onward))
             else:
                 result.add_outgoing(destination, onward)
@@ -153,3 +146,13 @@ def entries(made: Plan, trace: TraceId, now: float, submitter: AccountId | None)
             detail = {"destination": destination} if destination != LOCAL else {}
             steps.append(TimelineEntry(trace, now, Stage.QUEUED, submitter, recipient.address, detail))
     return steps
+
+
+def heard_from(sender: str) -> str:
+    """The canonical address in `MessageFacts.sender`, "" when there is none."""
+    if sender.endswith(">"):
+        sender = sender[sender.rfind("<") + 1 : -1]
+    try:
+        return canonical(sender)
+    except ValueError:
+        return ""

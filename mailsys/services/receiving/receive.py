@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from mailsys import metrics
-from mailsys.core.message.address import canonical
+from mailsys.core.message.address import comparable
 from mailsys.core.network import customer_of, network_of
 from mailsys.core.refusal import (
     MailLoop,
@@ -42,7 +42,15 @@ from mailsys.services.delivery import received_fields as tracing
 from mailsys.services.delivery.arrivals import Arrives
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.confirm import confirm
-from mailsys.services.delivery.deliver import Addressed, check_room, deliveries, entries, plan, queue_items
+from mailsys.services.delivery.deliver import (
+    Addressed,
+    check_room,
+    deliveries,
+    entries,
+    heard_from,
+    plan,
+    queue_items,
+)
 from mailsys.services.delivery.directory import Directory, Route
 from mailsys.services.delivery.transactions import Client, ITransaction, ITransactions, is_loopback
 from mailsys.services.dns.route import needs_utf8
@@ -51,16 +59,6 @@ from mailsys.settings import Limits
 log = Log("receive")
 
 _MINUTE: Final = 60.0
-
-
-def heard_from(sender: str) -> str:
-    """The canonical address in `MessageFacts.sender`, "" when there is none."""
-    if sender.endswith(">"):
-        sender = sender[sender.rfind("<") + 1 : -1]
-    try:
-        return canonical(sender)
-    except ValueError:
-        return ""
 
 
 @implementer(ITransactions)
@@ -192,7 +190,7 @@ class _Incoming:
         )
         forwarding = [a for a, one in self._recipients.items() if one.route and one.route.forwards]
         if forwarding:
-            head = b"".join(tracing.forwarded(_name(a), service.hostname) for a in forwarding) + head
+            head = b"".join(tracing.forwarded(comparable(a), service.hostname) for a in forwarding) + head
         else:
             head = tracing.return_path(self._sender) + head
         self._sink = sink = service.blobs.sink()
@@ -291,7 +289,7 @@ class _Incoming:
         recipients = list(self._recipients.items())
         marks = tracing.marks(header)
         counts = {
-            address: tracing.times_marked(marks, _name(address), service.hostname)
+            address: tracing.times_marked(marks, comparable(address), service.hostname)
             for address, one in recipients
             if one.route and one.route.forwards
         }
@@ -324,10 +322,3 @@ class _Incoming:
             ret=parameters.ret,
             envid=parameters.envid,
         )
-
-
-def _name(address: str) -> str:
-    try:
-        return canonical(address)
-    except ValueError:
-        return address.lower()  # bare postmaster

@@ -34,11 +34,18 @@ from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery import received_fields as tracing
 from mailsys.services.delivery.confirm import confirm
-from mailsys.services.delivery.deliver import Addressed, check_room, deliveries, entries, plan, queue_items
+from mailsys.services.delivery.deliver import (
+    Addressed,
+    check_room,
+    deliveries,
+    entries,
+    heard_from,
+    plan,
+    queue_items,
+)
 from mailsys.services.delivery.directory import Route
 from mailsys.services.delivery.transactions import Client, ITransaction
 from mailsys.services.dns.route import needs_utf8
-from mailsys.services.receiving.receive import heard_from
 from mailsys.services.submission.body import SubmissionBody
 from mailsys.services.submission.header import SubmittedHeader, check_and_complete
 

@@ -9,7 +9,7 @@ import msgspec
 
 from mailsys import __version__
 from mailsys.web.api.table import PREFIX, Access, Api, Call, Model, Route
-from mailsys.web.app import Reply
+from mailsys.web.reply import Reply
 
 _PLACE: Final = re.compile(r"\{([a-z_]+)\}")
 _REFERENCE: Final = "#/components/schemas/{name}"

@@ -15,9 +15,9 @@ from mailsys.services.access.sealed import Seal
 from mailsys.services.jmap.protocol.api import READ
 from mailsys.services.outbound.image_proxy import ImageProxy
 from mailsys.web.api.table import PREFIX, Access, Api, Call, Model, Route
-from mailsys.web.app import Reply
 from mailsys.web.callers import caller_of
 from mailsys.web.problems import WebProblem
+from mailsys.web.reply import Reply
 
 _GOOD_FOR = 86400.0  # seconds
 _PER_MINUTE = 1000

@@ -16,8 +16,8 @@ from mailsys.services.operating.timelines import Timelines
 from mailsys.services.outbound.unsubscribe import Unsubscribing
 from mailsys.services.people.suggestions import Suggestions
 from mailsys.web.api.table import Api, Call, Model, Moment, Route, at, missing
-from mailsys.web.app import Reply
 from mailsys.web.problems import WebProblem
+from mailsys.web.reply import Reply
 
 _SETTINGS = "Settings"
 _WEB = "web"

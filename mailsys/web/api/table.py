@@ -26,8 +26,9 @@ from mailsys.services.access.throttle import network
 from mailsys.services.content.reading import Offload
 from mailsys.services.jmap.protocol.api import ALL, Caller
 from mailsys.web.admission import Admission
-from mailsys.web.app import Reply, Routes
+from mailsys.web.app import Routes
 from mailsys.web.problems import WebProblem
+from mailsys.web.reply import Reply
 from mailsys.web.request import BodyRule, WebRequest
 
 log = Log("api")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.core.message import mime, text
-from mailsys.core.message.analysis import analyse, header_block, inspect_for_sending, is_quick
+from mailsys.core.message.analysis import analyse, header_block
 from mailsys.core.message.facts import MessageFacts
 from tests.core.message import odd_messages as odd
 from tests.core.message.test_mime import PIECES
@@ -123,7 +123,6 @@ class FactTests(SynchronousTestCase):
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
                 self.assertEqual(analyse(mapped), analyse(odd.MIXED))
                 self.assertEqual(header_block(mapped), header_block(odd.MIXED))
-                self.assertEqual(inspect_for_sending(mapped), inspect_for_sending(odd.MIXED))
 
     def test_the_header_block_ends_with_its_blank_line(self) -> None:
         self.assertTrue(header_block(odd.PLAIN).endswith(b"@example.org>\r\n\r\n"))
@@ -182,35 +181,3 @@ class HostileTests(SynchronousTestCase):
                 max(len(facts.subject), len(facts.sender), len(facts.recipients)), 1000, name
             )
             self.assertLessEqual(len(facts.preview), 256, name)
-
-    def test_none_of_them_is_done_on_the_reactor(self) -> None:
-        for name, content in HOSTILE.items():
-            self.assertFalse(is_quick(content), name)
-        self.assertTrue(is_quick(odd.MIXED))
-
-
-class InspectTests(SynchronousTestCase):
-    def test_what_sending_must_know(self) -> None:
-        head = b"Subject: x\r\n\r\n"
-        for content, expected in (
-            (odd.PLAIN, (False, False, False)),
-            (head + "ö\r\n".encode(), (True, False, False)),
-            ("Subject: ö\r\n\r\nx".encode(), (True, True, False)),
-            (b"Subject: \xf6\r\n\r\nx", (True, False, False)),
-            (head + b"a\nb", (False, False, True)),
-            (head + b"a\rb", (False, False, True)),
-            (head + b"a\r", (False, False, True)),
-            (head + b"\r\r\n", (False, False, True)),
-            (head + b"\n\r", (False, False, True)),
-            (b"\n", (False, False, True)),
-            (b"", (False, False, False)),
-        ):
-            self.assertEqual(inspect_for_sending(content), expected, content)
-
-    def test_line_ends_across_windows_count_once(self) -> None:
-        for shift in range(3):
-            content = b"x" * (mime.WINDOW - shift) + b"\r\n" + b"y" * 10
-            self.assertEqual(inspect_for_sending(content), (False, False, False), shift)
-            for bare in (b"\r", b"\n"):
-                content = b"x" * (mime.WINDOW - shift) + bare + b"y" * 10
-                self.assertEqual(inspect_for_sending(content), (False, False, True), (shift, bare))

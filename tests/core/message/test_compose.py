@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.core.message import compose, header
 from mailsys.core.message.address import Group, Mailbox
-from mailsys.core.message.analysis import analyse, inspect_for_sending
+from mailsys.core.message.analysis import analyse
 from mailsys.core.message.body import decoded
 from mailsys.core.message.encoded import decode_words
 from mailsys.core.message.mime import parse
@@ -104,7 +104,8 @@ class MessageTests(SynchronousTestCase):
         )
         self.assertEqual(read["Subject"], "Undelivered: ünicode")
         self.assertFalse(read.defects)
-        self.assertEqual(inspect_for_sending(content), (False, False, False))
+        self.assertTrue(content.isascii())
+        self.assertNotRegex(content, rb"(?<!\r)\n|\r(?!\n)")
         self.assertEqual(len(parse(content).children), 3)
         self.assertEqual(analyse(content).preview, "Your mail could not be delivered. Sorry.")
 
@@ -131,7 +132,8 @@ class MessageTests(SynchronousTestCase):
     @settings(max_examples=150)
     def test_any_text_comes_back_in_short_ascii_lines(self, words: str) -> None:
         content = compose.compose([], compose.text(words))
-        self.assertEqual(inspect_for_sending(content), (False, False, False))
+        self.assertTrue(content.isascii())
+        self.assertNotRegex(content, rb"(?<!\r)\n|\r(?!\n)")
         self.assertLessEqual(max(map(len, content.split(b"\r\n"))), 998)
         back = b"".join(decoded(content, parse(content))).decode()
         expected = words.replace("\r\n", "\n").replace("\r", "\n")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from mailsys.core.message import edit, header
+from mailsys.core.message import header
 
 BLOCK = (
     b"From alice Tue Nov 24 2026\r\n"
@@ -68,75 +68,3 @@ class FieldTests(SynchronousTestCase):
             self.assertLessEqual(found.start, found.value)
             self.assertLessEqual(found.value, found.end)
             position = found.end
-
-
-class SelectTests(SynchronousTestCase):
-    def test_fields_come_as_they_stand_with_a_blank_line(self) -> None:
-        self.assertEqual(
-            header.select_fields(BLOCK, [b"TO", b"subject"]),
-            b"SUBJECT : one\r\n two\r\n\tthree\r\nTo: x\r\nto: y\r\n\r\n",
-        )
-
-    def test_a_name_is_not_a_prefix(self) -> None:
-        self.assertEqual(header.select_fields(b"Foobar: x\r\nFoo: y\r\n\r\n", [b"foo"]), b"Foo: y\r\n\r\n")
-
-    def test_nothing_found_is_a_blank_line(self) -> None:
-        self.assertEqual(header.select_fields(BLOCK, [b"Cc"]), b"\r\n")
-        self.assertEqual(header.select_fields(b"", [b"Cc"]), b"\r\n")
-
-    def test_names_are_no_patterns(self) -> None:
-        self.assertEqual(header.select_fields(BLOCK, [b".*", b"T|o"]), b"\r\n")
-
-    def test_a_last_line_without_end_gets_one(self) -> None:
-        self.assertEqual(header.select_fields(b"To: x", [b"To"]), b"To: x\r\n\r\n")
-
-    def test_many_names_select_as_few_do(self) -> None:
-        for invert in (False, True):
-            many = [b"To", *(b"X-%d" % i for i in range(1000))]
-            self.assertEqual(
-                header.select_fields(BLOCK, many, invert), header.select_fields(BLOCK, [b"To"], invert)
-            )
-
-    @given(BLOCKS, st.lists(st.sampled_from([b"from", b"To", b"SUBJECT", b"x"]), min_size=1, max_size=3))
-    def test_a_selection_and_its_inverse_share_out_the_block(self, block: bytes, names: list[bytes]) -> None:
-        taken = header.select_fields(block, names)
-        others = header.select_fields(block, names, invert=True)
-        self.assertEqual(len(taken) + len(others), len(block) + 2)
-        wanted = {name.lower() for name in names}
-        self.assertTrue({f.name for f in header.scan(taken)} <= wanted)
-        self.assertFalse({f.name for f in header.scan(others)} & wanted)
-
-
-class EditTests(SynchronousTestCase):
-    def test_removed_fields_leave_all_other_octets(self) -> None:
-        self.assertEqual(
-            edit.remove_fields(BLOCK, [b"Subject", b"TO"]),
-            b"From alice Tue Nov 24 2026\r\nFrom: Alice <a@b.org>\r\nX-Empty:\r\nno colon here\r\n\r\n",
-        )
-
-    def test_removing_what_is_not_there_changes_nothing(self) -> None:
-        self.assertEqual(edit.remove_fields(BLOCK, [b"Bcc"]), BLOCK)
-
-    def test_has_field_sees_empty_fields_and_any_case(self) -> None:
-        self.assertTrue(edit.has_field(BLOCK, b"x-EMPTY"))
-        self.assertFalse(edit.has_field(BLOCK, b"no"))
-
-    def test_prepended_fields_come_first(self) -> None:
-        self.assertEqual(
-            edit.prepend_fields(b"To: x\r\n\r\n", b"A: b\r\n c\r\n", b"D: e\r\n"),
-            b"A: b\r\n c\r\nD: e\r\nTo: x\r\n\r\n",
-        )
-
-    def test_what_is_no_whole_field_is_not_prepended(self) -> None:
-        for field in (b"A: b", b"A: b\r\n\r\nC: d\r\n", b" A: b\r\n", b"\r\n", b""):
-            with self.assertRaises(ValueError):
-                edit.prepend_fields(b"\r\n", field)
-
-    @given(BLOCKS)
-    def test_a_removed_field_is_gone(self, block: bytes) -> None:
-        cut = edit.remove_fields(block, [b"To"])
-        self.assertFalse(edit.has_field(cut, b"to"))
-        self.assertTrue(edit.has_field(cut, b"from") == edit.has_field(block, b"from"))
-
-    def test_raw_values_keep_their_folds(self) -> None:
-        self.assertEqual(edit.raw_values(BLOCK, b"subject"), [b" one\r\n two\r\n\tthree"])

@@ -268,19 +268,10 @@ class DateTests(SynchronousTestCase):
     @given(st.integers(0, 4_000_000_000), st.integers(-14 * 60, 14 * 60))
     def test_what_is_rendered_parses_to_the_same(self, at: int, offset: int) -> None:
         self.assertEqual(dates.parse(dates.render(at, offset).encode()), float(at))
-        self.assertEqual(dates.parse_internal(dates.render_internal(at)), float(at))
-
-    def test_internal_dates_on_the_wire(self) -> None:
-        self.assertEqual(dates.render_internal(1795489331.9), b'"24-Nov-2026 03:02:11 +0000"')
-        self.assertEqual(dates.render_internal(0), b'" 1-Jan-1970 00:00:00 +0000"')
-        self.assertEqual(dates.parse_internal(b'"24-Nov-2026 04:02:11 +0100"'), 1795489331.0)
-        self.assertIsNone(dates.parse_internal(b'"24-Nov-2026 04:02:11"'))
-        self.assertIsNone(dates.parse_internal(b'"32-Nov-2026 04:02:11 +0000"'))
 
     @given(st.binary(max_size=60))
     def test_no_octets_make_it_fail(self, value: bytes) -> None:
         dates.parse(value)
-        dates.parse_internal(value)
 
 
 class ThreadTests(SynchronousTestCase):

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 
 from mailsys.core.jmap import ids
 from mailsys.ports.mailboxes import Role
@@ -212,5 +213,5 @@ class CopyTests(BlobTestCase):
 
     async def test_it_is_of_the_core(self):
         body = {"using": [CORE], "methodCalls": [["Blob/copy", {"accountId": "A9"}, "c"]]}
-        found = await self.api.call_decoded(self.caller, body)
+        found = json.loads(await self.api.call_decoded(self.caller, body, {}))
         self.assertEqual(found["methodResponses"][0][1]["type"], "accountNotFound")

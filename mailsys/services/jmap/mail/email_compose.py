@@ -13,7 +13,7 @@ from mailsys.core.jmap.mime_fields import BASE64_LINES, base64_lines, content_fi
 from mailsys.core.jmap.problems import SetError
 from mailsys.core.message import compose, dates
 from mailsys.ports.blobs import IBlobSink, IBlobStore, StagedBlob
-from mailsys.ports.ids import AccountId, BlobId
+from mailsys.ports.ids import AccountId
 from mailsys.ports.mail import IMailStore
 from mailsys.services.content.blob_access import BlobGone, BlobReader, FoundBlob
 from mailsys.services.content.parts import Contents
@@ -213,7 +213,3 @@ class Composer:
 
 def _encode_all(texts: list[Leaf]) -> dict[int, tuple[str, bytes]]:
     return {id(one): encode_text(one.text or "") for one in texts}
-
-
-def staged_id(blob: StagedBlob | BlobId) -> BlobId:
-    return blob.id if isinstance(blob, StagedBlob) else blob

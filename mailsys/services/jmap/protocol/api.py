@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
@@ -33,13 +33,13 @@ from mailsys.ports.mail import IMailStore
 from mailsys.ports.objects import IObjectStore
 from mailsys.ports.queue import IQueueStore
 from mailsys.services.content.reading import Offload
+from mailsys.services.jmap.protocol.answer import Answer, too_much
 
 log = Log("jmap")
 
 CORE: Final = "urn:ietf:params:jmap:core"
 MAIL: Final = "urn:ietf:params:jmap:mail"
 
-_LARGE: Final = 1024 * 1024  # octets of text in a response that is not encoded on the reactor's thread
 _VALUES: Final = 1_000_000  # of a request: more take seconds, in which nobody else is answered
 _PROBE: Final = 64 * 1024  # octets of a request that are also looked at for repeated names
 
@@ -60,6 +60,7 @@ class Limits:
     max_calls_in_request: int = 16
     max_objects_in_get: int = 500
     max_objects_in_set: int = 500
+    max_size_answer: int = 50_000_000  # octets; not announced, RFC 8620 has no word for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Caller:
 
 
 Invocation: TypeAlias = tuple[str, dict[str, Any]]  # name, arguments
-Answer: TypeAlias = "dict[str, Any] | list[Invocation]"
+Outcome: TypeAlias = "dict[str, Any] | list[Invocation]"
 
 
 @dataclass(slots=True)
@@ -147,7 +148,7 @@ class CallContext:
         return await self.api.run_method(self, name, arguments)
 
 
-Handler: TypeAlias = Callable[[CallContext, "dict[str, Any]"], Awaitable[Answer]]
+Handler: TypeAlias = Callable[[CallContext, "dict[str, Any]"], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,10 +304,7 @@ class JmapApi:
 
     async def call(self, caller: Caller, body: bytes) -> bytes:
         """One request as it came, to its response. Raises RequestProblem (RFC 8620 §3.6.1)."""
-        answer, text_size = await self._call(caller, self.decode(body))
-        if text_size <= _LARGE:
-            return _encode(answer)
-        return await self.ports.offload(lambda: _encode_in_pieces(answer))
+        return await self.call_decoded(caller, self.decode(body), {})
 
     def decode(self, body: bytes) -> Any:
         """JSON that keeps to I-JSON (RFC 7493): UTF-8, no repeated names, no lone surrogates."""
@@ -324,11 +322,8 @@ class JmapApi:
             raise not_json(str(error)[:200]) from error
         return value
 
-    async def call_decoded(self, caller: Caller, value: object) -> dict[str, Any]:
-        """As `call`, for a transport that decodes and encodes by itself (RFC 8887)."""
-        return (await self._call(caller, value))[0]
-
-    async def _call(self, caller: Caller, value: object) -> tuple[dict[str, Any], int]:
+    async def call_decoded(self, caller: Caller, value: object, head: Mapping[str, Any]) -> bytes:
+        """As `call`, for a transport that decodes by itself (RFC 8887); `head` stands before the answer."""
         running = self._running.get(caller.account.id, 0)
         if running >= self.limits.max_concurrent_requests:
             raise limit_passed(
@@ -338,7 +333,7 @@ class JmapApi:
         request = parse_request(value, self._capabilities, self.limits.max_calls_in_request)
         self._running[caller.account.id] = running + 1
         try:
-            return await self._run(caller, request)
+            return await self._run(caller, request, head)
         finally:
             left = self._running[caller.account.id] - 1
             if left:
@@ -346,7 +341,7 @@ class JmapApi:
             else:
                 del self._running[caller.account.id]
 
-    async def _run(self, caller: Caller, request: Request) -> tuple[dict[str, Any], int]:
+    async def _run(self, caller: Caller, request: Request, head: Mapping[str, Any]) -> bytes:
         context = CallContext(
             caller,
             dict(request.created_ids or ()),
@@ -357,24 +352,26 @@ class JmapApi:
             self,
             request.using,
         )
-        responses: list[tuple[str, dict[str, Any], str]] = []
+        limits = self.limits
+        answer = Answer(self.ports.offload, limits.max_size_answer, _VALUES, limits.max_size_request)
         for call in request.calls:
-            responses.extend(
-                (name, arguments, call.id) for name, arguments in await self._one(context, call, responses)
-            )
-        answer: dict[str, Any] = {
-            "methodResponses": responses,
-            "sessionState": self.session_state(caller),
-        }
+            before = context.text_size
+            method = self._methods.get(call.name)
+            for name, arguments in await self._one(context, call, answer):
+                size = context.text_size - before
+                await answer.add(name, arguments, call.id, size, method is not None and method.scope != READ)
+        rest: dict[str, Any] = {"sessionState": self.session_state(caller)}
         if request.created_ids is not None:
-            answer["createdIds"] = context.created_ids
-        return answer, context.text_size
+            rest["createdIds"] = context.created_ids
+        return answer.finish(rest, head)
 
-    async def _one(
-        self, context: CallContext, call: Call, responses: list[tuple[str, dict[str, Any], str]]
-    ) -> list[Invocation]:
+    async def _one(self, context: CallContext, call: Call, answer: Answer) -> list[Invocation]:
         try:
-            arguments = resolve_references(call.arguments, responses)
+            if answer.full:
+                raise too_much()
+            arguments = resolve_references(call.arguments, answer.responses)
+            if arguments is not call.arguments:
+                answer.bring({name: value for name, value in arguments.items() if name not in call.arguments})
         except MethodError as error:
             known = self._knows(context, call.name)  # else unknown, whatever its arguments refer to
             return [("error", (error if known else _unknown(call.name)).arguments())]
@@ -414,31 +411,6 @@ class JmapApi:
         return answer if isinstance(answer, list) else [(name, answer)]
 
 
-def _encode_in_pieces(answer: dict[str, Any]) -> bytes:
-    """As `_encode`, with no call into C that holds the interpreter for long."""
-    pieces: list[bytes] = [b"{"]
-    for key, value in answer.items():
-        if len(pieces) > 1:
-            pieces.append(b",")
-        pieces += (_encode(key), b":")
-        if key != "methodResponses":
-            pieces.append(_encode(value))
-            continue
-        pieces.append(b"[")
-        for number, (name, arguments, id_) in enumerate(value):
-            pieces += (b"," if number else b"", b"[", _encode(name), b",{")
-            for at, (argument, found) in enumerate(arguments.items()):
-                pieces += (b"," if at else b"", _encode(argument), b":")
-                if isinstance(found, list) and found:
-                    pieces += (b"[", b",".join(map(_encode, found)), b"]")
-                else:
-                    pieces.append(_encode(found))
-            pieces += (b"},", _encode(id_), b"]")
-        pieces.append(b"]")
-    pieces.append(b"}")
-    return b"".join(pieces)
-
-
 def _unknown(name: str) -> MethodError:
     return MethodError("unknownMethod", f"There is no method {name[:100]!r} in the capabilities used.")
 
@@ -459,5 +431,5 @@ def _unique(pairs: list[tuple[str, Any]]) -> None:
         raise ValueError("a name is repeated within an object")
 
 
-async def _echo(context: CallContext, arguments: dict[str, Any]) -> Answer:
+async def _echo(context: CallContext, arguments: dict[str, Any]) -> Outcome:
     return arguments

@@ -7,12 +7,11 @@ from typing import Any, Final
 
 from mailsys.core.jmap.header_forms import MAX_LIST, HeaderBlock, as_addresses
 from mailsys.core.jmap.problems import SetError, invalid_properties
-from mailsys.core.message.address import canonical
+from mailsys.core.message.address import canonical, comparable
 from mailsys.core.smtp import xtext
 from mailsys.core.smtp.arguments import BadParameter, mail_parameters, rcpt_parameters
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.services.jmap.submission.identity import allows
-from mailsys.services.jmap.submission.submission_status import comparable
 
 _MOST_LISTED: Final = 10_000  # addresses of an envelope that are read at all
 _XTEXT: Final = frozenset(("ENVID", "AUTH"))

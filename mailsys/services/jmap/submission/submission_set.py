@@ -10,6 +10,7 @@ from mailsys.core.jmap import ids
 from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.patches import apply_patch
 from mailsys.core.jmap.problems import SetError, invalid_properties
+from mailsys.core.message.address import comparable
 from mailsys.core.refusal import (
     AuthenticationRequired,
     MailLoop,
@@ -48,7 +49,7 @@ from mailsys.services.jmap.submission.submission_envelope import (
     made_envelope,
 )
 from mailsys.services.jmap.submission.submission_get import timeline
-from mailsys.services.jmap.submission.submission_status import comparable, delivery_status, shown, standing
+from mailsys.services.jmap.submission.submission_status import delivery_status, shown, standing
 from mailsys.services.submission.outgoing import Outgoing
 from mailsys.services.submission.submit import HoldTooLong, Submission
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mailsys.core.jmap import ids
 from mailsys.core.jmap.dates import render_utc_date
-from mailsys.core.message.address import canonical
+from mailsys.core.message.address import comparable
 from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery.deliver import Addressed
 
@@ -35,13 +35,6 @@ _BEGUN: Final = frozenset(
 )
 
 Document = dict[str, Any]
-
-
-def comparable(address: str) -> str:
-    try:
-        return canonical(address)
-    except ValueError:
-        return address.lower()
 
 
 def standing(addressed: Addressed, held: bool) -> str:
