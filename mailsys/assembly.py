@@ -70,7 +70,7 @@ from mailsys.web.api.parts import AccountApi, sign_in_parts
 from mailsys.web.application import WebApplication
 from mailsys.web.health import MetricsSite
 
-__all__ = ["StoreProblem", "System", "administer", "assemble", "check_store"]
+__all__ = ["StoreProblem", "System", "administer", "assemble", "check_storage", "check_store"]
 
 T = TypeVar("T")
 
@@ -349,7 +349,7 @@ def assemble(
 
     `prepare` is awaited once the store is open and before anybody is served. Raises SettingsError.
     """
-    _check_storage(settings)
+    check_storage(settings)
 
     def make(certificates: Certificates, listening: Sequence[tuple[str, str]]) -> System:
         return System(settings, reactor, certificates, listening, prepare)
@@ -359,7 +359,7 @@ def assemble(
 
 async def administer(settings: Settings, reactor: Any, work: Callable[[Administration], Awaitable[T]]) -> T:
     """Open the store of a system that does not run, do `work` on it, close it. Raises StoreProblem."""
-    _check_storage(settings)
+    check_storage(settings)
     store = _open(settings, reactor, Events())
     passwords = PasswordPool(reactor)
     passwords.start()
@@ -377,7 +377,7 @@ async def administer(settings: Settings, reactor: Any, work: Callable[[Administr
 
 def check_store(settings: Settings, tell: Callable[[Progress], bool]) -> Checked:
     """Look at the store of a system that does not run, whatever state it is in. Raises StoreProblem."""
-    _check_storage(settings)
+    check_storage(settings)
     try:
         return check_folder(settings.state, tell)
     except OSError as problem:
@@ -461,7 +461,8 @@ def _open(settings: Settings, reactor: Any, events: Events) -> SqliteStore:
         raise StoreProblem(f"{problem.filename or settings.state}: {problem.strerror}") from problem
 
 
-def _check_storage(settings: Settings) -> None:
+def check_storage(settings: Settings) -> None:
+    """Whether mail can be kept where the settings say. Raises SettingsError."""
     if settings.storage not in ("", "sqlite"):
         raise SettingsError(f"storage: {settings.storage!r}: this version keeps mail in SQLite only (empty)")
 

@@ -161,6 +161,9 @@ class MailService(MultiService):
         for each in bound:
             self._listeners.open(each, factories[each.service], self._settings.listen.backlog)
         self._control.open(self._reactor, ControlFactory(serving.administration, self._reactor))
+        if self._certificates is not None:
+            for complaint in self._certificates.unreadable():
+                log.error("certificate", why=complaint)
         self._hangup = signal.signal(signal.SIGHUP, self._on_hangup)
         if self._warn_of_root:
             log.warning("runs as root", why="set `user` to somebody who owns the state folder")
@@ -240,8 +243,11 @@ def raise_file_limit() -> None:
 
 def user_and_group(settings: Settings) -> tuple[int | None, int | None]:
     """Whom to become, None: nobody else. Raises SettingsError for unknown names."""
-    if os.geteuid() != 0:
-        return None, None
+    return known_user_and_group(settings) if os.geteuid() == 0 else (None, None)
+
+
+def known_user_and_group(settings: Settings) -> tuple[int | None, int | None]:
+    """Who the names of the settings are, None: nobody is named. Raises SettingsError for unknown names."""
     uid = gid = None
     try:
         if settings.user:

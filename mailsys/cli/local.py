@@ -102,9 +102,10 @@ def settings_of(options: argparse.Namespace) -> Settings:
     """The settings that the options mean; the state folder exists afterwards."""
     if options.port_base is not None and not 1 <= options.port_base <= 65535 - 6:
         raise Problem("--port-base: must be from 1 to 65529", USAGE)
+    domain = options.domain or _first_domain(options.account or ()) or "local.test"
     given: dict[str, Any] = {
-        "domain": options.domain,
-        "hostname": f"mail.{options.domain}",
+        "domain": domain,
+        "hostname": f"mail.{domain}",
         "storage": options.storage,
         "checks": not options.no_checks,
         "login_without_tls_on_loopback": True,
@@ -161,6 +162,13 @@ def accounts_of(options: argparse.Namespace, settings: Settings) -> dict[str, st
     for address in others:
         accounts.setdefault(address, known.get(address) or secrets.token_urlsafe(12))
     return accounts
+
+
+def _first_domain(accounts: Sequence[str]) -> str:
+    """Of the first of --account; the ready line names a domain that somebody is in."""
+    for each in accounts:
+        return _address(each.partition(":")[0], "--account").rpartition("@")[2]
+    return ""
 
 
 def _address(given: str, option: str) -> str:

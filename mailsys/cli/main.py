@@ -66,7 +66,7 @@ def _running(words: Words[argparse.ArgumentParser]) -> None:
         metavar="N",
         help="smtp on N, submission N+1, submissions N+2, imap N+3, imaps N+4 (default: free ports)",
     )
-    local.add_argument("--domain", default="local.test", help="domain of ours (default: %(default)s)")
+    local.add_argument("--domain", help="domain of ours (default: the first account's, or local.test)")
     local.add_argument(
         "--account",
         action="append",
@@ -104,7 +104,11 @@ def _running(words: Words[argparse.ArgumentParser]) -> None:
     )
     setup.add_argument("--domain", help="the mail domain, such as example.org")
     setup.add_argument("--hostname", help="this server's name, such as mail.example.org")
-    setup.add_argument("--account", metavar="ADDRESS", help="the first account, an administrator")
+    setup.add_argument(
+        "--account",
+        metavar="ADDRESS",
+        help="the first account, an administrator (others: account add)",
+    )
     setup.add_argument("--password-file", metavar="FILE", help="its password; - reads standard input")
     setup.add_argument(
         "--state-folder", default=None, help="state folder (default: `state` beside the settings)"

@@ -11,13 +11,17 @@ from typing import Any
 
 import msgspec
 
+from mailsys.assembly import check_storage
 from mailsys.cli.administer import show_records
 from mailsys.cli.alone import run_alone
 from mailsys.cli.passwords import ask
 from mailsys.cli.problem import DONE, USAGE, Problem
+from mailsys.core.bad_field import BadField
+from mailsys.running import known_user_and_group
+from mailsys.services.access.own_password import check_new_password
 from mailsys.services.operating import commands as c
 from mailsys.services.operating.administration import Administration
-from mailsys.services.operating.certificates import write_self_signed
+from mailsys.services.operating.certificates import CertificateError, LoadedCertificate, write_self_signed
 from mailsys.settings import Settings, SettingsError
 from mailsys.settings_file import example, load, parse
 
@@ -25,10 +29,16 @@ from mailsys.settings_file import example, load, parse
 def run(options: argparse.Namespace) -> int:
     """Repeatable: settings, keys, domain and account that exist already are left as they are."""
     path = Path(options.config).absolute()
+    password = None
     if path.exists():
         settings = _load(path)
+        _check_names(settings)
         print(f"{path} exists; it is used as it is.")
-    else:
+    else:  # all that can be wrong is found before anything is written
+        _check_names(Settings(user=options.user))
+        if options.account:
+            password = ask(options.password_file, f"Password of {options.account}")
+            _check_password(password, options.account)
         settings = _write_settings(options, path)
         print(f"{path} written.")
     state = Path(settings.state)
@@ -37,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     if write_self_signed(certificate, key, [settings.hostname]):
         print(f"{certificate} written: self-signed, until you put a real one there and send SIGHUP.")
     _hand_over(settings)
-    records = run_alone(settings, lambda administration: _fill(options, settings, administration))
+    records = run_alone(settings, lambda administration: _fill(options, settings, administration, password))
     print(f"\nDNS records to publish for {settings.domain}:\n")
     show_records(records)
     print(
@@ -50,11 +60,45 @@ def run(options: argparse.Namespace) -> int:
 
 def settings(options: argparse.Namespace) -> int:
     if options.config:
-        _load(Path(options.config))
+        complaints = _complaints(_load(Path(options.config)))
+        for complaint in complaints:
+            print(f"mailsys: {options.config}: {complaint}", file=sys.stderr)
+        if complaints:
+            return USAGE
         print(f"{options.config}: good")
         return DONE
     print(example(), end="")
     return DONE
+
+
+def _complaints(settings: Settings) -> list[str]:
+    """What would keep a server with these settings from starting, though they are well written."""
+    found = []
+    for check in (known_user_and_group, check_storage):
+        try:
+            check(settings)
+        except SettingsError as problem:
+            found.append(str(problem))
+    state = Path(settings.state)
+    try:
+        LoadedCertificate(state / settings.tls.certificate, state / settings.tls.key)
+    except CertificateError as problem:
+        found.append(f"tls: {problem}")
+    return found
+
+
+def _check_names(settings: Settings) -> None:
+    try:
+        known_user_and_group(settings)
+    except SettingsError as problem:
+        raise Problem(str(problem), USAGE) from None
+
+
+def _check_password(password: str, address: str) -> None:
+    try:
+        check_new_password(password, address)
+    except BadField as problem:
+        raise Problem(problem.text) from None
 
 
 def unit(options: argparse.Namespace) -> int:
@@ -111,9 +155,10 @@ def _write_settings(options: argparse.Namespace, path: Path) -> Settings:
 
 
 async def _fill(
-    options: argparse.Namespace, settings: Settings, administration: Administration
+    options: argparse.Namespace, settings: Settings, administration: Administration, password: str | None
 ) -> list[dict[str, str]]:
-    """Add the domain and the account that are asked for, unless they are there; the DNS records."""
+    """Add the domain and the account that are asked for, unless they are there; the DNS records. The account
+    is an administrator, so there can only be one such."""
     perform = administration.perform
     domains: Any = await perform(c.ListDomains())
     postmaster = next((each["postmaster"] for each in domains if each["name"] == settings.domain), None)
@@ -127,8 +172,13 @@ async def _fill(
             wanted = f"{wanted}@{settings.domain}"
         if any(each["address"] == wanted.lower() for each in accounts):
             print(f"Account {wanted} exists.")
+        elif any(each["admin"] for each in accounts):
+            raise Problem(
+                "There is an administrator already; `mailsys account add` makes other accounts, "
+                "and with --admin other administrators"
+            )
         else:
-            password = ask(options.password_file, f"Password of {wanted}")
+            password = password or ask(options.password_file, f"Password of {wanted}")
             await perform(c.AddAccount(address=wanted, password=password, admin=True))
             print(f"Account {wanted} added.")
         if not postmaster:
@@ -142,10 +192,7 @@ def _hand_over(settings: Settings) -> None:
     """The state folder belongs to the user that the server runs as."""
     if not settings.user or os.geteuid() != 0:
         return
-    try:
-        user = pwd.getpwnam(settings.user)
-    except KeyError:
-        raise Problem(f"user: there is no user {settings.user!r} here", USAGE) from None
+    user = pwd.getpwnam(settings.user)
     for folder, _, files in os.walk(settings.state):
         for name in (".", *files):
             os.chown(os.path.join(folder, name), user.pw_uid, user.pw_gid, follow_symlinks=False)

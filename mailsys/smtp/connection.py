@@ -50,7 +50,7 @@ class Host(Protocol):
     def admit(self, connection: SmtpConnection, address: str) -> bytes | None:
         """Count it in; or the reply that turns it away, then it was not counted."""
 
-    def gone(self, connection: SmtpConnection, address: str) -> None:
+    def gone(self, connection: SmtpConnection) -> None:
         """Count it out. Called once for each that was admitted."""
 
 
@@ -176,7 +176,7 @@ class SmtpConnection:
             self._host.service.transactions.disconnected(self._client)
         if not isinstance(reason.value, (ConnectionDone, ConnectionLost, ConnectionAborted)):
             log.info("lost", address=self._address, cause=reason.getErrorMessage())
-        self._host.gone(self, self._address)
+        self._host.gone(self)
 
     # -- as the producer of replies: the transport's buffer is full, the client does not read
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
 from twisted.internet.protocol import Factory
 
-from mailsys.core.refusal import ShuttingDown, TooManyConnections
+from mailsys.core.refusal import Refusal, TemporaryFailure, TooManyConnections
 from mailsys.core.smtp.reply import refused
 from mailsys.log import Log
+from mailsys.room import Room
 from mailsys.services.access.authentication import ISignIn
 from mailsys.services.delivery.transactions import ITransactions
 from mailsys.settings import Limits
@@ -62,9 +63,13 @@ class SmtpFactory(Factory):
         )
         self.reactor = reactor
         self.tls = tls
-        self._connections: set[SmtpConnection] = set()
-        self._addresses: dict[str, int] = {}
-        self._stopped: Deferred[None] | None = None
+        self.room: Room[SmtpConnection] = Room(
+            "smtp",
+            reactor,
+            most=limits.connections,
+            each=limits.connections_per_address,
+            grace=_STOP,
+        )
 
     def buildProtocol(self, _address: IAddress | None) -> IProtocol:  # type: ignore[override]  # noqa: N802
         return SmtpConnection(self)
@@ -72,69 +77,39 @@ class SmtpFactory(Factory):
     @property
     def connections(self) -> int:
         """Open at this moment."""
-        return len(self._connections)
+        return len(self.room)
 
     def admit(self, connection: SmtpConnection, address: str) -> bytes | None:
         """Count a connection in; or the reply that turns it away."""
-        limits = self.service.limits
-        if self._stopped is not None:
-            return refused(ShuttingDown()).render()
-        if len(self._connections) >= limits.connections:
-            log.warning("turned away", address=address, cause="connections in all")
-            return _FULL.render()
         if is_last(connection.transport):
-            log.warning("turned away", address=address, cause="file descriptors")
+            log.warning("turned away", peer=address, cause="file descriptors")
             return _FULL.render()
-        here = self._addresses.get(address, 0)
-        if here >= limits.connections_per_address:
-            log.info("turned away", address=address, cause="connections of this address")
-            return refused(TooManyConnections()).render()
-        self._connections.add(connection)
-        self._addresses[address] = here + 1
+        try:
+            self.room.enter(connection, address)
+        except TemporaryFailure:  # RFC 5321 §3.8, §4.2.2: who closes before a greeting says 421
+            return _FULL.render()
+        except Refusal as refusal:
+            return refused(refusal).render()
         return None
 
-    def gone(self, connection: SmtpConnection, address: str) -> None:
-        self._connections.discard(connection)
-        left = self._addresses[address] - 1
-        if left:
-            self._addresses[address] = left
-        else:
-            del self._addresses[address]
-        if self._stopped is not None and not self._connections and not self._stopped.called:
-            self._stopped.callback(None)
+    def gone(self, connection: SmtpConnection) -> None:
+        self.room.leave(connection)
 
     def stop(self) -> Deferred[None]:
         """Idle sessions are told to come back later, those in the middle of a message after limits.smtp_stop
         seconds; a message that is whole gets its answer first, within 30 s. Fires once all are gone. New ones
         are turned away from now on."""
-        if self._stopped is not None:
-            return self._stopped
-        if not self._connections:
-            self._stopped = succeed(None)
-            return self._stopped
-        stopped = self._stopped = Deferred()
-        deadlines = (
-            self.reactor.callLater(self.service.limits.smtp_stop, self._cut_all),
-            self.reactor.callLater(_STOP, self._abort_all),
-        )
+        stopped = self.room.stop()
+        if not self.room:
+            return stopped
+        cut = self.reactor.callLater(self.service.limits.smtp_stop, self._cut_all)
 
         def done(result: None) -> None:
-            for deadline in deadlines:
-                if deadline.active():
-                    deadline.cancel()
+            if cut.active():
+                cut.cancel()
 
-        stopped.addCallback(done)
-        for connection in tuple(self._connections):
-            connection.stop()
-        return stopped
+        return stopped.addCallback(done)
 
     def _cut_all(self) -> None:
-        for connection in tuple(self._connections):
+        for connection in self.room.guests():
             connection.cut()
-
-    def _abort_all(self) -> None:
-        log.warning(
-            "stop", cause="sessions that did not end were cut off", connections=len(self._connections)
-        )
-        for connection in tuple(self._connections):
-            connection.abort()

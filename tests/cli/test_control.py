@@ -93,7 +93,7 @@ class DecodeTests(SynchronousTestCase):
 
         for command in (
             c.ListAccounts(),
-            c.AddAccount(address="a@a.test", password="p", quota=5),
+            c.AddAccount(address="a@a.test", password="a good password", quota=5),
             c.AddForward(address="a@a.test", targets=("b@b.test", "c@c.test")),
             c.ListQueue(limit=7),
             c.RetryQueue(ids=(1, 2)),

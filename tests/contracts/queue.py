@@ -136,22 +136,14 @@ class QueueContract(Stage):
 
     async def test_who_bounces_falls_behind_and_is_forgotten_when_nothing_speaks_for_him(self) -> None:
         people = ("gone@example.net", "rare@example.net", "often@example.net", "friend@example.net")
-        credited = [people[:1] + people[2:], people[2:3], people[2:3], people[2:3]]
-        for number, sent_to in enumerate(credited):
+        written = [people[:1] + people[2:], people[2:3], people[2:3], people[2:3]]
+        for number, sent_to in enumerate(written):
             staged = self.store.blobs.stage(letter(number).content)
             queued = (item(account=self.alice.id),) if number == 0 else ()
             delivery = Delivery(self.bob.id, heard_from="gone@example.net")
-            await self.store.mail.accept(
-                Acceptance(
-                    staged,
-                    letter(number).facts,
-                    1.0,
-                    (delivery,),
-                    queued,
-                    sent_by=self.alice.id,
-                    sent_to=sent_to,
-                )
-            )
+            facts = letter(number).facts
+            acceptance = Acceptance(staged, facts, 1.0, (delivery,), queued, sent_by=self.alice.id)
+            await self.store.mail.accept(replace(acceptance, sent_to=sent_to))
         friend = Delivery(self.alice.id, heard_from="friend@example.net")
         await self.store.mail.accept(
             Acceptance(self.store.blobs.stage(letter(9).content), letter(9).facts, 1.0, (friend,))

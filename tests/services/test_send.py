@@ -498,6 +498,15 @@ class SendingTests(TestCase):
         self.assertEqual((found.address, found.name, found.received), ("alice@x.example", "Alice", 1))
         self.assertEqual(await post.store.mail.correspondents(post.alice.id, "", 10), [])
 
+    async def test_a_hold_ends_to_the_second(self):
+        post = await self.post()
+        await post.queue(due=post.now() + 10)
+        post.start()
+        await post.later(9.9)
+        self.assertEqual(self.peer.messages, [])
+        await post.later(0.2)
+        self.assertEqual(len(self.peer.messages), 1)
+
     # -- reports -----------------------------------------------------------------------------------------
 
     async def test_a_failure_is_reported_to_the_sender_here(self):

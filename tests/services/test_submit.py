@@ -1,5 +1,6 @@
 """Submission: who may write as whom, what is changed, where it goes."""
 
+from mailsys import metrics
 from mailsys.core.refusal import (
     AuthenticationRequired,
     MailLoop,
@@ -26,6 +27,24 @@ WHOLE = (
 
 def trace_of(text: str) -> TraceId:
     return TraceId(text.rsplit(" ", 1)[1])
+
+
+class FigureTests(HouseTestCase):
+    async def test_a_message_is_counted_when_it_is_taken(self):
+        def figures() -> tuple[float, float]:
+            value = metrics.REGISTRY.get_sample_value
+            service = {"service": "submission"}
+            return (
+                value("mailsys_messages_received_total", service) or 0.0,
+                value("mailsys_messages_delivered_total") or 0.0,
+            )
+
+        received, delivered = figures()
+        await self.house.submit(self.house.bob, "alice@example.com", "x@remote.example")
+        too_big = MailParameters(size=10**9)
+        submitting = self.house.submit(self.house.bob, "alice@example.com", parameters=too_big)
+        await refusal(self, MessageTooBig, submitting)
+        self.assertEqual(figures(), (received + 1, delivered + 1))
 
 
 class WhoTests(HouseTestCase):

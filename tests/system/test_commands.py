@@ -32,7 +32,14 @@ class _Commands:
 
     def test_accounts_are_added_changed_and_removed(self) -> None:
         added = self.mailsys(
-            "account", "add", "Carol@local.test", "--name", "Carol", "--quota", "2GiB", text="pw\n"
+            "account",
+            "add",
+            "Carol@local.test",
+            "--name",
+            "Carol",
+            "--quota",
+            "2GiB",
+            text="a good password\n",
         )
         self.assertEqual((added["address"], added["quota"]), ("carol@local.test", 2 << 30))
         self.assertIn("carol@local.test", [each["address"] for each in self.mailsys("account", "list")])
@@ -82,6 +89,13 @@ class _Commands:
         self.assertIn("There is no queue item 9", self.refused("queue", "show", "9"))
         self.assertIn("Nothing is known of", self.refused("trace", "nothing"))
 
+    def test_a_weak_password_is_refused_as_on_the_web(self) -> None:
+        for weak in ("short", "password123", "fred-fred1"):
+            refused = self.refused("account", "add", "fred@local.test", text=f"{weak}\n")
+            self.assertIn("assword", refused)
+        self.assertIn("at least 10", self.refused("account", "password", "bob@local.test", text="secret\n"))
+        self.assertIn("There is no", self.refused("account", "show", "fred@local.test"))
+
     def test_tables_are_for_people(self) -> None:
         done = mailsys("account", "list", *self.place)
         lines = done.stdout.splitlines()
@@ -118,12 +132,12 @@ class RunningTests(_Commands, TestCase):
         self.assertNotIn("is missing", mailsys("check", *self.place).stdout)
 
     def test_a_new_password_holds_at_once(self) -> None:
-        self.mailsys("account", "add", "dave@local.test", text="first\n")
-        self.mailsys("account", "password", "dave@local.test", text="second\n")
+        self.mailsys("account", "add", "dave@local.test", text="first of two\n")
+        self.mailsys("account", "password", "dave@local.test", text="second of two\n")
         with smtplib.SMTP("127.0.0.1", self.system.port("submission")) as client:
             with self.assertRaises(smtplib.SMTPAuthenticationError):
-                client.login("dave@local.test", "first")
-            client.login("dave@local.test", "second")
+                client.login("dave@local.test", "first of two")
+            client.login("dave@local.test", "second of two")
         self.mailsys("account", "remove", "dave@local.test", "--yes")
 
     def test_a_new_alias_takes_mail_at_once(self) -> None:

@@ -72,9 +72,7 @@ class LocalTests(TestCase):
         )
 
     def test_accounts_that_are_given_replace_alice_and_bob(self) -> None:
-        system = self.start(
-            "--domain", "one.test", "--account", "me@one.test:a:b", "--account", "you@two.test:secret"
-        )
+        system = self.start("--account", "me@One.test:a:b", "--account", "you@two.test:secret")
         self.assertEqual(
             system.ready["accounts"],
             [

@@ -128,6 +128,47 @@ class TwistdTests(Installed):
         records = [line for line in first.stdout.splitlines() if " 300 IN " in line]
         self.assertEqual([line for line in second.stdout.splitlines() if " 300 IN " in line], records)
 
+    def test_setup_writes_nothing_when_it_cannot_be_finished(self) -> None:
+        refused = self.set_up("--user", "nosuchuser")
+        told = "mailsys: user: there is no user 'nosuchuser' here\n"
+        self.assertEqual((refused.returncode, refused.stderr), (2, told))
+        words = (
+            "setup",
+            "--config",
+            str(self.config),
+            "--domain",
+            "example.org",
+            "--hostname",
+            "m.example.org",
+        )
+        refused = mailsys(*words, "--account", "me@example.org", "--password-file", "-", text="secret\n")
+        told = "mailsys: A password has at least 10 characters.\n"
+        self.assertEqual((refused.returncode, refused.stderr), (1, told))
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_setup_makes_one_administrator(self) -> None:
+        self.set_up()
+        self.assertEqual(self.set_up().returncode, 0)
+        again = self.set_up("--account", "you@example.org")
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("There is an administrator already", again.stderr)
+        listed = json.loads(mailsys("account", "list", "--config", str(self.config), "--json").stdout)
+        self.assertEqual([(each["address"], each["admin"]) for each in listed], [("me@example.org", True)])
+
+    def test_settings_that_would_not_start_are_not_good(self) -> None:
+        self.set_up()
+        check = ("settings", "--config", str(self.config))
+        self.assertEqual(mailsys(*check).stdout, f"{self.config}: good\n")
+        self.write(user='"nosuchuser"', storage='"oracle://x"')
+        (self.folder / "state/tls/certificate.pem").unlink()
+        done = mailsys(*check)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        user, storage, tls = done.stderr.splitlines()
+        self.assertEqual(user, f"mailsys: {self.config}: user: there is no user 'nosuchuser' here")
+        self.assertIn("storage: 'oracle://x'", storage)
+        self.assertIn("tls: ", tls)
+        self.assertIn("certificate.pem: No such file or directory", tls)
+
     def test_what_prevents_the_start_is_one_line(self) -> None:
         self.set_up()
         self.write()
@@ -176,8 +217,14 @@ class TwistdTests(Installed):
                 raise SkipTest(f"Python itself is out of reach for others: {folder}")
         self.set_up("--user", "nobody")
         self.write()
+        key = self.folder / "state/tls/key.pem"
+        os.chown(key, 0, 0)
         process = self.run_twistd()
         wait_for(self.started)
+        self.assertIn(f"certificate: {key} cannot be read by user nobody", self.log)
+        checked = mailsys("check", "--config", str(self.config))
+        self.assertIn(f"certificate: {key} cannot be read by user nobody", checked.stdout)
+        os.chown(key, nobody.pw_uid, nobody.pw_gid)
         status = Path(f"/proc/{process.pid}/status").read_text()
         uids = next(line for line in status.splitlines() if line.startswith("Uid:"))
         self.assertEqual(uids.split()[1:], [str(nobody.pw_uid)] * 4)

@@ -350,12 +350,9 @@ def _returned(original: Original, raw: bool) -> bytes:
     """The third part (RFC 6522 §3): the whole message, or its header. Binary content (RFC 3030) is not sent
     back: the report may have to go where only lines of text go, and message/rfc822 takes no encoding
     (RFC 2046 §5.2.1)."""
-    if (
-        original.content is not None
-        and len(original.content) <= RETURNED_AT_MOST
-        and _is_text(original.content)
-    ):
-        return _part(b"message/global" if raw else b"message/rfc822", original.content)
+    content = original.content
+    if content is not None and len(content) <= RETURNED_AT_MOST and _is_text(content):
+        return _part(b"message/global" if raw else b"message/rfc822", content)
     end = original.header.find(b"\r\n\r\n")
     block = original.header if end < 0 else original.header[: end + 2]
     if len(block) > 65536:

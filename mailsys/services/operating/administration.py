@@ -27,6 +27,7 @@ from mailsys.ports.mail import IMailStore
 from mailsys.ports.queue import IQueueStore, QueueItem
 from mailsys.ports.storage import Checked, IStorage, Progress
 from mailsys.ports.timeline import TimelineEntry
+from mailsys.services.access.own_password import check_new_password
 from mailsys.services.dns.records import records
 from mailsys.services.operating import commands as c
 from mailsys.services.operating.drop import drop
@@ -138,6 +139,7 @@ class Administration:
             raise UnknownRecipient(f"{domain} is not a domain of ours; add it with `mailsys domain add`")
         if await self._accounts.address(address) is not None:
             raise MailboxExists(f"{address} exists already")
+        check_new_password(command.password, address, command.name)
         credentials = await self._hash_password(command.password)
         account = await self._accounts.create_account(
             address, command.name, credentials, command.admin, command.quota
@@ -160,6 +162,7 @@ class Administration:
 
     async def _set_password(self, command: c.SetPassword) -> object:
         account = await self._account(command.address)
+        check_new_password(command.password, account.address, account.name)
         await self._accounts.set_credentials(account.id, await self._hash_password(command.password))
         if self._sign_out is not None:
             await self._sign_out(account.id)

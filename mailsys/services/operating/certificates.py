@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import pwd
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
@@ -105,6 +106,19 @@ class Certificates:
 
     def complaints(self) -> list[str]:
         """What an operator should know of the present one."""
+        return self.unreadable() + self._ends()
+
+    def unreadable(self) -> list[str]:
+        """What we may not read, now that we are who we stay: it was read as root, and a renewed one will not
+        be taken at SIGHUP."""
+        return [
+            f"certificate: {path} cannot be read by user {_user()}, so a renewed one will not be taken; "
+            f"make it readable: chown {_user()} {path}"
+            for path in (self._certificate, self._key)
+            if not os.access(path, os.R_OK)
+        ]
+
+    def _ends(self) -> list[str]:
         now, end = datetime.datetime.now(datetime.UTC), self.current.not_after
         if self.current.expired(now):
             return [f"certificate: {self._certificate} is not valid now (it ends on {end:%Y-%m-%d})"]
@@ -113,8 +127,15 @@ class Certificates:
         return []
 
     def _complain(self) -> None:
-        for complaint in self.complaints():
+        for complaint in self._ends():
             log.error("certificate", why=complaint)
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def self_signed(names: Sequence[str], days: int = 3650) -> tuple[bytes, bytes]:

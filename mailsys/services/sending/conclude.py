@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mailsys.core.message.address import canonical
+from mailsys.core.message.address import comparable
 from mailsys.core.queue.report import Action, Reported, is_bounce, wants
 from mailsys.core.queue.schedule import GiveUp, Schedule, after_attempt, begun
 from mailsys.core.smtp.envelope import Fate, Result
@@ -105,7 +105,7 @@ def conclude(
                 report = replace(report, note=patience.verdict.reason)
                 detail["gave_up"] = patience.verdict.reason
             elif is_bounce(result.reply):
-                bounced.append(known_as(recipient.address))
+                bounced.append(comparable(recipient.address))
             if wants(recipient.notify, Action.FAILED):
                 reports.append(report)
         else:
@@ -129,11 +129,3 @@ def conclude(
         bounced=tuple(bounced),
     )
     return Conclusion(settlement, tuple(reports))
-
-
-def known_as(address: str) -> str:
-    """An address as correspondents are kept under."""
-    try:
-        return canonical(address)
-    except ValueError:
-        return address

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from mailsys.core.message.address import comparable
 from mailsys.core.message.header import MAX_HEADER
 from mailsys.core.queue.report import Action, Reported, wants
 from mailsys.ports.blobs import IBlobStore, StagedBlob
@@ -15,10 +16,8 @@ from mailsys.ports.queue_items import Outcome, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery import deliver
-from mailsys.services.delivery.deliver import heard_from
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.delivery.submission_link import touched
-from mailsys.services.sending.conclude import known_as
 
 WINDOW = 256 * 1024
 
@@ -100,7 +99,7 @@ async def deliver_local(
         facts=reading.facts,
         received_at=now,
         deliveries=deliver.deliveries(
-            plan, heard_from(reading.facts.sender) if item.sender else "", item.account
+            plan, deliver.heard_from(reading.facts.sender) if item.sender else "", item.account
         ),
         queued=deliver.queue_items(plan, onward),
         timeline=tuple(deliver.entries(plan, item.trace, now, item.account)),
@@ -113,7 +112,7 @@ async def deliver_local(
         accept=(acceptance,) if some else (),
         objects=touched(item),
         timeline=tuple(timeline),
-        bounced=tuple(known_as(recipient.address) for recipient in unknown),
+        bounced=tuple(comparable(recipient.address) for recipient in unknown),
     )
     header = data[: min(reading.facts.header_size, MAX_HEADER)]
     return Delivered(settlement, tuple(reports), header, plan.accounts)

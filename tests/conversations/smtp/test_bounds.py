@@ -327,7 +327,6 @@ class ConnectionTests(ConversationCase):
             turned_away.hang_up()
             conversation.hang_up()
         self.assertEqual(self.factory.connections, 0)
-        self.assertEqual(self.factory._addresses, {})
         self.assertEqual(self.transactions.clients, [])
 
 

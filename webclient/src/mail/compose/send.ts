@@ -14,9 +14,6 @@ import { joined } from './recipients';
 import { speaksOfFiles } from './reply';
 import { openComposer } from './store';
 
-/** Seconds the server waits longer than the toast shows: a late press still works. */
-const SLACK = 5;
-
 /** What hinders, said; null: nothing does. Asks where only the person can know. */
 export async function hindrance(draft: Draft, intl: IntlShape): Promise<string | null> {
   const t = (id: string, values?: Record<string, string>) => intl.formatMessage({ id }, values);
@@ -47,7 +44,8 @@ export async function send(
   intl: IntlShape,
 ): Promise<void> {
   const { undoSeconds } = settings();
-  const hold = until ? { until } : undoSeconds > 0 ? { seconds: undoSeconds + SLACK } : null;
+  const hold = until ? { until } : undoSeconds > 0 ? { seconds: undoSeconds } : null;
+  const begun = Date.now(); // the server's hold begins later, so the toast never outlives it
   const submission = await submit({
     emailId,
     identityId: identity.id,
@@ -65,7 +63,7 @@ export async function send(
   }
   const confirmed = confirmedDraft(draft);
   toast(text, {
-    duration: until ? 12_000 : undoSeconds * 1000,
+    duration: until ? 12_000 : Math.max(0, begun + undoSeconds * 1000 - Date.now()),
     action: {
       label: intl.formatMessage({ id: 'send.undo' }),
       run: () => {
