@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
+from mailsys import metrics
 from mailsys.core.refusal import Refusal, ShuttingDown
+from mailsys.room import Room
 from mailsys.services.access.throttle import network
 from mailsys.web.origin import Origins
 from mailsys.web.problems import WebProblem, encode
@@ -19,15 +21,6 @@ _CLOSED_WITHIN: Final = 120.0  # seconds that a client may take for the rest of 
 _STOPPED_WITHIN: Final = 1.0  # seconds for the same without an answer, when the server stops
 
 
-class Door(Protocol):
-    """Where connections are counted in and out."""
-
-    def admit_connection(self, channel: Channel, address: str) -> None:
-        """Raises the Refusal that a connection too many gets."""
-
-    def connection_gone(self, channel: Channel, address: str) -> None: ...
-
-
 class Channel(HTTPChannel):
     """`hold` stops reading and parsing until `release`: nothing of a body goes on meanwhile."""
 
@@ -36,22 +29,21 @@ class Channel(HTTPChannel):
     transport: Any
     site: Any  # Twisted asks it for more than Site says
     factory: Any
-    door: Door
+    room: Room[Channel]
     peer_address = ""
     _held = False
-    _counted = False
 
     def connectionMade(self) -> None:  # noqa: N802
         super().connectionMade()
         self.peer_address = Origins.plain(self.transport.getPeer())
         try:
-            self.door.admit_connection(self, network(self.peer_address))
+            self.room.enter(self, network(self.peer_address))
         except ShuttingDown:
             self.transport.abortConnection()  # as it will be in a moment, when nobody listens
         except Refusal as refusal:
             self.say(WebProblem(refusal.http, refusal.text, headers=[(b"Retry-After", b"60")]))
         else:
-            self._counted = True
+            metrics.web_connections.inc()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override] # noqa: N802
         super().connectionLost(reason)
@@ -59,9 +51,9 @@ class Channel(HTTPChannel):
 
     def count_out(self) -> None:
         """The connection is gone (a WebSocket calls this for the channel that it took it from)."""
-        if self._counted:
-            self._counted = False
-            self.door.connection_gone(self, network(self.peer_address))
+        if self in self.room:
+            self.room.leave(self)
+            metrics.web_connections.dec()
 
     @property
     def at_rest(self) -> bool:
@@ -148,11 +140,15 @@ class Channel(HTTPChannel):
         self.paused = True
         self.loseConnection()
 
-    def close_when_done(self) -> None:
+    def stop(self) -> None:
         """The server stops: close now when at rest, else after the answer under way."""
         self.persistent = 0
         if self.at_rest and self.transport is not None:  # None: a WebSocket has it
             self._close(_STOPPED_WITHIN)
+
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abortConnection()
 
     def loseConnection(self) -> None:  # noqa: N802
         self._close(_CLOSED_WITHIN)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
 from mailsys import metrics
-from mailsys.core.refusal import ShuttingDown, TemporaryFailure, TooManyConnections
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
+from mailsys.room import Room
 from mailsys.settings import Limits, Web
 from mailsys.web.callers import Callers
 from mailsys.web.channel import Channel
@@ -84,10 +83,13 @@ class WebSite(Site):
         self.settings = settings
         self.body_rule = body_rule
         self.admit = admit
-        self._limits = limits
-        self._channels: set[Channel] = set()
-        self._addresses: Counter[str] = Counter()
-        self._stopped: Deferred[None] | None = None
+        self.room: Room[Channel] = Room(
+            "web",
+            reactor,
+            most=limits.connections,
+            each=limits.connections_per_address,
+            grace=_STOP,
+        )
         self._date = (0, b"")
 
     # Site keeps a log file and a clock for it; our log needs neither.
@@ -99,63 +101,21 @@ class WebSite(Site):
 
     def buildProtocol(self, address: IAddress | None) -> Channel:  # type: ignore[override] # noqa: N802
         channel = Channel()
-        channel.factory = channel.site = channel.door = self
+        channel.factory = channel.site = self
+        channel.room = self.room
         channel.requestFactory = WebRequest
         channel.callLater = self.reactor.callLater  # type: ignore[method-assign]
         channel.timeOut = self.timeOut  # type: ignore[assignment] # fractions are fine
         return channel
 
-    # -- connections -------------------------------------------------------------------------------------
-
-    def admit_connection(self, channel: Channel, address: str) -> None:
-        """Count one in. Raises TooManyConnections, TemporaryFailure (the server is full) or ShuttingDown."""
-        here = self._addresses[address]
-        limits = self._limits
-        if self._stopped is not None:
-            raise ShuttingDown()
-        if here >= limits.connections_per_address:
-            log.info("turned away", peer=address, here=here)
-            raise TooManyConnections()
-        if len(self._channels) >= limits.connections:
-            log.warning("turned away", peer=address, connections=len(self._channels))
-            raise TemporaryFailure("The server has too many connections")
-        self._channels.add(channel)
-        self._addresses[address] = here + 1
-        metrics.web_connections.inc()
-
-    def connection_gone(self, channel: Channel, address: str) -> None:
-        self._channels.discard(channel)
-        metrics.web_connections.dec()
-        self._addresses[address] -= 1
-        if not self._addresses[address]:
-            del self._addresses[address]
-        if self._stopped is not None and not self._channels and not self._stopped.called:
-            self._stopped.callback(None)
-
     @property
     def connections(self) -> int:
-        return len(self._channels)
+        return len(self.room)
 
     def stop(self) -> Deferred[None]:
         """Close what is at rest, let answers under way end within 20 s. Fires once all are gone. Streams
-        have been closed before by whoever keeps them."""
-        if self._stopped is not None:
-            return self._stopped
-        if not self._channels:
-            self._stopped = succeed(None)
-            return self._stopped
-        stopped = self._stopped = Deferred()
-        deadline = self.reactor.callLater(_STOP, self._abort_all)
-        stopped.addCallback(lambda _: deadline.cancel() if deadline.active() else None)
-        for channel in tuple(self._channels):
-            channel.close_when_done()
-        return stopped
-
-    def _abort_all(self) -> None:
-        log.warning("stop", cause="answers under way were cut off", connections=len(self._channels))
-        for channel in tuple(self._channels):
-            if channel.transport is not None:
-                channel.transport.abortConnection()
+        have been closed before, by their own keeper."""
+        return self.room.stop()
 
     # -- each request ------------------------------------------------------------------------------------
 

@@ -2,9 +2,9 @@ import { useState } from 'react';
 import { useIntl } from 'react-intl';
 
 import { Button } from './Button';
-import type { Question } from './confirm';
 import { Dialog } from './Dialog';
 import { Field } from './Field';
+import type { Question } from './question';
 
 /** The dialog of `confirm` and `ask`. */
 export function Asking({

@@ -3,7 +3,7 @@ import { DropdownMenu as Part } from 'radix-ui';
 
 import { cx } from './cx';
 import { Keys } from './Keys';
-import { type MenuEntry, type OpenMenu, useMenu } from './Menu';
+import { type MenuEntry, type OpenMenu, useMenu } from './menu-state';
 
 const BOX =
   'pop z-50 max-h-[min(70dvh,32rem)] min-w-52 max-w-80 overflow-y-auto rounded-xl border border-line bg-raised p-1 shadow-raised';

@@ -1,15 +1,7 @@
 import { lazy, Suspense } from 'react';
 import { create } from 'zustand';
 
-export interface Question {
-  title: string;
-  text?: string;
-  /** The button that does it. */
-  confirm: string;
-  danger?: boolean;
-  /** Asks for a text as well, beginning with this. */
-  input?: { label: string; value: string };
-}
+import type { Question } from './question';
 
 const useQuestion = create<{ question: Question | null; answer: (value: string | null) => void }>()(
   () => ({ question: null, answer: () => undefined }),

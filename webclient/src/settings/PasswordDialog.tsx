@@ -1,7 +1,7 @@
 import { type ReactNode, useState } from 'react';
 import { useIntl } from 'react-intl';
 
-import { Button, Dialog } from '@/parts';
+import { FormDialog } from '@/parts';
 import { PasswordField } from '@/parts/PasswordField';
 import { useWork } from '@/parts/use-work';
 
@@ -35,39 +35,23 @@ export function PasswordDialog({
     void work.run(() => run(password)).then((done) => done && onClose());
   };
   return (
-    <Dialog
-      open
+    <FormDialog
       onClose={onClose}
       title={title}
       text={text ?? intl.formatMessage({ id: 'settings.password.prove' })}
-      actions={
-        <>
-          <Button onClick={onClose}>{intl.formatMessage({ id: 'cancel' })}</Button>
-          <Button kind={danger ? 'danger' : 'primary'} busy={work.busy} onClick={submit}>
-            {confirm}
-          </Button>
-        </>
-      }
+      label={confirm}
+      danger={danger}
+      work={work}
+      onSubmit={submit}
     >
-      <form
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault();
-          submit();
-        }}
-      >
-        <PasswordField
-          label={intl.formatMessage({ id: 'settings.password.own' })}
-          value={password}
-          error={work.fields['password']}
-          // eslint-disable-next-line jsx-a11y/no-autofocus -- the dialog asks for nothing else
-          autoFocus
-          onChange={(event) => setPassword(event.target.value)}
-        />
-        <p role="alert" className="mt-2 text-sm text-danger empty:hidden">
-          {work.error}
-        </p>
-      </form>
-    </Dialog>
+      <PasswordField
+        label={intl.formatMessage({ id: 'settings.password.own' })}
+        value={password}
+        error={work.fields['password']}
+        // eslint-disable-next-line jsx-a11y/no-autofocus -- the dialog asks for nothing else
+        autoFocus
+        onChange={(event) => setPassword(event.target.value)}
+      />
+    </FormDialog>
   );
 }

@@ -5,7 +5,7 @@ import { chain, ref } from '@/api/jmap';
 import { roleId } from '@/api/mailboxes';
 import type { EmailSummary, GetResponse, QueryResponse } from '@/api/types';
 
-import { SHOW } from './use-notices';
+import { SHOW } from './show-event';
 
 const MOST = 3; // notices of their own; more messages are told of in one
 

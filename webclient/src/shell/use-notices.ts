@@ -5,8 +5,7 @@ import { useIntl } from 'react-intl';
 import { settings } from '@/api/settings';
 import { whenStateMoves } from '@/api/sync';
 
-/** An event of the window: a notice was clicked, its detail is the path to go to. */
-export const SHOW = 'mailsys-show';
+import { SHOW } from './show-event';
 
 /** Tells of new mail while nobody looks at this window, where the person and the browser want it. */
 export function useNotices(): void {

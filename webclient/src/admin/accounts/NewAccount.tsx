@@ -3,7 +3,7 @@ import { useIntl } from 'react-intl';
 
 import { useMe } from '@/api/session';
 import { apiV1 } from '@/api/v1';
-import { Button, Dialog, Field, Switch, toast } from '@/parts';
+import { Field, FormDialog, Switch, toast } from '@/parts';
 import { PasswordField } from '@/parts/PasswordField';
 import { useWork } from '@/parts/use-work';
 
@@ -44,74 +44,56 @@ export function NewAccount({ onClose }: { onClose: () => void }) {
       });
   };
   return (
-    <Dialog
-      open
+    <FormDialog
       onClose={onClose}
       title={t('new')}
-      actions={
-        <>
-          <Button onClick={onClose}>{intl.formatMessage({ id: 'cancel' })}</Button>
-          <Button kind="primary" busy={work.busy} onClick={make}>
-            {t('make')}
-          </Button>
-        </>
-      }
+      label={t('make')}
+
+      work={work}
+      onSubmit={make}
     >
-      <form
-        noValidate
-        className="flex flex-col gap-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          make();
-        }}
-      >
-        <Field
-          label={t('address')}
-          type="email"
-          value={address}
-          error={work.fields['address']}
-          autoComplete="off"
-          autoCapitalize="none"
-          // eslint-disable-next-line jsx-a11y/no-autofocus -- it is what one fills in first
-          autoFocus
-          onChange={(event) => setAddress(event.target.value)}
+      <Field
+        label={t('address')}
+        type="email"
+        value={address}
+        error={work.fields['address']}
+        autoComplete="off"
+        autoCapitalize="none"
+        // eslint-disable-next-line jsx-a11y/no-autofocus -- it is what one fills in first
+        autoFocus
+        onChange={(event) => setAddress(event.target.value)}
+      />
+      <Field
+        label={t('name')}
+        value={name}
+        error={work.fields['name']}
+        autoComplete="off"
+        maxLength={100}
+        onChange={(event) => setName(event.target.value)}
+      />
+      <PasswordField
+        label={t('password')}
+        value={password}
+        error={work.fields['password']}
+        autoComplete="new-password"
+        onChange={(event) => setPassword(event.target.value)}
+      />
+      <Field
+        label={t('quota')}
+        text={t('quota.text')}
+        inputMode="decimal"
+        value={quota}
+        error={work.fields['quota']}
+        onChange={(event) => setQuota(event.target.value)}
+      />
+      {me.admin && (
+        <Switch
+          label={t('is-admin')}
+          text={t('is-admin.text')}
+          checked={admin}
+          onChange={setAdmin}
         />
-        <Field
-          label={t('name')}
-          value={name}
-          error={work.fields['name']}
-          autoComplete="off"
-          maxLength={100}
-          onChange={(event) => setName(event.target.value)}
-        />
-        <PasswordField
-          label={t('password')}
-          value={password}
-          error={work.fields['password']}
-          autoComplete="new-password"
-          onChange={(event) => setPassword(event.target.value)}
-        />
-        <Field
-          label={t('quota')}
-          text={t('quota.text')}
-          inputMode="decimal"
-          value={quota}
-          error={work.fields['quota']}
-          onChange={(event) => setQuota(event.target.value)}
-        />
-        {me.admin && (
-          <Switch
-            label={t('is-admin')}
-            text={t('is-admin.text')}
-            checked={admin}
-            onChange={setAdmin}
-          />
-        )}
-        <p role="alert" className="text-sm text-danger empty:hidden">
-          {work.error}
-        </p>
-        <button type="submit" hidden />
-      </form>
-    </Dialog>
+      )}
+    </FormDialog>
   );
 }

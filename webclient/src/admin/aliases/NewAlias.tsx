@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { useIntl } from 'react-intl';
 
 import { apiV1 } from '@/api/v1';
-import { Button, Dialog, Field, Switch, TextArea } from '@/parts';
+import { Field, FormDialog, Switch, TextArea } from '@/parts';
 import { Choice } from '@/parts/Choice';
 import { useWork } from '@/parts/use-work';
 
@@ -42,73 +42,55 @@ export function NewAlias({ onClose }: { onClose: () => void }) {
     else if (done) onClose();
   };
   return (
-    <Dialog
-      open
+    <FormDialog
       onClose={onClose}
       title={t('new')}
-      actions={
-        <>
-          <Button onClick={onClose}>{intl.formatMessage({ id: 'cancel' })}</Button>
-          <Button kind="primary" busy={work.busy} onClick={() => void submit()}>
-            {intl.formatMessage({ id: 'add' })}
-          </Button>
-        </>
-      }
+      label={intl.formatMessage({ id: 'add' })}
+
+      work={work}
+      onSubmit={() => void submit()}
     >
-      <form
-        noValidate
-        className="flex flex-col gap-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void submit();
-        }}
-      >
-        <Choice
-          label={t('kind')}
-          value={kind}
-          options={[
-            { value: 'alias', label: t('kind.alias') },
-            { value: 'forward', label: t('kind.forward') },
-          ]}
-          onValue={setKind}
-        />
-        <Field
-          label={t('address')}
-          type="email"
-          value={address}
-          error={work.fields['address']}
-          autoComplete="off"
-          autoCapitalize="none"
-          onChange={(event) => setAddress(event.target.value)}
-        />
-        {kind === 'forward' && (
-          <>
-            <TextArea
-              label={t('targets')}
-              text={t('targets.text')}
-              rows={3}
-              value={targets}
-              error={work.fields['targets']}
-              spellCheck={false}
-              autoCapitalize="none"
-              onChange={(event) => setTargets(event.target.value)}
-            />
-            <Switch label={t('keep')} checked={keep} onChange={setKeep} />
-          </>
-        )}
-        {needsAccount && (
-          <AccountField
-            label={t('account')}
-            value={account}
-            error={work.fields['account']}
-            onValue={setAccount}
+      <Choice
+        label={t('kind')}
+        value={kind}
+        options={[
+          { value: 'alias', label: t('kind.alias') },
+          { value: 'forward', label: t('kind.forward') },
+        ]}
+        onValue={setKind}
+      />
+      <Field
+        label={t('address')}
+        type="email"
+        value={address}
+        error={work.fields['address']}
+        autoComplete="off"
+        autoCapitalize="none"
+        onChange={(event) => setAddress(event.target.value)}
+      />
+      {kind === 'forward' && (
+        <>
+          <TextArea
+            label={t('targets')}
+            text={t('targets.text')}
+            rows={3}
+            value={targets}
+            error={work.fields['targets']}
+            spellCheck={false}
+            autoCapitalize="none"
+            onChange={(event) => setTargets(event.target.value)}
           />
-        )}
-        <p role="alert" className="text-sm text-danger empty:hidden">
-          {work.error}
-        </p>
-        <button type="submit" hidden />
-      </form>
-    </Dialog>
+          <Switch label={t('keep')} checked={keep} onChange={setKeep} />
+        </>
+      )}
+      {needsAccount && (
+        <AccountField
+          label={t('account')}
+          value={account}
+          error={work.fields['account']}
+          onValue={setAccount}
+        />
+      )}
+    </FormDialog>
   );
 }

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { useIntl } from 'react-intl';
 
 import { apiV1 } from '@/api/v1';
-import { Button, Dialog, Field, toast } from '@/parts';
+import { Field, FormDialog, toast } from '@/parts';
 import { useWork } from '@/parts/use-work';
 
 import { AccountField } from '../accounts/AccountField';
@@ -51,60 +51,42 @@ export function DomainDialog({ domain, onClose }: { domain: Domain | null; onClo
     }
   };
   return (
-    <Dialog
-      open
+    <FormDialog
       onClose={onClose}
       title={domain ? domain.name : t('new')}
-      actions={
-        <>
-          <Button onClick={onClose}>{intl.formatMessage({ id: 'cancel' })}</Button>
-          <Button kind="primary" busy={work.busy} onClick={() => void submit()}>
-            {domain ? intl.formatMessage({ id: 'save' }) : intl.formatMessage({ id: 'add' })}
-          </Button>
-        </>
-      }
+      label={domain ? intl.formatMessage({ id: 'save' }) : intl.formatMessage({ id: 'add' })}
+
+      work={work}
+      onSubmit={() => void submit()}
     >
-      <form
-        noValidate
-        className="flex flex-col gap-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void submit();
-        }}
-      >
-        {!domain && (
-          <Field
-            label={t('name')}
-            text={t('name.text')}
-            placeholder="example.com"
-            value={name}
-            error={work.fields['name']}
-            autoCapitalize="none"
-            spellCheck={false}
-            // eslint-disable-next-line jsx-a11y/no-autofocus -- it is what one fills in first
-            autoFocus
-            onChange={(event) => setName(event.target.value)}
-          />
-        )}
-        <AccountField
-          label={t('postmaster')}
-          text={t('postmaster.text')}
-          value={postmaster}
-          error={work.fields['postmaster']}
-          onValue={(value) => setChanged({ ...changed, postmaster: value })}
+      {!domain && (
+        <Field
+          label={t('name')}
+          text={t('name.text')}
+          placeholder="example.com"
+          value={name}
+          error={work.fields['name']}
+          autoCapitalize="none"
+          spellCheck={false}
+          // eslint-disable-next-line jsx-a11y/no-autofocus -- it is what one fills in first
+          autoFocus
+          onChange={(event) => setName(event.target.value)}
         />
-        <AccountField
-          label={t('catch-all')}
-          text={t('catch-all.text')}
-          value={catchAll}
-          error={work.fields['catchAll']}
-          onValue={(value) => setChanged({ ...changed, catchAll: value })}
-        />
-        <p role="alert" className="text-sm text-danger empty:hidden">
-          {work.error}
-        </p>
-        <button type="submit" hidden />
-      </form>
-    </Dialog>
+      )}
+      <AccountField
+        label={t('postmaster')}
+        text={t('postmaster.text')}
+        value={postmaster}
+        error={work.fields['postmaster']}
+        onValue={(value) => setChanged({ ...changed, postmaster: value })}
+      />
+      <AccountField
+        label={t('catch-all')}
+        text={t('catch-all.text')}
+        value={catchAll}
+        error={work.fields['catchAll']}
+        onValue={(value) => setChanged({ ...changed, catchAll: value })}
+      />
+    </FormDialog>
   );
 }

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { useIntl } from 'react-intl';
 
 import { apiV1 } from '@/api/v1';
-import { Button, Dialog, Field, Select } from '@/parts';
+import { Button, Dialog, Field, FormDialog, Select } from '@/parts';
 import { Copied } from '@/parts/Copied';
 import { useWork } from '@/parts/use-work';
 
@@ -28,71 +28,58 @@ export function NewInvite({ onClose }: { onClose: () => void }) {
       setToken((await apiV1<{ token: string }>('POST', '/invites', { body })).token);
       await refreshAdmin();
     });
-  return (
-    <Dialog
-      open
-      onClose={onClose}
-      title={t('new')}
-      {...(token ? { text: t('link.text') } : {})}
-      actions={
-        token ? (
+  if (token)
+    return (
+      <Dialog
+        open
+        onClose={onClose}
+        title={t('new')}
+        text={t('link.text')}
+        actions={
           <Button kind="primary" onClick={onClose}>
             {intl.formatMessage({ id: 'done' })}
           </Button>
-        ) : (
-          <>
-            <Button onClick={onClose}>{intl.formatMessage({ id: 'cancel' })}</Button>
-            <Button kind="primary" busy={work.busy} disabled={chosen === ''} onClick={make}>
-              {t('make')}
-            </Button>
-          </>
-        )
-      }
-    >
-      {token ? (
+        }
+      >
         <Copied
           label={t('link')}
           value={`${window.location.origin}/register?invitation=${encodeURIComponent(token)}`}
         />
-      ) : (
-        <form
-          noValidate
-          className="flex flex-col gap-4"
-          onSubmit={(event) => {
-            event.preventDefault();
-            make();
-          }}
-        >
-          <Field
-            label={t('note')}
-            text={t('note.text')}
-            value={note}
-            error={work.fields['note']}
-            maxLength={200}
-            onChange={(event) => setNote(event.target.value)}
-          />
-          <Select
-            label={t('domain')}
-            value={chosen}
-            error={work.fields['domain']}
-            options={domains.map(({ name }) => ({ value: name, label: name }))}
-            onValue={setDomain}
-          />
-          <Select
-            label={t('days')}
-            value={days}
-            options={DAYS.map((value) => ({
-              value,
-              label: intl.formatMessage({ id: 'admin.invites.days.count' }, { value }),
-            }))}
-            onValue={setDays}
-          />
-          <p role="alert" className="text-sm text-danger empty:hidden">
-            {work.error}
-          </p>
-          <button type="submit" hidden />
-        </form>
-      )}
-    </Dialog>
+      </Dialog>
+    );
+  return (
+    <FormDialog
+      onClose={onClose}
+      title={t('new')}
+      label={t('make')}
+      disabled={chosen === ''}
+      work={work}
+      onSubmit={make}
+    >
+      <Field
+        label={t('note')}
+        text={t('note.text')}
+        value={note}
+        error={work.fields['note']}
+        maxLength={200}
+        onChange={(event) => setNote(event.target.value)}
+      />
+      <Select
+        label={t('domain')}
+        value={chosen}
+        error={work.fields['domain']}
+        options={domains.map(({ name }) => ({ value: name, label: name }))}
+        onValue={setDomain}
+      />
+      <Select
+        label={t('days')}
+        value={days}
+        options={DAYS.map((value) => ({
+          value,
+          label: intl.formatMessage({ id: 'admin.invites.days.count' }, { value }),
+        }))}
+        onValue={setDays}
+      />
+    </FormDialog>
   );
 }

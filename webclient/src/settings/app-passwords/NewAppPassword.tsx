@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { useIntl } from 'react-intl';
 
 import { useMe } from '@/api/session';
-import { Button, Dialog, Field, Select } from '@/parts';
+import { Button, Dialog, Field, FormDialog, Select } from '@/parts';
 import { Check } from '@/parts/Choice';
 import { Copied } from '@/parts/Copied';
 import { useWork } from '@/parts/use-work';
@@ -61,68 +61,50 @@ export function NewAppPassword({
     );
   }
   return (
-    <Dialog
-      open
+    <FormDialog
       onClose={onClose}
       title={t('new')}
-      actions={
-        <>
-          <Button onClick={onClose}>{intl.formatMessage({ id: 'cancel' })}</Button>
-          <Button kind="primary" busy={work.busy} onClick={make}>
-            {t('make')}
-          </Button>
-        </>
-      }
+      label={t('make')}
+
+      work={work}
+      onSubmit={make}
     >
-      <form
-        noValidate
-        className="flex flex-col gap-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          make();
-        }}
-      >
-        <Field
-          label={t('name')}
-          placeholder={t('name.hint')}
-          value={name}
-          error={work.fields['name']}
-          maxLength={100}
-          // eslint-disable-next-line jsx-a11y/no-autofocus -- it is what one fills in first
-          autoFocus
-          onChange={(event) => setName(event.target.value)}
-        />
-        <fieldset>
-          <legend className="text-sm font-medium">{t('scopes')}</legend>
-          {SCOPES.filter((each) => each !== 'admin' || administers).map((each) => (
-            <Check
-              key={each}
-              label={intl.formatMessage({ id: `settings.scope.${each.replace(':', '-')}` })}
-              checked={scopes.includes(each)}
-              onChange={(on) =>
-                setScopes(on ? [...scopes, each] : scopes.filter((other) => other !== each))
-              }
-            />
-          ))}
-          <p role="alert" className="text-sm text-danger empty:hidden">
-            {work.fields['scopes']}
-          </p>
-        </fieldset>
-        <Select
-          label={t('expires')}
-          value={days}
-          error={work.fields['expires']}
-          options={DAYS.map((value) => ({
-            value,
-            label: intl.formatMessage({ id: 'settings.app-passwords.expires.days' }, { value }),
-          }))}
-          onValue={setDays}
-        />
+      <Field
+        label={t('name')}
+        placeholder={t('name.hint')}
+        value={name}
+        error={work.fields['name']}
+        maxLength={100}
+        // eslint-disable-next-line jsx-a11y/no-autofocus -- it is what one fills in first
+        autoFocus
+        onChange={(event) => setName(event.target.value)}
+      />
+      <fieldset>
+        <legend className="text-sm font-medium">{t('scopes')}</legend>
+        {SCOPES.filter((each) => each !== 'admin' || administers).map((each) => (
+          <Check
+            key={each}
+            label={intl.formatMessage({ id: `settings.scope.${each.replace(':', '-')}` })}
+            checked={scopes.includes(each)}
+            onChange={(on) =>
+              setScopes(on ? [...scopes, each] : scopes.filter((other) => other !== each))
+            }
+          />
+        ))}
         <p role="alert" className="text-sm text-danger empty:hidden">
-          {work.error}
+          {work.fields['scopes']}
         </p>
-        <button type="submit" hidden />
-      </form>
-    </Dialog>
+      </fieldset>
+      <Select
+        label={t('expires')}
+        value={days}
+        error={work.fields['expires']}
+        options={DAYS.map((value) => ({
+          value,
+          label: intl.formatMessage({ id: 'settings.app-passwords.expires.days' }, { value }),
+        }))}
+        onValue={setDays}
+      />
+    </FormDialog>
   );
 }

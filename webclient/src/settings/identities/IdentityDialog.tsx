@@ -3,7 +3,7 @@ import { useIntl } from 'react-intl';
 
 import { MethodError } from '@/api/problems';
 import type { Identity } from '@/api/types';
-import { Button, Dialog, Field, Switch, TextArea, toast } from '@/parts';
+import { Field, FormDialog, Switch, TextArea, toast } from '@/parts';
 import { useWork } from '@/parts/use-work';
 
 import {
@@ -70,95 +70,77 @@ export function IdentityDialog({
       });
   };
   return (
-    <Dialog
-      open
+    <FormDialog
       wide
       onClose={onClose}
       title={identity ? identity.email : t('new')}
-      actions={
-        <>
-          <Button onClick={onClose}>{intl.formatMessage({ id: 'cancel' })}</Button>
-          <Button kind="primary" busy={work.busy} onClick={save}>
-            {intl.formatMessage({ id: 'save' })}
-          </Button>
-        </>
-      }
+      label={intl.formatMessage({ id: 'save' })}
+
+      work={work}
+      onSubmit={save}
     >
-      <form
-        noValidate
-        className="flex flex-col gap-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          save();
+      {!identity && (
+        <Field
+          label={t('email')}
+          text={t('email.text')}
+          type="email"
+          value={email}
+          error={work.fields['email']}
+          onChange={(event) => setEmail(event.target.value)}
+        />
+      )}
+      <Field
+        label={t('name')}
+        text={t('name.text')}
+        value={name}
+        error={work.fields['name']}
+        autoComplete="name"
+        maxLength={200}
+        onChange={(event) => setName(event.target.value)}
+      />
+      <TextArea
+        label={t('signature')}
+        rows={5}
+        dir="auto"
+        value={signature}
+        error={work.fields['textSignature']}
+        onChange={(event) => setSignature(event.target.value)}
+      />
+      <Switch
+        label={t('own-html')}
+        text={t('own-html.text')}
+        checked={ownHtml}
+        onChange={(on) => {
+          setOwnHtml(on);
+          if (on && html === '') setHtml(htmlOf(signature));
         }}
-      >
-        {!identity && (
-          <Field
-            label={t('email')}
-            text={t('email.text')}
-            type="email"
-            value={email}
-            error={work.fields['email']}
-            onChange={(event) => setEmail(event.target.value)}
-          />
-        )}
-        <Field
-          label={t('name')}
-          text={t('name.text')}
-          value={name}
-          error={work.fields['name']}
-          autoComplete="name"
-          maxLength={200}
-          onChange={(event) => setName(event.target.value)}
-        />
+      />
+      {ownHtml && (
         <TextArea
-          label={t('signature')}
-          rows={5}
-          dir="auto"
-          value={signature}
-          error={work.fields['textSignature']}
-          onChange={(event) => setSignature(event.target.value)}
+          label={t('html')}
+          rows={6}
+          dir="ltr"
+          spellCheck={false}
+          className="font-mono"
+          value={html}
+          error={work.fields['htmlSignature']}
+          onChange={(event) => setHtml(event.target.value)}
         />
-        <Switch
-          label={t('own-html')}
-          text={t('own-html.text')}
-          checked={ownHtml}
-          onChange={(on) => {
-            setOwnHtml(on);
-            if (on && html === '') setHtml(htmlOf(signature));
-          }}
-        />
-        {ownHtml && (
-          <TextArea
-            label={t('html')}
-            rows={6}
-            dir="ltr"
-            spellCheck={false}
-            className="font-mono"
-            value={html}
-            error={work.fields['htmlSignature']}
-            onChange={(event) => setHtml(event.target.value)}
-          />
-        )}
-        <Field
-          label={t('reply-to')}
-          text={t('reply-to.text')}
-          value={replyTo}
-          error={work.fields['replyTo']}
-          onChange={(event) => setReplyTo(event.target.value)}
-        />
-        <Field
-          label={t('bcc')}
-          text={t('bcc.text')}
-          value={bcc}
-          error={work.fields['bcc']}
-          onChange={(event) => setBcc(event.target.value)}
-        />
-        <p role="alert" className="text-sm text-danger empty:hidden">
-          {work.error}
-        </p>
-        <button type="submit" hidden />
-      </form>
-    </Dialog>
+      )}
+      <Field
+        label={t('reply-to')}
+        text={t('reply-to.text')}
+        value={replyTo}
+        error={work.fields['replyTo']}
+        onChange={(event) => setReplyTo(event.target.value)}
+      />
+      <Field
+        label={t('bcc')}
+        text={t('bcc.text')}
+        value={bcc}
+        error={work.fields['bcc']}
+        onChange={(event) => setBcc(event.target.value)}
+      />
+    </FormDialog>
   );
 }

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { useIntl } from 'react-intl';
 
 import { Problem } from '@/api/problems';
-import { Button, Dialog, Field } from '@/parts';
+import { Field, FormDialog } from '@/parts';
 import { Copied } from '@/parts/Copied';
 import { useWork } from '@/parts/use-work';
 
@@ -33,46 +33,32 @@ export function TotpDialog({
     void work.run(async () => onDone(await confirmTotp(digits)));
   };
   return (
-    <Dialog
-      open
+    <FormDialog
       onClose={onClose}
       title={t('turn-on')}
       text={t('scan')}
-      actions={
-        <>
-          <Button onClick={onClose}>{intl.formatMessage({ id: 'cancel' })}</Button>
-          <Button kind="primary" busy={work.busy} onClick={submit}>
-            {t('turn-on')}
-          </Button>
-        </>
-      }
+      label={t('turn-on')}
+
+      work={work}
+      onSubmit={submit}
     >
-      <form
-        noValidate
-        className="flex flex-col gap-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          submit();
-        }}
-      >
-        <img
-          // As an image: nothing of it can run, whatever it holds.
-          src={`data:image/svg+xml,${encodeURIComponent(begun.qr)}`}
-          alt={t('qr')}
-          className="size-48 self-center rounded-lg bg-white p-1"
-        />
-        <Copied label={t('secret')} value={begun.secret} />
-        <Field
-          label={t('code')}
-          text={t('code.text')}
-          value={code}
-          error={work.fields['code'] ?? (work.error || undefined)}
-          inputMode="numeric"
-          autoComplete="one-time-code"
-          maxLength={12}
-          onChange={(event) => setCode(event.target.value)}
-        />
-      </form>
-    </Dialog>
+      <img
+        // As an image: nothing of it can run, whatever it holds.
+        src={`data:image/svg+xml,${encodeURIComponent(begun.qr)}`}
+        alt={t('qr')}
+        className="size-48 self-center rounded-lg bg-white p-1"
+      />
+      <Copied label={t('secret')} value={begun.secret} />
+      <Field
+        label={t('code')}
+        text={t('code.text')}
+        value={code}
+        error={work.fields['code']}
+        inputMode="numeric"
+        autoComplete="one-time-code"
+        maxLength={12}
+        onChange={(event) => setCode(event.target.value)}
+      />
+    </FormDialog>
   );
 }
