@@ -428,7 +428,7 @@ class Checking(Stage):
             count = len(checked)
             while len(checked) == count:
                 number += 1
-                email = await self.put(number, body="word " * 20_000 if number % 5 == 0 else "x")
+                email = await self.put(number, body="word " * 10_000 if number % 5 == 0 else "x")
                 if number % 3 == 0:
                     await self.store.mail.destroy(self.alice.id, [email])
         self.assertEqual([each.complaints for each in checked], [()] * 3)
