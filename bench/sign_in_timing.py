@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet import reactor as installed
@@ -76,10 +77,8 @@ async def times(
     for n in range(tries + 5):
         for name in (one, other) if n % 2 else (other, one):
             began = time.perf_counter()
-            try:
+            with suppress(Refusal):
                 await work(name, n)
-            except Refusal:
-                pass
             if n >= 5:
                 found[name].append((time.perf_counter() - began) * 1000)
     return found[one], found[other]

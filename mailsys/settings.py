@@ -108,8 +108,8 @@ class Limits(Section, frozen=True):
     failures_per_account: Annotated[
         Count,
         _about(
-            "Failed logins to one account from one network within a quarter of an hour before answers slow down "
-            "(of all strangers, and where the account knows its owner: 5 times)."
+            "Failed logins to one account from one network within a quarter of an hour before answers slow "
+            "down (of all strangers, and where the account knows its owner: 5 times)."
         ),
     ] = 10
     free_octets: Annotated[
