@@ -103,12 +103,13 @@ class Limits(Section, frozen=True):
     sends_per_hour: Annotated[Count, _about("Recipients that an account may send to in an hour.")] = 500
     sends_per_day: Annotated[Count, _about("Recipients that an account may send to in a day.")] = 2000
     failures_per_address: Annotated[
-        Count, _about("Failed logins from one IP address before answers slow down.")
+        Count, _about("Failed logins from one IP address within a minute before answers slow down.")
     ] = 10
     failures_per_account: Annotated[
         Count,
         _about(
-            "Failed logins to one account from one network before answers slow down (all together: 5 times)."
+            "Failed logins to one account from one network within a quarter of an hour before answers slow "
+            "down (of all strangers, and where the account knows its owner: 5 times)."
         ),
     ] = 10
     free_octets: Annotated[

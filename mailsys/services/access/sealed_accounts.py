@@ -41,6 +41,7 @@ class SealedAccounts(proxyForInterface(IAccountStore, "kept")):  # type: ignore[
     def __init__(self, kept: IAccountStore, at_rest: AtRest) -> None:
         super().__init__(kept)
         self._at_rest = at_rest
+        self._nobody = self._hidden("", Credentials("-" * 97, bytes(16), 1, bytes(32), bytes(32)))
 
     def create_account(
         self, address: str, name: str, credentials: Credentials, admin: bool = False, quota: int = 0
@@ -51,7 +52,10 @@ class SealedAccounts(proxyForInterface(IAccountStore, "kept")):  # type: ignore[
         async def read() -> Credentials | None:
             whose: Account | None = await self.kept.account(account)
             found: Credentials | None = await self.kept.credentials(account)
-            return None if whose is None or found is None else self._shown(whose.address, found)
+            if whose is None or found is None:
+                self._shown("", self._nobody)  # so that it takes as long to find nobody
+                return None
+            return self._shown(whose.address, found)
 
         return Deferred.fromCoroutine(read())
 

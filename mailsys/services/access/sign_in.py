@@ -271,8 +271,9 @@ class SignIn:
         return account, await self._accounts.credentials(account.id)
 
     def scram_keys(self, login: str, credentials: Credentials | None) -> ScramKeys:
+        keys = invented(login, self._secret)  # always, so that both take as long
         if credentials is None:
-            return invented(login, self._secret)
+            return keys
         return ScramKeys(
             credentials.scram_salt,
             credentials.scram_iterations,
