@@ -6,17 +6,13 @@ when it is lost, and is told to `stop` and, when it took too long over that, to 
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from mailsys.core.refusal import ShuttingDown, TemporaryFailure, TooManyConnections
 from mailsys.log import Log
-
-_MINUTE: Final = 60.0
-_REMEMBERED: Final = 20_000  # addresses whose new connections are counted; then the oldest are forgotten
 
 
 class Guest(Protocol):
@@ -33,22 +29,17 @@ G = TypeVar("G", bound=Guest)
 
 
 class Room(Generic[G]):
-    """`most` connections in all, `each` of them from one address, of which `fresh` may begin within a minute
-    (0: any number); `grace`: seconds that those under way may take when the server stops."""
+    """`most` connections in all, `each` of them from one address; `grace`: seconds that those under way may
+    take when the server stops."""
 
-    def __init__(
-        self, name: str, clock: IReactorTime, *, most: int, each: int, fresh: int = 0, grace: float
-    ) -> None:
+    def __init__(self, name: str, clock: IReactorTime, *, most: int, each: int, grace: float) -> None:
         self._log = Log(name)
         self._clock = clock
         self._most = most
         self._each = each
-        self._fresh = fresh
         self._grace = grace
         self._guests: dict[G, str] = {}
         self._addresses: dict[str, int] = {}
-        # address -> (when its minute began, connections since), oldest first
-        self._begun: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._empty: Deferred[None] | None = None
 
     def __len__(self) -> int:
@@ -72,25 +63,8 @@ class Room(Generic[G]):
         if here >= self._each:
             self._log.info("turned away", peer=address, here=here)
             raise TooManyConnections(cause=f"{here} connections of {address}")
-        self._count(address)
         self._guests[guest] = address
         self._addresses[address] = here + 1
-
-    def _count(self, address: str) -> None:
-        if not self._fresh:
-            return
-        now = self._clock.seconds()
-        begun, count = self._begun.get(address, (now, 0))
-        if now - begun >= _MINUTE:
-            begun, count = now, 0
-        if count >= self._fresh:
-            self._log.info("turned away", peer=address, within_a_minute=count)
-            raise TooManyConnections(cause=f"{count} connections of {address} within a minute")
-        if count == 0:
-            self._begun.pop(address, None)
-            while len(self._begun) >= _REMEMBERED:
-                self._begun.popitem(last=False)
-        self._begun[address] = begun, count + 1
 
     def leave(self, guest: G) -> None:
         """Its connection is lost. One that was not let in, or left before, changes nothing."""

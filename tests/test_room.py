@@ -26,7 +26,7 @@ class Connection:
 class RoomTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.room: Room[Connection] = Room("test", self.clock, most=5, each=3, fresh=4, grace=10.0)
+        self.room: Room[Connection] = Room("test", self.clock, most=5, each=3, grace=10.0)
 
     def come(self, address: str = "a", polite: bool = True) -> Connection:
         connection = Connection(self.room, polite)
@@ -45,16 +45,6 @@ class RoomTests(SynchronousTestCase):
         for address in "aabbc":
             self.come(address)
         self.assertRaises(TemporaryFailure, self.come, "d")
-
-    def test_so_many_may_begin_within_a_minute(self) -> None:
-        for _ in range(4):
-            self.room.leave(self.come())
-        self.assertRaises(TooManyConnections, self.come)
-        self.come("b")
-        self.clock.advance(59.9)
-        self.assertRaises(TooManyConnections, self.come)
-        self.clock.advance(0.1)
-        self.come()
 
     def test_one_that_was_turned_away_does_not_count_out(self) -> None:
         inside = [self.come() for _ in range(3)]

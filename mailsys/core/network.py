@@ -1,4 +1,4 @@
-"""Whom an IP address stands for, where they are counted."""
+"""IP addresses: how they are written here, and whom one stands for where they are counted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from typing import Final
 
 _CUSTOMER: Final = {4: 32, 6: 64}
 _NEIGHBOURS: Final = {4: 24, 6: 48}
+
+
+def plain_address(host: str) -> str:
+    """An IP address as the services see it: IPv4-mapped IPv6 as IPv4, without a zone."""
+    host = host.partition("%")[0]
+    return host[7:] if host.lower().startswith("::ffff:") and "." in host else host
 
 
 def customer_of(address: str) -> str:

@@ -210,7 +210,7 @@ class ImapConnection(Connection):
                 await self._session.close()
             except Exception as problem:
                 log.error("session not closed", problem, peer=self._address)
-            self._host.gone(self, self._address)
+            self._host.gone(self)
 
         Deferred.fromCoroutine(leave())
 

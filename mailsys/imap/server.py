@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
@@ -14,21 +14,21 @@ from twisted.internet.threads import deferToThreadPool
 
 from mailsys.core.imap import response
 from mailsys.core.message.analysis import analyse
+from mailsys.core.network import customer_of
+from mailsys.core.refusal import Refusal, ShuttingDown
 from mailsys.imap.connection import ImapConnection
 from mailsys.imap.content import Contents
 from mailsys.imap.session import Parts
 from mailsys.imap.wheel import Wheel
 from mailsys.imap.wire import LAST_GRACE, Connection
-from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.events import IEvents
 from mailsys.ports.mail import IMailStore
+from mailsys.room import Room
 from mailsys.services.access.authentication import ISignIn
 from mailsys.services.content.reading import MessageReader, Offload
 from mailsys.services.mailboxes.account import Mailboxes
 from mailsys.settings import Limits
-
-log = Log("imap")
 
 _STOP: Final = 30.0  # seconds that a stopping server waits for commands under way
 
@@ -82,9 +82,13 @@ class ImapFactory(Factory):
         self.implicit_tls = implicit_tls
         self.wheel = Wheel(reactor)
         self._reactor = reactor
-        self._connections: set[Connection] = set()
-        self._addresses: dict[str, int] = {}
-        self._stopped: Deferred[None] | None = None
+        self.room: Room[Connection] = Room(
+            "imap",
+            reactor,
+            most=limits.connections,
+            each=limits.connections_per_address,
+            grace=_STOP,
+        )
 
     def buildProtocol(self, _address: IAddress | None) -> IProtocol:  # type: ignore[override]  # noqa: N802
         return ImapConnection(self)
@@ -92,42 +96,31 @@ class ImapFactory(Factory):
     @property
     def connections(self) -> int:
         """Open at this moment."""
-        return len(self._connections)
+        return len(self.room)
 
     def admit(self, connection: Connection, address: str) -> bytes | None:
         """Count a connection in; or what turns it away."""
-        limits = self.parts.limits
-        if self._stopped is not None:
+        try:
+            self.room.enter(connection, customer_of(address))
+        except ShuttingDown:
             return response.untagged(b"BYE", "The server is closing", b"UNAVAILABLE")
-        here = self._addresses.get(address, 0)
-        if len(self._connections) >= limits.connections or here >= limits.connections_per_address:
-            log.info("turned away", peer=address, here=here, connections=len(self._connections))
+        except Refusal:
             return response.untagged(b"BYE", "Too many connections", b"LIMIT")
-        self._connections.add(connection)
-        self._addresses[address] = here + 1
         return None
 
-    def gone(self, connection: Connection, address: str) -> None:
-        self._connections.discard(connection)
-        left = self._addresses[address] - 1
-        if left:
-            self._addresses[address] = left
-        else:
-            del self._addresses[address]
-        if self._stopped is not None and not self._connections and not self._stopped.called:
-            self._stopped.callback(None)
+    def gone(self, connection: Connection) -> None:
+        self.room.leave(connection)
 
     def stop(self) -> Deferred[None]:
         """BYE to all; commands under way are answered first, within 30 s. Fires once all are gone.
         New connections are turned away from now on."""
-        if self._stopped is not None:
-            return self._stopped
-        if not self._connections:
+        stopping = self.room.stopping
+        stopped = self.room.stop()
+        if stopping:
+            return stopped
+        if not self.room:
             self.wheel.stop()
-            self._stopped = succeed(None)
-            return self._stopped
-        stopped = self._stopped = Deferred()
-        deadline = self._reactor.callLater(_STOP, self._abort_all)
+            return stopped
         deaf = LoopingCall(self._abort_deaf)
         deaf.clock = self._reactor
         deaf.start(LAST_GRACE / 4, now=False)
@@ -135,22 +128,12 @@ class ImapFactory(Factory):
         def done(result: None) -> None:
             self.wheel.stop()
             deaf.stop()
-            if deadline.active():
-                deadline.cancel()
 
-        stopped.addCallback(done)
-        for connection in tuple(self._connections):
-            connection.stop()
-        return stopped
+        return stopped.addCallback(done)
 
     def _abort_deaf(self) -> None:
         """Those that neither read our BYE nor close."""
         now = self._reactor.seconds()
-        for connection in tuple(self._connections):
+        for connection in self.room.guests():
             if connection.closing and connection.deadline <= now:
                 connection.abort()
-
-    def _abort_all(self) -> None:
-        log.warning("stop", cause="commands still under way were cut off", connections=len(self._connections))
-        for connection in tuple(self._connections):
-            connection.abort()

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IHandshakeListener, IProtocol, IPushProd
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailsys.core.network import plain_address
 from mailsys.imap.auth import channel_binding
 from mailsys.imap.session import ClientGone, Parts
 from mailsys.imap.wheel import Wheel
@@ -36,14 +37,8 @@ class Host(Protocol):
     def admit(self, connection: Connection, address: str) -> bytes | None:
         """Count it in; or what turns it away, then it was not counted."""
 
-    def gone(self, connection: Connection, address: str) -> None:
+    def gone(self, connection: Connection) -> None:
         """Count it out. Called once for each that was admitted."""
-
-
-def plain_address(host: str) -> str:
-    """An IP address as the services see it: IPv4-mapped IPv6 as IPv4, without a zone."""
-    host = host.partition("%")[0]
-    return host[7:] if host.lower().startswith("::ffff:") and "." in host else host
 
 
 @implementer(IProtocol, IHandshakeListener, IPushProducer)

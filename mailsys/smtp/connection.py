@@ -18,12 +18,13 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from mailsys.core.network import plain_address
 from mailsys.core.refusal import Refusal
 from mailsys.core.smtp import events
 from mailsys.core.smtp.reply import Reply, refused
 from mailsys.log import Log
 from mailsys.services.delivery.transactions import Client
-from mailsys.smtp.service import Service, plain_address
+from mailsys.smtp.service import Service
 from mailsys.smtp.session import Session
 from mailsys.smtp.tls import channel_binding, describe
 from mailsys.sockets import send_now

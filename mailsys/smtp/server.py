@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
 from twisted.internet.protocol import Factory
 
+from mailsys.core.network import customer_of
 from mailsys.core.refusal import Refusal, TemporaryFailure, TooManyConnections
 from mailsys.core.smtp.reply import refused
 from mailsys.log import Log
@@ -85,7 +86,7 @@ class SmtpFactory(Factory):
             log.warning("turned away", peer=address, cause="file descriptors")
             return _FULL.render()
         try:
-            self.room.enter(connection, address)
+            self.room.enter(connection, customer_of(address))
         except TemporaryFailure:  # RFC 5321 §3.8, §4.2.2: who closes before a greeting says 421
             return _FULL.render()
         except Refusal as refusal:

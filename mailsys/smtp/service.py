@@ -52,9 +52,3 @@ class Service:
             mechanisms=mechanisms,
             hold=int(self.limits.hold_at_most) if self.submission else 0,
         )
-
-
-def plain_address(host: str) -> str:
-    """An IP address as the services see it: IPv4-mapped IPv6 as IPv4, without a zone."""
-    host = host.partition("%")[0]
-    return host[7:] if host.lower().startswith("::ffff:") and "." in host else host

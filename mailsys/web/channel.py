@@ -9,9 +9,9 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
 from mailsys import metrics
+from mailsys.core.network import customer_of
 from mailsys.core.refusal import Refusal, ShuttingDown
 from mailsys.room import Room
-from mailsys.services.access.throttle import network
 from mailsys.web.origin import Origins
 from mailsys.web.problems import WebProblem, encode
 
@@ -37,7 +37,7 @@ class Channel(HTTPChannel):
         super().connectionMade()
         self.peer_address = Origins.plain(self.transport.getPeer())
         try:
-            self.room.enter(self, network(self.peer_address))
+            self.room.enter(self, customer_of(self.peer_address))
         except ShuttingDown:
             self.transport.abortConnection()  # as it will be in a moment, when nobody listens
         except Refusal as refusal:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from twisted.web.server import Request
 
+from mailsys.core.network import plain_address
 from mailsys.settings import Web
 from mailsys.web.problems import WebProblem
 
@@ -33,8 +34,7 @@ class Origins:
     @staticmethod
     def plain(peer: Any) -> str:
         """An address as the services see it: IPv4-mapped IPv6 as IPv4, without a zone."""
-        host = str(getattr(peer, "host", "")).partition("%")[0]
-        return host[7:] if host.lower().startswith("::ffff:") and "." in host else host
+        return plain_address(str(getattr(peer, "host", "")))
 
     def client_address(self, request: Request) -> str:
         """The nearest address that is no trusted proxy's. What is left of it anybody could have written."""

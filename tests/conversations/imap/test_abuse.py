@@ -120,7 +120,7 @@ class LongIdle(ImapTestCase):
 
     async def test_the_system_asks_whether_the_other_end_is_there(self):
         await self.connect()
-        (connection,) = self.factory._connections
+        (connection,) = self.factory.room.guests()
         handle = connection.transport.socket
         self.assertTrue(handle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
         if hasattr(socket, "TCP_KEEPIDLE"):
@@ -153,7 +153,7 @@ class WhoDoesNotRead(ImapTestCase):
         for _ in range(200):
             client.send(b"a CAPABILITY\r\n" * 2000)
             await deferLater(reactor, 0)
-        (connection,) = self.factory._connections
+        (connection,) = self.factory.room.guests()
         self.assertLess(len(connection.transport.dataBuffer) + connection.transport._tempDataLen, 1_000_000)
         self.assertLess(connection._receiver.buffered, 1_000_000)
         client.transport.abortConnection()
@@ -208,7 +208,7 @@ class AfterLogin(ImapTestCase):
 
         from dataclasses import replace
 
-        (connection,) = self.factory._connections
+        (connection,) = self.factory.room.guests()
         whole = connection._session.parts
         connection._session.parts = replace(whole, mail=Broken())
         self.assertEqual(await client.ask(b"FETCH 1 ENVELOPE"), [b"NO [SERVERBUG] Internal error"])

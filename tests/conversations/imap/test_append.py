@@ -37,7 +37,7 @@ class Appending(ImapTestCase):
 
     async def test_a_small_message_that_takes_long_to_read_is_read_in_a_thread(self):
         client = await self.connect()
-        (connection,) = self.factory._connections
+        (connection,) = self.factory.room.guests()
         parts = connection._session.parts
         threads = []
 

@@ -105,7 +105,7 @@ class StartTls(TlsTestCase):
         for _ in range(2):
             client.send(b"i IDLE\r\n")
             await client.until(rb"\+ ")
-            (connection,) = self.factory._connections
+            (connection,) = self.factory.room.guests()
             before = connection.transport.getHandle()._into_ssl
             self.assertTrue(give_back_buffers(connection.transport))
             self.assertNotEqual(connection.transport.getHandle()._into_ssl, before)
