@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred
@@ -195,37 +195,13 @@ class SmtpConnection:
 
     # -- order
 
-    def _start(self, work: Any) -> None:
+    def _start(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
         self._running = True
-        self._drive(work)
+        Deferred.fromCoroutine(work).addErrback(self._broken)
 
-    def _drive(self, work: Coroutine[Deferred[Any], None, None]) -> None:
-        """Run until the work is done or waits. It is `Deferred.fromCoroutine` without its cost of 2 us,
-        which counts here, once per packet: most work never waits."""
-        self._step(work.send, None, work)
-
-    def _driven(self, result: object, work: Coroutine[Deferred[Any], None, None]) -> None:
-        if isinstance(result, Failure):
-            # Thrown in: a Deferred that runs its callbacks cannot be asked for its failure yet.
-            self._step(result.throwExceptionIntoGenerator, work, work)
-        else:
-            self._step(work.send, None, work)  # its `await` takes the result from the Deferred
-
-    def _step(
-        self, go_on: Callable[[Any], Deferred[Any]], how: object, work: Coroutine[Deferred[Any], None, None]
-    ) -> None:
-        try:
-            waiting = go_on(how)
-        except StopIteration:
-            return
-        except Exception as failure:
-            self._broken(failure)
-        else:
-            waiting.addBoth(self._driven, work)
-
-    def _broken(self, failure: Exception) -> None:
+    def _broken(self, failure: Failure) -> None:
         """A defect of ours. The connection cannot be trusted any more."""
-        log.error("session failed", failure, address=self._address)
+        log.error("session failed", failure.value, address=self._address)
         self._running = False
         if self._lost:
             self._session.abort()
