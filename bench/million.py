@@ -152,7 +152,7 @@ class Bench:
             while self.have < count:
                 number, self.have = self.have, self.have + 1
                 content, facts, header, role, at, keywords = self.maker.make(number, self.options.large)
-                (done,) = await self.mail.accept(
+                accepted = await self.mail.accept(
                     Acceptance(
                         self.store.blobs.stage(content),
                         facts,
@@ -162,7 +162,7 @@ class Bench:
                     )
                 )
                 if role is Role.INBOX:
-                    self.emails.append(done.email)
+                    self.emails.append(accepted.delivered[0].email)
 
         await DeferredList([Deferred.fromCoroutine(one_after_another()) for _ in range(200)])
         took = time.perf_counter() - started
@@ -244,6 +244,7 @@ class Bench:
         for number in range(10):
             await self.mail.set_keywords(
                 self.account,
+                inbox,
                 [anchor()],
                 KeywordChange(add=f"k{number % 3}") if number % 2 else KeywordChange(add="$seen"),
             )
@@ -251,7 +252,7 @@ class Bench:
         await case("list's changes after 10", lambda: self.mail.query_delta(
             self.account, EmailQuery(inside, collapse_threads=True, calculate_total=True), since, None, 500))  # fmt: skip
         await case("one keyword", lambda: self.mail.set_keywords(
-            self.account, [anchor()], KeywordChange(add="$seen") if chance.random() < 0.5 else KeywordChange(remove="$seen")))  # fmt: skip
+            self.account, inbox, [anchor()], KeywordChange(add="$seen") if chance.random() < 0.5 else KeywordChange(remove="$seen")))  # fmt: skip
         print(f"  memory of its own: {own_memory()} MB (pages of the file are the system's)", flush=True)
         return found
 

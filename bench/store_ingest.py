@@ -146,9 +146,15 @@ async def writes(store, account) -> None:
     emails, uids = list(snapshot.emails), list(snapshot.uids)
     turns = iter([KeywordChange(add="$seen"), KeywordChange(remove="$seen")] * 3)
     await measured(
-        f"set_keywords on {len(emails)}", lambda: mail.set_keywords(account, emails, next(turns)), 4
+        f"set_keywords on {len(emails)}", lambda: mail.set_keywords(account, inbox, emails, next(turns)), 4
     )
-    await measured("set_keywords on 1", lambda: mail.set_keywords(account, emails[:1], next(turns)), 2)
+    await measured("set_keywords on 1", lambda: mail.set_keywords(account, inbox, emails[:1], next(turns)), 2)
+    marks = iter([KeywordChange(add="$deleted"), KeywordChange(remove="$deleted")] * 3)
+    await measured(
+        f"mark {len(emails)} $deleted, and unmark",
+        lambda: mail.set_keywords(account, inbox, emails, next(marks)),
+        4,
+    )
     await measured("copy 1000", lambda: mail.copy(account, inbox, uids[:1000], trash), 1)
     await measured("copy 1000 again (new emails)", lambda: mail.copy(account, inbox, uids[:1000], trash), 1)
     await measured("move 1000", lambda: mail.move(account, inbox, uids[1000:2000], trash), 1)

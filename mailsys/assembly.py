@@ -19,10 +19,14 @@ from mailsys.clock import WallClock
 from mailsys.core.message.analysis import analyse
 from mailsys.imap.server import ImapFactory
 from mailsys.ports.accounts import Credentials, DkimKey, IAccountStore
+from mailsys.ports.storage import Checked, Progress
 from mailsys.running import MailService
+from mailsys.services.access.at_rest import AtRest, Unreadable
 from mailsys.services.access.passwords import PasswordPool, hash_password
+from mailsys.services.access.sealed_accounts import SealedAccounts
 from mailsys.services.access.sessions import Sessions
 from mailsys.services.access.sign_in import SignIn
+from mailsys.services.access.system_key import KeyProblem, is_sealed, note_sealed, system_key
 from mailsys.services.answering.feedback import Feedback
 from mailsys.services.answering.vacation import Responder
 from mailsys.services.content.reading import MessageReader
@@ -42,6 +46,7 @@ from mailsys.services.mailboxes.account import Mailboxes
 from mailsys.services.mailboxes.snoozing import Waker
 from mailsys.services.notifying.push import Feed
 from mailsys.services.notifying.push_delivery import PushDelivery
+from mailsys.services.notifying.push_turns import PushTurns
 from mailsys.services.notifying.push_vapid import VAPID, Vapid
 from mailsys.services.operating.administration import Administration
 from mailsys.services.operating.certificates import CertificateError, Certificates
@@ -58,12 +63,14 @@ from mailsys.smtp.server import SmtpFactory
 from mailsys.stores.memory.events import Events
 from mailsys.stores.memory.limits import Limits as Counters
 from mailsys.stores.sqlite.schema import StoreError as StoreProblem
+from mailsys.stores.sqlite.space import Reserve
 from mailsys.stores.sqlite.store import SqliteStore, open_store
+from mailsys.stores.sqlite.store import check_store as check_folder
 from mailsys.web.api.parts import AccountApi, sign_in_parts
 from mailsys.web.application import WebApplication
 from mailsys.web.health import MetricsSite
 
-__all__ = ["StoreProblem", "System", "administer", "assemble", "check_storage"]
+__all__ = ["StoreProblem", "System", "administer", "assemble", "check_storage", "check_store"]
 
 T = TypeVar("T")
 
@@ -87,27 +94,28 @@ class System:
         events = Events()
         self._store = store = _open(settings, reactor, events)
         self._prepare = prepare
-        self.accounts: IAccountStore = store.accounts
+        secret = _key(settings)
+        accounts = self.accounts = SealedAccounts(store.accounts, AtRest(secret, chance))
+        self._seal = partial(_seal, settings, secret, accounts)
         self._passwords = PasswordPool(reactor)
         self._pool = ThreadPool(0, _READING_THREADS, "reading")
         offload = partial(deferToThreadPool, reactor, self._pool)
-        self._directory = directory = Directory(store.accounts, reactor, settings.domain)
+        self._directory = directory = Directory(accounts, reactor, settings.domain)
         reader = MessageReader(analyse, offload)
         reporter = Reporter(
             hostname=settings.hostname,
             domain=settings.domain,
             directory=directory,
-            blobs=store.blobs,
+            blobs=store.reports,
             analyse=analyse,
             unique=lambda: chance(12).hex(),
         )
         counters = Counters(reactor)
-        secret = _secret(Path(settings.state))
         parts = sign_in_parts(
-            store.objects, store.sessions, store.accounts, counters, settings, wall, chance, secret
+            store.objects, store.sessions, accounts, counters, settings, wall, chance, secret
         )
         sign_in = SignIn(
-            store.accounts,
+            accounts,
             counters,
             limits,
             reactor,
@@ -118,11 +126,12 @@ class System:
             parts.app_passwords,
             parts.factor,
             parts.sessions,
+            parts.places,
         )
         submitter = sign_in.for_service("smtp")
         secure_random = random.SystemRandom()
         self._responder = responder = Responder(
-            store.mail, store.objects, store.blobs, directory, wall, secure_random
+            store.mail, store.objects, store.blobs, store.once, directory, wall, secure_random
         )
         arrivals = Arrivals(responder)
         reception = Reception(
@@ -172,7 +181,7 @@ class System:
                 settings.sending.smarthost,
             ),
             dialer=Dialer(reactor, settings.hostname, settings.sending),
-            signer=Signer(store.accounts, offload, wall.seconds),
+            signer=Signer(accounts, offload, wall.seconds),
             reporter=reporter,
             reader=reader,
             settings=settings.sending,
@@ -215,11 +224,13 @@ class System:
             "imaps": imap(implicit_tls=True),
         }
         self._waker = Waker(store.mail, reactor, wall.seconds)
-        api = _jmap(settings, store, events, offload, wall, secure_random, self._waker.look)
-        self._feedback = Feedback(store.objects, store.blobs, offload, api.exclusive)
+        api = _jmap(settings, store, accounts, events, offload, wall, secure_random, self._waker.look)
+        self._feedback = Feedback(store.objects, store.blobs, offload)
         arrivals.add(self._feedback)
-        identities = register_sending(api, submission, directory, responder)
-        register_more(api, submission, identities, directory, counters, settings.web.upload_per_hour)
+        identities = register_sending(api, submission, directory, responder, self._waker.look)
+        register_more(
+            api, submission, identities, directory, store.once, counters, settings.web.upload_per_hour
+        )
         contacts = Contacts(store.mail, store.blobs, store.objects, offload, wall.seconds)
         register_contacts(api, contacts)
         feed = Feed(events, api.state_change, reactor)
@@ -227,9 +238,10 @@ class System:
         self._outbound = OutboundHttp(reactor, resolver, private)
         vapid = Vapid(secret, f"postmaster@{settings.domain}", wall.seconds)
         api.announce(VAPID, vapid.capability)
-        delivery = PushDelivery(feed, self._outbound, reactor, wall.seconds, chance, vapid)
+        turns = PushTurns(store.objects, wall.seconds, chance(8).hex())
+        delivery = PushDelivery(feed, self._outbound, reactor, wall.seconds, chance, turns, vapid)
         self._pushes = PushSubscriptions(
-            api.ports.objects, delivery, counters, wall.seconds, chance, private, parts.holds
+            api.ports.objects, delivery, counters, reactor, wall.seconds, chance, private, parts.holds
         )
         self._pushes.register(api)
         parts.revocations.listen(self._pushes.revoked)
@@ -238,14 +250,21 @@ class System:
             feed,
             store.mail,
             store.blobs,
-            store.accounts,
+            accounts,
+            store.storage,
             counters,
             settings,
             reactor,
             wall=wall,
         )
         self.administration = _administration(
-            settings, store, self._passwords, certificates.complaints, directory.refresh, parts.sessions
+            settings,
+            store,
+            accounts,
+            self._passwords,
+            certificates.complaints,
+            directory.refresh,
+            parts.sessions,
         )
         self._account_api = AccountApi(
             self._web,
@@ -253,6 +272,7 @@ class System:
             sign_in,
             api,
             contacts,
+            store.once,
             counters,
             settings,
             wall,
@@ -285,10 +305,10 @@ class System:
     async def start(self) -> None:
         self._pool.start()
         self._passwords.start()
+        await self._seal()
         if self._prepare is not None:
             await self._prepare(self)
         await self._directory.start()
-        await self._responder.start()
         self._sending.startService()
         self._waker.start()
         self._web.start()
@@ -344,15 +364,30 @@ async def administer(settings: Settings, reactor: Any, work: Callable[[Administr
     passwords = PasswordPool(reactor)
     passwords.start()
     try:
-        return await work(_administration(settings, store, passwords, partial(_complaints, settings)))
+        key = _key(settings)
+        accounts = SealedAccounts(store.accounts, AtRest(key, os.urandom))
+        await _seal(settings, key, accounts)
+        return await work(
+            _administration(settings, store, accounts, passwords, partial(_complaints, settings))
+        )
     finally:
         passwords.stop()
         await store.close()
 
 
+def check_store(settings: Settings, tell: Callable[[Progress], bool]) -> Checked:
+    """Look at the store of a system that does not run, whatever state it is in. Raises StoreProblem."""
+    check_storage(settings)
+    try:
+        return check_folder(settings.state, tell)
+    except OSError as problem:
+        raise StoreProblem(f"{problem.filename or settings.state}: {problem.strerror}") from problem
+
+
 def _jmap(
     settings: Settings,
     store: SqliteStore,
+    accounts: IAccountStore,
     events: Events,
     offload: Any,
     wall: WallClock,
@@ -365,7 +400,7 @@ def _jmap(
         Ports(
             store.mail,
             store.blobs,
-            store.accounts,
+            accounts,
             store.queue,
             store.objects,
             events,
@@ -392,6 +427,7 @@ def _count_sessions(factories: Mapping[str, Any]) -> None:
 def _administration(
     settings: Settings,
     store: SqliteStore,
+    accounts: IAccountStore,
     passwords: PasswordPool,
     look: Callable[[], list[str]],
     changed: Callable[[], Awaitable[object]] | None = None,
@@ -401,9 +437,10 @@ def _administration(
         return await passwords.run(lambda: generate_keys(domain))
 
     return Administration(
-        store.accounts,
+        accounts,
         store.mail,
         store.queue,
+        store.storage,
         partial(hash_password, pool=passwords),
         make_keys,
         settings.hostname,
@@ -417,7 +454,9 @@ def _administration(
 
 def _open(settings: Settings, reactor: Any, events: Events) -> SqliteStore:
     try:
-        return open_store(settings.state, reactor, events)
+        limits = settings.limits
+        reserve = Reserve(limits.free_octets, limits.free_files)
+        return open_store(settings.state, reactor, events, reserve=reserve)
     except OSError as problem:
         raise StoreProblem(f"{problem.filename or settings.state}: {problem.strerror}") from problem
 
@@ -445,28 +484,24 @@ def _complaints(settings: Settings) -> list[str]:
         return [f"certificate: {problem}"]
 
 
-def _secret(state: Path) -> bytes:
-    """Chance that stays the same over restarts, kept in the state folder: what signs our links and
-    hides secrets in the store. Raises StoreProblem when it is damaged: secrets would be lost for good."""
-    path = state / "secret"
+def _key(settings: Settings) -> bytes:
+    """The system's key. Raises StoreProblem when it is missing, or not that of this store."""
+    state = Path(settings.state)
     try:
-        secret = path.read_bytes()
-    except FileNotFoundError:
-        secret = os.urandom(32)
-        new = state / "secret.new"
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(secret)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-        folder = os.open(state, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    if len(secret) != 32:
-        raise StoreProblem(
-            f"{path}: damaged. Restore it from a backup; or remove it, and those who use an authenticator "
-            "app sign in by recovery code or passkey and set it up again."
-        )
-    return secret
+        key = system_key(settings.secrets.key, state)
+        is_sealed(state, key)
+    except (KeyProblem, OSError) as problem:
+        raise StoreProblem(str(problem)) from problem
+    return key
+
+
+async def _seal(settings: Settings, key: bytes, accounts: SealedAccounts) -> None:
+    """What an earlier version kept plain is sealed, once. Raises StoreProblem when the key is another."""
+    state = Path(settings.state)
+    if is_sealed(state, key):
+        return
+    try:
+        await accounts.seal_all()
+    except Unreadable as problem:
+        raise StoreProblem(f"{state}: {problem}. Restore that key.") from problem
+    note_sealed(state, key)

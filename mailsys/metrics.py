@@ -59,6 +59,14 @@ _pushes = _counter("pushes", "Deliveries to push subscriptions.", "result")
 pushes_good = _pushes.labels("success")
 pushes_bad = _pushes.labels("failure")
 
+_free_octets = Gauge("mailsys_storage_free_octets", "Octets left where mail is kept.", registry=REGISTRY)
+_free_files = Gauge(
+    "mailsys_storage_free_files", "Files that may still be made where mail is kept.", registry=REGISTRY
+)
+_refusing = Gauge(
+    "mailsys_storage_refusing", "1 while new mail is refused for want of room.", registry=REGISTRY
+)
+
 
 def recipient_tried(outcome: str) -> None:
     """`outcome` as the queue knows it: delivered, failed, or pending (to be tried again)."""
@@ -68,6 +76,14 @@ def recipient_tried(outcome: str) -> None:
 def web_request(status: int, seconds: float) -> None:
     _by_class[min(status // 100, 9)].inc()
     _duration.observe(seconds)
+
+
+def storage(free_octets: int, free_files: int | None, refusing: bool) -> None:
+    """What is left where mail is kept; `free_files` None: files are not counted there."""
+    _free_octets.set(free_octets)
+    if free_files is not None:
+        _free_files.set(free_files)
+    _refusing.set(refusing)
 
 
 def sessions_of(service: str, count: Callable[[], int]) -> None:

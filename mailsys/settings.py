@@ -15,6 +15,7 @@ from msgspec import Meta
 Count = Annotated[int, Meta(ge=1)]
 OptionalCount = Annotated[int, Meta(ge=0)]
 Size = Annotated[int, Meta(ge=1, extra={"unit": "size"})]
+FreeSize = Annotated[int, Meta(ge=0, extra={"unit": "size"})]
 LineSize = Annotated[int, Meta(ge=512, extra={"unit": "size"})]
 Duration = Annotated[float, Meta(ge=0.001, extra={"unit": "duration"})]
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -90,6 +91,10 @@ class Limits(Section, frozen=True):
     imap_idle: Annotated[
         Duration, _about("Silence allowed in IMAP after login (RFC 9051 §5.4: 30 minutes at least).")
     ] = 1860.0
+    imap_keepalive: Annotated[
+        Duration,
+        _about("How often a client in IDLE is told that the connection lives, for NATs that forget it."),
+    ] = 120.0
     received_headers: Annotated[Count, _about("More Received fields than this are a loop.")] = 50
     errors_per_session: Annotated[Count, _about("Refused SMTP commands before the connection is closed.")] = (
         20
@@ -98,14 +103,22 @@ class Limits(Section, frozen=True):
     sends_per_hour: Annotated[Count, _about("Recipients that an account may send to in an hour.")] = 500
     sends_per_day: Annotated[Count, _about("Recipients that an account may send to in a day.")] = 2000
     failures_per_address: Annotated[
-        Count, _about("Failed logins from one IP address before answers slow down.")
+        Count, _about("Failed logins from one IP address within a minute before answers slow down.")
     ] = 10
     failures_per_account: Annotated[
         Count,
         _about(
-            "Failed logins to one account from one network before answers slow down (all together: 5 times)."
+            "Failed logins to one account from one network within a quarter of an hour before answers slow "
+            "down (of all strangers, and where the account knows its owner: 5 times)."
         ),
     ] = 10
+    free_octets: Annotated[
+        FreeSize,
+        _about("New mail is refused (452) while less than this is free on its disk; 0: never."),
+    ] = 256 * 1024 * 1024
+    free_files: Annotated[
+        OptionalCount, _about("The same for files (inodes) that may still be made there.")
+    ] = 1000
     hold_at_most: Annotated[Duration, _about("How far ahead a message may be scheduled (FUTURERELEASE).")] = (
         30 * 86400.0
     )
@@ -199,6 +212,18 @@ class Web(Section, frozen=True):
     ] = 30 * 86400.0
 
 
+class Secrets(Section, frozen=True):
+    """What seals passwords, signing keys and other secrets in the store."""
+
+    key: Annotated[
+        str,
+        _about(
+            "File of the key (32 octets, readable by `user`); empty: systemd's credential mailsys-key, "
+            'else the file "secret" in the state folder, where it goes into the same backups as the store.'
+        ),
+    ] = ""
+
+
 class Log(Section, frozen=True):
     """The log, on standard error."""
 
@@ -231,4 +256,5 @@ class Settings(Section, frozen=True):
     sending: Sending = Sending()
     dns: Dns = Dns()
     web: Web = Web()
+    secrets: Secrets = Secrets()
     log: Log = Log()

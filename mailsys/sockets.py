@@ -1,8 +1,9 @@
-"""What Twisted's transports do not offer: sending at once, and giving buffers back."""
+"""What Twisted's transports do not offer: sending at once, keeping alive, and giving buffers back."""
 
 from __future__ import annotations
 
 import resource
+import socket
 from typing import Any, Final
 
 from OpenSSL import SSL
@@ -44,6 +45,16 @@ def send_now(transport: Any, data: bytes) -> None:
         except (OSError, AttributeError):
             pass  # `write` meets the same error, and knows what to do about it
     transport.write(data)
+
+
+def keep_alive(transport: Any, idle: int) -> None:
+    """Have the system probe a connection that was silent for `idle` seconds, where it lets us say so (else
+    when it thinks fit), so that one whose other end is gone without a word is noticed."""
+    transport.setTcpKeepAlive(1)
+    under = getattr(transport, "transport", None) or transport  # of TLS that wraps the connection
+    handle = getattr(under, "socket", None)
+    if handle is not None and hasattr(socket, "TCP_KEEPIDLE"):
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle)
 
 
 def give_back_buffers(transport: Any) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from mailsys.cli.control import perform
+from mailsys.cli.control import ask_running, perform, settings_of
 from mailsys.cli.passwords import ask
-from mailsys.cli.printing import show_fields, show_json, show_table, text
+from mailsys.cli.printing import octets, progress, show_fields, show_json, show_table, text
 from mailsys.cli.problem import DONE, REFUSED, USAGE, Problem
 from mailsys.services.operating import commands as c
 from mailsys.settings import SettingsError
@@ -187,15 +188,31 @@ def trace(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    found = perform(options, c.Check())
+    with progress() as show:
+        found = _checked(options, show)
     complaints = found["complaints"]
     if options.json:
         show_json(found)
     else:
         for each in complaints:
             print(text(each))
-        print(f"{len(complaints)} complaints" if complaints else "all is well")
+        hashed = f"{found['blobs']} blobs, {octets(found['octets'])} hashed"
+        print(f"{len(complaints)} complaints; {hashed}" if complaints else f"all is well: {hashed}")
     return REFUSED if complaints else DONE
+
+
+def _checked(options: argparse.Namespace, show: Callable[[Row], None]) -> Row:
+    """By the server, if one runs; else here, before anything opens (and so changes) the store."""
+    settings = settings_of(options)
+    reply = ask_running(Path(settings.state), c.Check(), show)
+    if reply is None:
+        from mailsys.cli.alone import check_alone
+
+        return check_alone(settings, lambda at: show({"what": at.what, "done": at.done, "total": at.total}))
+    if reply.refused:
+        raise Problem(reply.refused)
+    found: Row = reply.result  # type: ignore[assignment]
+    return found
 
 
 # -- shapes ------------------------------------------------------------------------------------

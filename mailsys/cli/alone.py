@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from mailsys.assembly import StoreProblem, administer
+from mailsys.assembly import StoreProblem, administer, check_store
 from mailsys.cli.problem import UNREACHABLE, USAGE, Problem
 from mailsys.core.refusal import Refusal
+from mailsys.ports.storage import Progress
 from mailsys.running import become
 from mailsys.services.operating.administration import Administration
-from mailsys.services.operating.commands import Command, Reply
+from mailsys.services.operating.commands import Check, Command, Reply
 from mailsys.settings import Settings, SettingsError
 
 T = TypeVar("T")
@@ -48,6 +49,32 @@ def run_alone(settings: Settings, work: Callable[[Administration], Awaitable[T]]
     if not outcome:
         raise KeyboardInterrupt
     return outcome[0]
+
+
+def check_alone(settings: Settings, show: Callable[[Progress], None]) -> dict[str, Any]:
+    """`commands.Check` where no server runs: first the store as it lies there, untouched, and only when
+    that is sound what else there is to look at. Raises Problem when another process has it."""
+    try:
+        become(settings)
+    except SettingsError as failure:
+        raise Problem(str(failure), USAGE) from None
+
+    def tell(progress: Progress) -> bool:
+        show(progress)
+        return True
+
+    try:
+        checked = check_store(settings, tell)
+    except StoreProblem as problem:
+        raise Problem(str(problem), UNREACHABLE) from None
+    complaints = list(checked.complaints)
+    if not complaints:
+        try:
+            rest: Any = perform_alone(settings, Check(store=False)).result
+            complaints = rest["complaints"]
+        except Problem as problem:
+            complaints = [f"store: {problem}"]
+    return {"complaints": complaints, "blobs": checked.blobs, "octets": checked.octets}
 
 
 def perform_alone(settings: Settings, command: Command) -> Reply:

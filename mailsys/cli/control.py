@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,8 +46,10 @@ def settings_of(options: argparse.Namespace) -> Settings:
     raise Problem(f"no settings file ({' or '.join(PLACES)}); say --config FILE or --state DIR", USAGE)
 
 
-def ask_running(state: Path, command: Command) -> Reply | None:
-    """The running server's reply; None when no server runs there."""
+def ask_running(
+    state: Path, command: Command, show: Callable[[Any], object] = lambda progress: None
+) -> Reply | None:
+    """The running server's reply; None when no server runs there. `show` gets what is told of progress."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             with address(state) as path:
@@ -57,10 +60,12 @@ def ask_running(state: Path, command: Command) -> Reply | None:
             raise Problem(f"{state}/control.sock: {problem.strerror}", UNREACHABLE) from None
         connection.sendall(msgspec.json.encode(command) + b"\n")
         with connection.makefile("rb") as lines:
-            line = lines.readline()
-    if not line:
-        raise Problem("The server went away before it answered", UNREACHABLE)
-    return msgspec.json.decode(line, type=Reply)
+            for line in lines:
+                reply = msgspec.json.decode(line, type=Reply)
+                if reply.progress is None:
+                    return reply
+                show(reply.progress)
+    raise Problem("The server went away before it answered", UNREACHABLE)
 
 
 def _open_and_perform(settings: Settings, command: Command) -> Reply:

@@ -11,7 +11,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +24,7 @@ from mailsys.clock import time_by_monotonic_clock
 from mailsys.core.message.address import canonical
 from mailsys.endpoints import BindError
 from mailsys.log import twisted_observer
-from mailsys.ports.accounts import Credentials
+from mailsys.ports.accounts import AccountPatch, Credentials
 from mailsys.services.operating import commands as c
 from mailsys.services.operating.certificates import CertificateError, write_self_signed
 from mailsys.settings import Log, Settings, SettingsError
@@ -202,7 +201,7 @@ async def fill(
             await system.accounts.create_account(address, "", await credentials(password), admin)
             return
         if address in admins and not present[address].admin:
-            await system.accounts.update_account(replace(present[address], admin=True))
+            await system.accounts.change_account(present[address].id, AccountPatch(admin=True))
         if known.get(address) != password:
             await system.accounts.set_credentials(present[address].id, await credentials(password))
 

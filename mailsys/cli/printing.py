@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 
 def show_json(result: object) -> None:
@@ -55,3 +56,21 @@ def octets(size: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1024
     return f"{amount:.1f} GiB"
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[Mapping[str, object]], None]]:
+    """A line that is written over on a terminal's standard error; elsewhere nothing."""
+    if not sys.stderr.isatty():
+        yield lambda at: None
+        return
+
+    def show(at: Mapping[str, object]) -> None:
+        of = f" of {at['total']}" if at["total"] else ""
+        sys.stderr.write(f"\r\x1b[K{text(at['what'])}: {at['done']}{of}")
+        sys.stderr.flush()
+
+    try:
+        yield show
+    finally:
+        sys.stderr.write("\r\x1b[K")

@@ -119,6 +119,9 @@ ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 TimeoutStopSec=90
 # It starts as root to bind its ports and becomes the `user` of its settings at once.
+# To keep the key that seals secrets in the store away from it: move the file "secret" of the state folder to
+# /etc/mailsys/key, readable by root alone, and uncomment:
+# LoadCredential=mailsys-key:/etc/mailsys/key
 CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE
 LimitNOFILE=65536
 NoNewPrivileges=yes

@@ -134,6 +134,22 @@ class TemporaryFailure(Refusal):
     http = 503
 
 
+class InsufficientStorage(TemporaryFailure):
+    """The server has no room for new mail."""
+
+    smtp = (452, "4.3.1")
+    imap = b"LIMIT"
+    http = 507
+
+
+class ContentLost(Refusal):
+    """The content of this message is missing or damaged here."""
+
+    smtp = (451, "4.3.0")
+    imap = b"CORRUPTION"
+    http = 500
+
+
 class MailLoop(Refusal):
     """Too many hops; this message is looping."""
 
@@ -172,6 +188,11 @@ class MailboxExists(Refusal):
     imap = b"ALREADYEXISTS"
     http = 409
 
+    def __init__(self, text: str = "", *, cause: str = "", existing: int | None = None) -> None:
+        """`existing`: the mailbox that has the name."""
+        self.existing = existing
+        super().__init__(text, cause=cause)
+
 
 class MailboxHasChildren(Refusal):
     """The mailbox has children."""
@@ -187,3 +208,40 @@ class NotAllowed(Refusal):
     smtp = (550, "5.7.1")
     imap = b"CANNOT"
     http = 403
+
+
+class TooManyMailboxes(NotAllowed):
+    """Too many mailboxes."""
+
+    imap = b"LIMIT"
+
+
+class NoSuchEmail(Refusal):
+    """No such email."""
+
+    imap = b"NONEXISTENT"
+    http = 404
+
+
+class RoleTaken(MailboxExists):
+    """There is a mailbox for that use already."""
+
+
+class MailboxHasEmails(Refusal):
+    """The mailbox has emails in it."""
+
+    imap = b"CANNOT"
+    http = 409
+
+
+class StateMismatch(Refusal):
+    """It was changed meanwhile."""
+
+    http = 412
+
+
+class ObjectConflict(Refusal):
+    """Somebody else changed that at the same time; try again."""
+
+    smtp = (451, "4.3.0")
+    http = 409

@@ -81,12 +81,12 @@ class Message:
         )
         received = session.parts.now() if command.date is None else command.date
         acceptance = Acceptance(blob, reading.facts, received, (delivery,), header=reading.header)
-        (delivered,) = await session.mail.accept(acceptance)
+        (delivered,) = (await session.mail.accept(acceptance)).delivered
         ((_, validity, uid),) = delivered.placements
         selected = session.selected
         if selected is not None and selected.image.mailbox == mailbox.id:
             try:
-                await selected.image.current()  # §6.3.12: the client is told of it before the OK
+                await selected.image.reach(delivered.modseq)  # §6.3.12: the client is told before the OK
             except Exception:
                 log.info("told later", peer=session.address)  # the image has logged why; the mail is safe
         return b"OK", "APPEND completed", response.append_uid(validity, (uid,))

@@ -16,6 +16,7 @@ from mailsys.core.imap.dates import render_date_time
 from mailsys.core.imap.response import row_format
 from mailsys.core.message.keywords import imap_flags
 from mailsys.ports.emails import Column
+from mailsys.services.mailboxes.image import Row
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ ITEMS: dict[bytes, tuple[tuple[Column, ...], Producer]] = {
 class Format:
     """A compiled list of items, with room for values computed elsewhere."""
 
-    __slots__ = ("_format", "_opening", "_producers", "columns")
+    __slots__ = ("_format", "_opening", "_producers", "columns", "shows_flags")
 
     def __init__(self, items: Sequence[bytes], labels: Sequence[bytes] = ()) -> None:
         """`labels` name sections (`BODY[TEXT]`), whose rendered values `lines` is given in step."""
@@ -99,6 +100,7 @@ class Format:
         self._format = row_format((*items, *labels))
         self._opening = row_format(items, b"")
         self.columns = tuple(columns)
+        self.shows_flags = b"FLAGS" in items
 
     def lines(self, chunk: Chunk, *values: Iterable[bytes]) -> list[bytes]:
         """One untagged FETCH response for each row."""
@@ -111,7 +113,7 @@ class Format:
         return self._opening % next(iter(zip(chunk.numbers, *columns, strict=True)))
 
 
-def pick_rows(values: array[int] | Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
+def pick_rows(values: array[int] | Sequence[Any], rows: Sequence[Row]) -> Sequence[Any]:
     """Values at `rows`: a slice when the rows are consecutive, which they mostly are."""
     if rows and rows[-1] - rows[0] == len(rows) - 1:
         return values[rows[0] : rows[-1] + 1]

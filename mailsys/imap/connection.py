@@ -45,6 +45,7 @@ class ImapConnection(Connection):
         "_pumping",
         "_receiver",
         "_session",
+        "_silence",
         "_stopping",
     )
 
@@ -57,6 +58,7 @@ class ImapConnection(Connection):
         self._later = False  # the pump goes on in the reactor's next turn
         self._paused = False  # we do not read what the client writes
         self._pumping = False
+        self._silence = 0.0  # when nothing was heard for too long; in IDLE `deadline` may come before it
         self._stopping = False
 
     # -- the transport's ---------------------------------------------------------------------------------
@@ -85,7 +87,7 @@ class ImapConnection(Connection):
 
     def _flowing(self) -> None:
         if self._session.account is not None:  # what we write is read: a sign of life
-            self.deadline = self._now() + self._host.parts.limits.imap_idle
+            self._heard()
         self.tell()
         if not (self._busy or self._choked or self._later):
             self._pump()
@@ -109,6 +111,8 @@ class ImapConnection(Connection):
             return
         if self._session.news(expunge=True):
             self._host.parts.clock.callLater(0, self.tell)
+        if self._out:
+            self.deadline = self._next_word()
         self._flush()
 
     def nudge(self) -> None:
@@ -164,9 +168,7 @@ class ImapConnection(Connection):
             return
         self._flush()
         if alive and not self.closing:
-            limits = self._host.parts.limits
-            known = self._session.account is not None
-            self.deadline = self._now() + (limits.imap_idle if known else limits.imap_idle_before_login)
+            self._heard()
         if self._paused and self._receiver.buffered < AHEAD // 2 and not self.closing:
             self._paused = False
             self.transport.resumeProducing()
@@ -324,6 +326,7 @@ class ImapConnection(Connection):
                 await session.selected.image.current()
                 await session.all_news(expunge=True)
             session.idling = tag
+            self._host.wheel.bring_forward(self, self._next_word())
         elif session.may_start_tls:
             self._start_tls(tag)
         else:
@@ -369,11 +372,29 @@ class ImapConnection(Connection):
 
     # -- time and the end -----------------------------------------------------------------------------------
 
+    def _heard(self) -> None:
+        """The client gave a sign of life."""
+        limits = self._host.parts.limits
+        known = self._session.account is not None
+        self._silence = self._now() + (limits.imap_idle if known else limits.imap_idle_before_login)
+        self.deadline = self._silence if self._session.idling is None else self._next_word()
+
+    def _next_word(self) -> float:
+        """When a client in IDLE is due a word, so that no NAT on the way forgets the connection."""
+        return min(self._silence, self._now() + self._host.parts.limits.imap_keepalive)
+
     def expire(self) -> None:
-        """The wheel: nothing was heard for too long."""
+        """The wheel: nothing was heard for too long, or nothing said to a client in IDLE."""
         if self.closing or self._lost:
             if not self._lost:
                 self.transport.abortConnection()
+            return
+        if self._now() < self._silence:
+            self.deadline = self._silence if self._session.idling is None else self._next_word()
+            self._host.wheel.add(self)
+            if self._session.idling is not None and not self._choked:
+                self.say(response.untagged(b"OK", "Still here"))
+                self._flush()
             return
         if self._busy and self._asked is None and not self._choked:
             self.deadline = self._now() + 60.0  # it is we who are slow

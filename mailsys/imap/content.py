@@ -18,7 +18,7 @@ from twisted.internet.defer import DeferredSemaphore
 from mailsys.core.imap import header_fields
 from mailsys.core.imap.commands import Section
 from mailsys.core.imap.fetch import cut, from_header
-from mailsys.core.imap.response import literal, literal8
+from mailsys.core.imap.response import literal, literal8, without_nul
 from mailsys.core.message import mime
 from mailsys.core.message.body import ENCODINGS, IDENTITY, decoded, decoded_size
 from mailsys.core.message.mime import Content, Part
@@ -58,7 +58,7 @@ def from_blocks(section: Section, blocks: Sequence[bytes]) -> list[bytes]:
         return [from_block(section, block) for block in blocks]
     names, negate = section.fields, section.text == b"HEADER.FIELDS.NOT"
     values = [header_fields.select(block, names, negate=negate) for block in blocks]
-    return [b"{%d}\r\n%b" % (len(value), value) for value in values]
+    return [b"{%d}\r\n%b" % (len(value), without_nul(value)) for value in values]
 
 
 class InMemory:
@@ -130,6 +130,7 @@ class Streamed:
     start: int
     size: int
     pieces: Iterator[bytes] | None = None
+    binary: bool = False  # a literal8, which may hold NUL
 
 
 class Contents:
@@ -191,7 +192,7 @@ class Contents:
         length = whole if section.length is None else section.length
         length = min(length, whole - start)
         pieces = _clipped(decoded(content, part), start, length)
-        return Streamed(b"~{%d}\r\n" % length, 0, length, pieces)
+        return Streamed(b"~{%d}\r\n" % length, 0, length, pieces, True)
 
     async def _tree(self, blob: BlobId, size: int) -> Part:
         tree = self._trees.get(blob)
@@ -229,7 +230,8 @@ def _range(section: Section, start: int, end: int, binary: bool) -> Streamed:
         assert section.length is not None
         start = min(start + section.start, end)
         end = min(start + section.length, end)
-    return Streamed((b"~{%d}\r\n" if binary else b"{%d}\r\n") % (end - start), start, end - start)
+    opening = (b"~{%d}\r\n" if binary else b"{%d}\r\n") % (end - start)
+    return Streamed(opening, start, end - start, binary=binary)
 
 
 def _clipped(pieces: Iterator[bytes], skip: int, length: int) -> Iterator[bytes]:

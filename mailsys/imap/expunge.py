@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mailsys.core.imap import response
 from mailsys.core.imap.commands import Copy, Expunge, Simple
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.imap.session import Answer, Session
+from mailsys.services.mailboxes.image import Image
 
 
 async def expunge(session: Session, tag: bytes, command: Simple | Expunge) -> Answer:
@@ -17,11 +20,18 @@ async def expunge(session: Session, tag: bytes, command: Simple | Expunge) -> An
     removed = await session.mail.expunge(image.account, image.mailbox, uids) if uids != [] else ()
     if not removed:
         return b"OK", "Nothing to expunge", b""
-    await image.current()
+    await _gone(image, removed)
     await session.all_news(expunge=True)
     # RFC 7162 §3.2.7: with QRESYNC the client learns the modseq of it
-    code = b"HIGHESTMODSEQ %d" % image.highest_modseq if session.condstore else b""
+    code = b"HIGHESTMODSEQ %d" % selected.highest if session.condstore else b""
     return b"OK", "Expunged", code
+
+
+async def _gone(image: Image, uids: Sequence[int]) -> None:
+    """Until the image has heard that we removed these."""
+    await image.current()
+    if any(image.row(uid) is not None for uid in uids):
+        await image.since(image.modseq)
 
 
 async def close(session: Session, tag: bytes, command: Simple) -> Answer:
@@ -60,9 +70,9 @@ async def copy(session: Session, tag: bytes, command: Copy) -> Answer:
     code = response.copy_uid(copied.uid_validity, copied.source_uids, copied.target_uids)
     if command.move:
         session.say(response.untagged(b"OK", "Moved", code))  # RFC 6851 §4.3: before the EXPUNGEs
-        await image.current()
+        await _gone(image, copied.source_uids)
         await session.all_news(expunge=True)
-        code = b"HIGHESTMODSEQ %d" % image.highest_modseq if session.qresync else b""
+        code = b"HIGHESTMODSEQ %d" % selected.highest if session.qresync else b""
     elif target.id == image.mailbox:
-        await image.current()
+        await image.reach(copied.modseq)
     return b"OK", f"{verb} completed", code

@@ -8,8 +8,8 @@ so a slow reader costs a buffer, and others get their turn.
 from __future__ import annotations
 
 import time
-from array import array
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -18,10 +18,11 @@ from twisted.internet.defer import Deferred
 from mailsys.core.imap.commands import Fetch, Section
 from mailsys.core.imap.fetch import is_header
 from mailsys.core.imap.lexer import BadCommand
+from mailsys.core.imap.response import without_nul
 from mailsys.core.imap.sequence import Ranges, render_ranges, to_ranges
+from mailsys.core.imap.view import Position
 from mailsys.core.message.header import MAX_HEADER
 from mailsys.core.message.keywords import names
-from mailsys.core.refusal import NoSuchMailbox
 from mailsys.imap.columns import Chunk, Format
 from mailsys.imap.content import (
     IN_MEMORY,
@@ -37,9 +38,12 @@ from mailsys.imap.content import (
 )
 from mailsys.imap.selected import Selected
 from mailsys.imap.session import Answer, ClientGone, Session
+from mailsys.log import Log
 from mailsys.ports.emails import Column
 from mailsys.ports.ids import BlobId
-from mailsys.ports.placements import KeywordChange
+from mailsys.ports.placements import Delta, KeywordChange
+
+log = Log("imap")
 
 ROWS: Final = 500  # of one chunk; the store takes up to 1,000
 IMAGE_ROWS: Final = 4000  # of one that needs nothing but the image
@@ -58,42 +62,65 @@ async def fetch(session: Session, tag: bytes, command: Fetch) -> Answer:
         raise BadCommand("Enable QRESYNC first")  # RFC 7162 §3.2.6
     if command.changed_since is not None or b"MODSEQ" in command.items:
         session.enable_condstore()
+    since = command.changed_since
+    if since is not None and command.vanished:
+        delta = await selected.image.since(since)
+        # One moment: what went meanwhile is told, and numbered no more, before anything is answered.
+        session.news(expunge=True)
+        wanted = command.numbers.resolve(selected.image.uid_next - 1)
+        tell_vanished(session, selected, delta, wanted)
     positions = selected.resolve(command.numbers, command.uid)
-    if command.changed_since is not None:
-        if command.vanished:
-            wanted = command.numbers.resolve(selected.image.uid_next - 1)
-            await tell_vanished(session, selected, command.changed_since, wanted)
-        positions = _changed(selected, positions, command.changed_since)
+    if since is not None:
+        positions = _changed(selected, positions, since)
     for line in selected.new_flags():
         session.say(line)
-    undecodable = False
     if all(map(is_header, command.sections)):
-        answered = await _ready(session, selected, positions, command)
+        outcome = await _ready(session, selected, positions, command)
     else:
-        answered, undecodable = await _messages(session, selected, positions, command)
-    if undecodable:
+        outcome = await _messages(session, selected, positions, command)
+    if outcome.missing and await _is_lost(session, selected, outcome.missing):
+        return b"NO", "A message's content is missing", b"SERVERBUG"
+    if outcome.undecodable:
         return b"NO", "A part's transfer encoding is not known", b"UNKNOWN-CTE"
-    if answered < len(positions) and not command.uid:
+    if outcome.answered < len(positions) and not command.uid:
         # RFC 9051 §7.1 EXPUNGEISSUED: others removed them, and we may not say which just yet. Uids that do
         # not exist are passed over in silence (§6.4.9).
         return b"NO", "Some of the messages no longer exist", b"EXPUNGEISSUED"
     return b"OK", "FETCH completed", b""
 
 
-def _changed(selected: Selected, positions: array[int], since: int) -> array[int]:
+@dataclass(slots=True)
+class _Outcome:
+    answered: int = 0
+    undecodable: bool = False  # a BINARY could not be decoded
+    missing: list[tuple[int, BlobId]] = field(default_factory=list)  # emails whose content was not there
+
+
+async def _is_lost(session: Session, selected: Selected, missing: Sequence[tuple[int, BlobId]]) -> bool:
+    """Content that is not there is that of an email which was destroyed a moment ago; or else we lost it,
+    which is never answered with OK."""
+    account = selected.image.account
+    lost = False
+    for start in range(0, len(missing), ROWS):
+        piece = missing[start : start + ROWS]
+        alive = await session.mail.fetch(account, [email for email, _ in piece], (Column.SIZE,))
+        for email, blob in piece:
+            if email in alive:
+                lost = True
+                log.error("content missing", None, account=account, email=email, blob=blob.hex())
+    return lost
+
+
+def _changed(selected: Selected, positions: Sequence[Position], since: int) -> Sequence[Position]:
     """RFC 7162 §3.1.4.1: only messages whose modseq is greater."""
-    chunk = selected.chunk(positions)
-    pairs = zip(chunk.numbers, chunk.modseqs, strict=True)
-    return array("I", [number - 1 for number, modseq in pairs if modseq > since])
+    modseqs = selected.image.modseqs
+    return selected.positions([row for row in selected.rows(positions) if modseqs[row] > since])
 
 
-async def tell_vanished(session: Session, selected: Selected, since: int, wanted: Ranges | None) -> None:
-    """RFC 7162 §3.2.6: which of `wanted` uids (None: all) went since a modseq. The store's record
-    of that ends somewhere: then every uid that does not exist is said to have gone."""
+def tell_vanished(session: Session, selected: Selected, delta: Delta, wanted: Ranges | None) -> None:
+    """RFC 7162 §3.2.6: which of `wanted` uids (None: all) went, by a delta that the image agrees with.
+    The store's record of that ends somewhere: then every uid that does not exist is said to have gone."""
     image = selected.image
-    delta = await session.mail.delta(image.account, image.mailbox, since)
-    if not delta.exists:
-        raise NoSuchMailbox
     limits = wanted if wanted is not None else [(1, image.uid_next - 1)]
     if delta.complete:
         gone: Ranges = _within(delta.vanished, limits)
@@ -144,7 +171,7 @@ class _Rows:
         self,
         session: Session,
         selected: Selected,
-        positions: array[int],
+        positions: Sequence[Position],
         columns: Sequence[Column],
         weight: int = 1,
     ) -> None:
@@ -217,20 +244,19 @@ def _marks_seen(selected: Selected, sections: Sequence[Section]) -> bool:
 
 
 async def _mark_seen(selected: Selected, chunk: Chunk) -> bool:
-    """True when some were not seen before: then the chunk holds their new flags."""
+    """True when some were not seen before: then the chunk holds their new flags, to be shown."""
     image = selected.image
-    rows = [
-        row
-        for uid, keywords in zip(chunk.uids, chunk.keywords, strict=True)
-        if "$seen" not in names(keywords) and (row := image.index(uid)) >= 0
-    ]
+    flags = zip(chunk.uids, chunk.keywords, strict=True)
+    unseen = [uid for uid, keywords in flags if "$seen" not in names(keywords)]
+    rows = [row for row in map(image.row, unseen) if row is not None]
     if not rows:
         return False
-    await selected.set_keywords(rows, _SEEN)
-    places = [image.index(uid) for uid in chunk.uids]
-    if min(places) >= 0:
-        chunk.keywords = [image.keywords[row] for row in places]
-        chunk.modseqs = [image.modseqs[row] for row in places]
+    await image.set_keywords(rows, _SEEN)
+    words, modseqs = list(chunk.keywords), list(chunk.modseqs)
+    for at, now in enumerate(map(image.row, chunk.uids)):
+        if now is not None:
+            words[at], modseqs[at] = image.keywords[now], image.modseqs[now]
+    chunk.keywords, chunk.modseqs = words, modseqs
     return True
 
 
@@ -242,42 +268,52 @@ def _with_flags(session: Session, items: Sequence[bytes]) -> tuple[bytes, ...]:
 # -- items that are ready, and the message's own header --------------------------------------------
 
 
-async def _ready(session: Session, selected: Selected, positions: array[int], command: Fetch) -> int:
+async def _ready(
+    session: Session, selected: Selected, positions: Sequence[Position], command: Fetch
+) -> _Outcome:
     sections = command.sections
     labels = [section.label for section in sections]
     form = plain = Format(command.items, labels)
     columns = _columns(form, Column.HEADER) if sections else form.columns
     marks = _marks_seen(selected, sections)
     seen = Format(_with_flags(session, command.items), labels) if marks else plain
-    answered = 0
+    outcome = _Outcome()
     rows = _Rows(session, selected, positions, columns, max(len(sections), 1))
     try:
         while (chunk := await rows.next()) is not None:
             if marks:
                 form = seen if await _mark_seen(selected, chunk) else plain
             if sections:
-                blocks = await _header_blocks(session, selected, chunk)
+                blocks = await _header_blocks(session, selected, chunk, outcome)
                 if len(sections) > SOME:
                     for at, block in enumerate(blocks):
                         render = partial(from_block, block=block)
                         await _one_by_one(session, form, chunk.only((at,)), sections, render)
-                        answered += 1
+                        _answered(selected, form, chunk.only((at,)), outcome)
                     continue
                 values = [from_blocks(section, blocks) for section in sections]
                 lines = form.lines(chunk, *values)
             else:
                 lines = form.lines(chunk)
-            answered += len(lines)
+            _answered(selected, form, chunk, outcome)
             data = b"".join(lines)
             rows.wrote(len(data))
             session.say(data)
             await session.flow()
     finally:
         rows.close()
-    return answered
+    return outcome
 
 
-async def _header_blocks(session: Session, selected: Selected, chunk: Chunk) -> Sequence[bytes]:
+def _answered(selected: Selected, form: Format, chunk: Chunk, outcome: _Outcome) -> None:
+    outcome.answered += len(chunk.numbers)
+    if form.shows_flags:
+        selected.shown(chunk)
+
+
+async def _header_blocks(
+    session: Session, selected: Selected, chunk: Chunk, outcome: _Outcome
+) -> Sequence[bytes]:
     """The messages' header blocks; one that fills all that the store keeps apart comes from the blob."""
     blocks: Sequence[bytes] = chunk.stored[Column.HEADER]
     full = [at for at, size in enumerate(map(len, blocks)) if size >= MAX_HEADER]
@@ -289,7 +325,10 @@ async def _header_blocks(session: Session, selected: Selected, chunk: Chunk) -> 
         for at, email in zip(full, emails, strict=True):
             if email in found:
                 size, blob = found[email]
-                blocks[at] = await session.contents.read(BlobId(blob), 0, int(size))  # type: ignore[arg-type, call-overload]
+                try:
+                    blocks[at] = await session.contents.read(BlobId(blob), 0, int(size))  # type: ignore[arg-type, call-overload]
+                except ContentGone:  # what is kept apart is answered; whether it may be less is seen later
+                    outcome.missing.append((email, BlobId(blob)))  # type: ignore[arg-type]
     return blocks
 
 
@@ -297,9 +336,8 @@ async def _header_blocks(session: Session, selected: Selected, chunk: Chunk) -> 
 
 
 async def _messages(
-    session: Session, selected: Selected, positions: array[int], command: Fetch
-) -> tuple[int, bool]:
-    """How many were answered, and whether a BINARY could not be decoded."""
+    session: Session, selected: Selected, positions: Sequence[Position], command: Fetch
+) -> _Outcome:
     sections = command.sections
     labels = [section.label for section in sections]
     form = plain = Format(command.items, labels)
@@ -307,7 +345,7 @@ async def _messages(
     seen = Format(_with_flags(session, command.items), labels) if marks else plain
     trees = any(map(needs_tree, sections))
     limit, batch = (IN_MEMORY_PARTS, BATCH // 4) if trees else (IN_MEMORY, BATCH)
-    answered, undecodable = 0, False
+    outcome = _Outcome()
     rows = _Rows(session, selected, positions, _columns(form, Column.SIZE, Column.HEADER_SIZE, Column.BLOB))
     try:
         while (chunk := await rows.next()) is not None:
@@ -317,9 +355,9 @@ async def _messages(
             at = 0
             while at < len(sizes):
                 if sizes[at] > limit:
-                    done = await _large(session, form, chunk.only((at,)), sections)
-                    answered += done or 0
-                    undecodable |= done is None
+                    row = chunk.only((at,))
+                    if await _large(session, form, row, sections, outcome):
+                        _answered(selected, form, row, outcome)
                     at += 1
                     continue
                 end, total = at, 0
@@ -328,36 +366,32 @@ async def _messages(
                     end += 1
                 contents = await session.blobs.read_many(list(blobs[at:end]), batch)
                 if not contents:  # none of them exists any more
-                    at = end
-                    continue
+                    contents = [b""] * (end - at)
                 done = 0
                 if len(sections) > SOME:
                     done = len(contents)
                     for offset, content in enumerate(contents):
                         row = chunk.only((at + offset,))
-                        told = await _many(session, form, row, content, sections)
-                        answered += told or 0
-                        undecodable |= told is None
+                        if await _many(session, form, row, content, sections, outcome):
+                            _answered(selected, form, row, outcome)
                 while done < len(contents):
                     piece = chunk.only(range(at + done, at + len(contents)))
-                    looked, lines, bad = _small(form, piece, contents[done:], sections)
+                    looked, answered, lines = _small(form, piece, contents[done:], sections, outcome)
                     done += looked
-                    answered += len(lines)
-                    undecodable |= bad
+                    _answered(selected, form, answered, outcome)
                     session.say(b"".join(lines))
                     await session.flow()
                 at += done
     finally:
         rows.close()
-    return answered, undecodable
+    return outcome
 
 
 def _small(
-    form: Format, chunk: Chunk, contents: Sequence[bytes], sections: Sequence[Section]
-) -> tuple[int, list[bytes], bool]:
-    """Answer for messages in memory until the turn is over: how many were looked at, the responses, and
-    whether a BINARY could not be decoded."""
-    bad = False
+    form: Format, chunk: Chunk, contents: Sequence[bytes], sections: Sequence[Section], outcome: _Outcome
+) -> tuple[int, Chunk, list[bytes]]:
+    """Answer for messages in memory until the turn is over: how many were looked at, the rows that are
+    answered, and their responses."""
     values: list[list[bytes]] = []
     kept: list[int] = []
     sizes, headers = chunk.stored[Column.SIZE], chunk.stored[Column.HEADER_SIZE]
@@ -365,35 +399,43 @@ def _small(
     looked = 0
     for at, content in enumerate(contents):
         looked += 1
-        if len(content) == sizes[at]:  # else its blob is gone: the email was destroyed a moment ago
-            message = InMemory(content, headers[at])
-            try:
-                values.append([message.render(section) for section in sections])
-                kept.append(at)
-            except UnknownEncoding:
-                bad = True
-            if time.monotonic() > until:
-                break
+        if len(content) != sizes[at]:
+            outcome.missing.append((chunk.emails[at], chunk.stored[Column.BLOB][at]))
+            continue
+        message = InMemory(content, headers[at])
+        try:
+            values.append([message.render(section) for section in sections])
+            kept.append(at)
+        except UnknownEncoding:
+            outcome.undecodable = True
+        if time.monotonic() > until:
+            break
     if len(kept) < len(chunk.numbers):
         chunk = chunk.only(kept)
-    return looked, form.lines(chunk, *zip(*values, strict=True)) if values else [], bad
+    return looked, chunk, form.lines(chunk, *zip(*values, strict=True)) if values else []
 
 
 async def _many(
-    session: Session, form: Format, row: Chunk, content: bytes, sections: Sequence[Section]
-) -> int | None:
-    """A message in memory of which many sections are asked for: 1 when it was answered, None when a
-    BINARY cannot be decoded."""
+    session: Session,
+    form: Format,
+    row: Chunk,
+    content: bytes,
+    sections: Sequence[Section],
+    outcome: _Outcome,
+) -> bool:
+    """A message in memory of which many sections are asked for; whether it was answered."""
     if len(content) != row.stored[Column.SIZE][0]:
-        return 0  # its blob is gone: the email was destroyed a moment ago
+        outcome.missing.append((row.emails[0], row.stored[Column.BLOB][0]))
+        return False
     message = InMemory(content, row.stored[Column.HEADER_SIZE][0])
     try:
         for section in sections:
             message.check(section)
     except UnknownEncoding:
-        return None
+        outcome.undecodable = True
+        return False
     await _one_by_one(session, form, row, sections, message.render)
-    return 1
+    return True
 
 
 async def _one_by_one(
@@ -415,16 +457,24 @@ async def _one_by_one(
     await session.flow()
 
 
-async def _large(session: Session, form: Format, chunk: Chunk, sections: Sequence[Section]) -> int | None:
-    """One message that is never held whole: 1 when it was answered, None when it cannot be decoded."""
+async def _large(
+    session: Session, form: Format, chunk: Chunk, sections: Sequence[Section], outcome: _Outcome
+) -> bool:
+    """One message that is never held whole; whether it was answered."""
     blob, size = chunk.stored[Column.BLOB][0], chunk.stored[Column.SIZE][0]
     header_size = chunk.stored[Column.HEADER_SIZE][0]
     try:
         values = [await session.contents.large(section, blob, size, header_size) for section in sections]
+        for value in values:
+            if isinstance(value, Streamed) and value.pieces is None and value.size:
+                # Its end is there: after the literal was announced a refusal could not be told any more.
+                await session.contents.read(blob, value.start + value.size - 1, 1)
     except UnknownEncoding:
-        return None
-    except ContentGone:  # the email was destroyed a moment ago
-        return 0
+        outcome.undecodable = True
+        return False
+    except ContentGone:
+        outcome.missing.append((chunk.emails[0], blob))
+        return False
     opening = form.opening(chunk)
     for section, value in zip(sections, values, strict=True):
         opening += b"%b%b " % (b"" if opening.endswith(b"(") else b" ", section.label)
@@ -437,7 +487,7 @@ async def _large(session: Session, form: Format, chunk: Chunk, sections: Sequenc
         await _stream(session, blob, value)
     session.say(opening + b")\r\n")
     await session.flow()
-    return 1
+    return True
 
 
 async def _stream(session: Session, blob: BlobId, value: Streamed) -> None:
@@ -449,7 +499,8 @@ async def _stream(session: Session, blob: BlobId, value: Streamed) -> None:
             return
         end = value.start + value.size
         for start in range(value.start, end, PIECE):
-            session.say(await session.contents.read(blob, start, min(PIECE, end - start)))
+            piece = await session.contents.read(blob, start, min(PIECE, end - start))
+            session.say(piece if value.binary else without_nul(piece))
             await session.flow()
     except ClientGone:
         raise

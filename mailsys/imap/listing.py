@@ -64,30 +64,36 @@ Line = tuple[Iterable[bytes], str, Iterable[bytes]]  # attributes, name, CHILDIN
 
 def _listed(tree: Tree, patterns: list[Pattern], command: List) -> Iterator[Line | None]:
     """None stands for a name that was looked at in vain: that takes time too."""
-    subscribed = {one.path for one in tree.by_path.values() if one.subscribed} | set(tree.lost)
-    above: set[str] = set()  # ancestors of what is selected
-    if command.select_recursive and command.select_subscribed:
-        above = {parent for path in subscribed for parent in _parents(path)}
+    with_lost = command.select_subscribed and not command.select_special
+    lost = set(tree.lost) if with_lost else set()
+    above: set[str] = set()  # ancestors of what is selected and not shown itself: CHILDINFO tells of it,
+    if command.select_recursive and command.select_subscribed:  # and is not given besides (RFC 5258 §3.5)
+        selected = [one.path for one in tree.by_path.values() if _is_selected(one, command)]
+        for path in (*selected, *lost):
+            yield None
+            if not matches_any(patterns, path):
+                above.update(_parents(path))
     for mailbox in tree.by_path.values():
         if not matches_any(patterns, mailbox.path):
             yield None
             continue
-        chosen = not command.select_subscribed or mailbox.subscribed
-        if command.select_special and mailbox.role not in USES:
-            chosen = False
         child_info = (b"SUBSCRIBED",) if mailbox.path in above else ()
-        if chosen or child_info:
+        if child_info or _is_selected(mailbox, command):
             yield attributes(tree, mailbox, command.return_subscribed), mailbox.path, child_info
-    if not command.select_subscribed or command.select_special:
-        return
     # RFC 5258 §3.4: subscribed names without a mailbox, and with RECURSIVEMATCH what is above them
-    missing = set(tree.lost) | {path for path in above if path not in tree.by_path}
+    missing = lost | {path for path in above if path not in tree.by_path}
     for path in sorted(missing):
         if matches_any(patterns, path):
             shown = [b"\\NonExistent"]
-            if path in tree.lost:
+            if path in lost:
                 shown.append(b"\\Subscribed")
             yield shown, path, (b"SUBSCRIBED",) if path in above else ()
+
+
+def _is_selected(mailbox: Mailbox, command: List) -> bool:
+    if command.select_special and mailbox.role not in USES:
+        return False
+    return mailbox.subscribed or not command.select_subscribed
 
 
 def _subscribed_only(tree: Tree, patterns: list[Pattern], command: List) -> Iterator[Line | None]:

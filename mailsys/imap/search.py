@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from mailsys.core.imap import response
-from mailsys.core.imap.commands import And, Not, Numbers, Or, Search, SearchKey, Text
+from mailsys.core.imap.commands import Search, Text
 from mailsys.core.imap.search import (
     Rows,
     SearchPlan,
@@ -32,7 +31,6 @@ _ENVELOPE_DATE: Final = re.compile(rb'\((?:"((?:[^"\\]|\\.)*)"|\{[0-9]+\}\r\n(.{
 
 async def search(session: Session, tag: bytes, command: Search) -> Answer:
     selected = session.selection
-    _check(command.key, selected)
     if session.rev2 and command.returns is None:
         returns: frozenset[bytes] | None = frozenset((b"ALL",))  # RFC 9051 §6.4.4: ESEARCH always
     else:
@@ -42,19 +40,16 @@ async def search(session: Session, tag: bytes, command: Search) -> Answer:
         session.enable_condstore()
     if returns is not None and b"SAVE" in returns:
         selected.view.saved = array("I")  # RFC 5182 §2.1: a search that fails leaves nothing saved
+    in_thread = len(selected.image.uids) > IN_THREAD
+    rows = selected.search_rows(waits=bool(plan.texts or plan.columns or in_thread))
     texts = {one: await _look_up(session, selected, one) for one in plan.texts}
-    columns = await _columns(session, selected, plan, texts)
-    rows = selected.search_rows()
+    columns = await _columns(session, selected, plan, rows, texts)
 
     def work() -> tuple[array[int], bytes]:
         uids = evaluate(plan, rows, texts, columns)
         return uids, _answer(tag, command.uid, plan, rows, uids, returns, selected)
 
-    if len(rows.uids) > IN_THREAD:
-        # the arrays may grow meanwhile: the thread has its own
-        rows = replace(
-            rows, uids=rows.uids[:], emails=rows.emails[:], modseqs=rows.modseqs[:], keywords=rows.keywords[:]
-        )
+    if in_thread:
         uids, answer = await session.parts.offload(work)
     else:
         uids, answer = work()
@@ -84,21 +79,6 @@ def _answer(
     return response.esearch(tag, found, returns, uid=uid, modseq=modseq)
 
 
-def _check(key: SearchKey, selected: Selected) -> None:
-    """Message numbers beyond the last are BAD, wherever in the key they are."""
-    match key:
-        case And(keys):
-            for one in keys:
-                _check(one, selected)
-        case Or(left, right):
-            _check(left, selected)
-            _check(right, selected)
-        case Not(inner):
-            _check(inner, selected)
-        case Numbers(numbers, uid):
-            selected.check(numbers, uid)
-
-
 async def _look_up(session: Session, selected: Selected, text: Text) -> array[int]:
     image = selected.image
     return await session.mail.search_text(
@@ -107,12 +87,12 @@ async def _look_up(session: Session, selected: Selected, text: Text) -> array[in
 
 
 async def _columns(
-    session: Session, selected: Selected, plan: SearchPlan, texts: Mapping[Text, array[int]]
+    session: Session, selected: Selected, plan: SearchPlan, rows: Rows, texts: Mapping[Text, array[int]]
 ) -> dict[str, dict[int, Any]]:
     """The stored columns of those messages that they decide."""
     if not plan.columns:
         return {}
-    emails = undecided(plan, selected.search_rows(), texts)
+    emails = undecided(plan, rows, texts)
     wanted = [Column(name) for name in plan.columns]
     values: dict[str, dict[int, Any]] = {name: {} for name in plan.columns}
     for start in range(0, len(emails), _AT_ONCE):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
-
 from mailsys.core.imap import response
 from mailsys.core.imap.commands import QResync, Select, Simple
 from mailsys.core.imap.lexer import BadCommand
@@ -15,6 +13,7 @@ from mailsys.imap.fetch import tell_vanished
 from mailsys.imap.listing import attributes
 from mailsys.imap.selected import Selected
 from mailsys.imap.session import Answer, Session
+from mailsys.ports.placements import Delta
 
 _CHANGED = Format((b"UID", b"FLAGS", b"MODSEQ"))
 _ROWS = 500
@@ -29,7 +28,12 @@ async def select(session: Session, tag: bytes, command: Select) -> Answer:
         session.say(untagged(b"OK", "Previous mailbox closed", b"CLOSED"))  # RFC 7162 §3.2.11
     boxes = session.mailboxes
     mailbox = await boxes.find(command.mailbox)
+    tree = await boxes.tree()
     image = await boxes.open(mailbox.id)
+    known, delta = command.qresync, None
+    if known is not None and known.uid_validity == image.uid_validity:
+        delta = await image.since(known.modseq)
+    # What is said from here to the last VANISHED is of one moment: nothing is awaited in between.
     if command.condstore:
         session.condstore = True
     selected = Selected(image, command.read_only, recent=not session.rev2)
@@ -49,26 +53,26 @@ async def select(session: Session, tag: bytes, command: Select) -> Answer:
         untagged(b"OK", "Mailbox id", b"MAILBOXID (%b)" % mailbox_id(image.mailbox)),  # RFC 8474 §4.2
     ]
     if session.rev2:  # §6.3.2: the name, as LIST has it
-        tree = await boxes.tree()
         named = tree.by_id.get(mailbox.id, mailbox)
         lines.append(response.list_line(attributes(tree, named), named.path, utf8=session.utf8))
     for line in lines:
         session.say(line)
-    if command.qresync is not None and command.qresync.uid_validity == image.uid_validity:
-        await _resynchronise(session, selected, command.qresync)
+    if known is not None and delta is not None:
+        await _resynchronise(session, selected, known, delta)
     code = b"READ-ONLY" if command.read_only else b"READ-WRITE"
     return b"OK", "Mailbox selected", code
 
 
-async def _resynchronise(session: Session, selected: Selected, known: QResync) -> None:
+async def _resynchronise(session: Session, selected: Selected, known: QResync, delta: Delta) -> None:
     """Tell what happened since the client was here last. The sequence numbers that it may send along
     are only needed by servers without a record of expunged uids (§3.2.5.2)."""
     image = selected.image
     wanted = None if known.known_uids is None else known.known_uids.resolve(image.uid_next)
-    await tell_vanished(session, selected, known.modseq, wanted)
-    positions = array("I", [at for at, modseq in enumerate(image.modseqs) if modseq > known.modseq])
+    tell_vanished(session, selected, delta, wanted)
+    rows = image.rows_since(known.modseq)
     if wanted is not None:
-        positions = array("I", [at for at in positions if contains(wanted, image.uids[at])])
+        rows = [row for row in rows if contains(wanted, image.uids[row])]
+    positions = selected.positions(rows)
     for start in range(0, len(positions), _ROWS):
         chunk = selected.chunk(positions[start : start + _ROWS])
         session.say(b"".join(_CHANGED.lines(chunk)))

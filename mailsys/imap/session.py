@@ -164,7 +164,7 @@ class Session:
         if not self.condstore:
             self.condstore = True
             if self.selected is not None:  # §3.1.2.1: the client learns where it stands
-                modseq = self.selected.image.highest_modseq
+                modseq = max(self.selected.highest, 1)
                 self.say(response.untagged(b"OK", "CONDSTORE is on", b"HIGHESTMODSEQ %d" % modseq))
 
     def say(self, data: bytes) -> None:

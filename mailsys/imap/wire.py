@@ -16,9 +16,11 @@ from zope.interface import implementer
 from mailsys.imap.auth import channel_binding
 from mailsys.imap.session import ClientGone, Parts
 from mailsys.imap.wheel import Wheel
+from mailsys.sockets import keep_alive
 
 WRITE: Final = 64 * 1024  # octets gathered into one write
 TURN: Final = 0.004  # seconds of work before other connections get their turn
+PROBED: Final = 300  # seconds of silence after which the system asks whether the other end is there
 GRACE: Final = 10.0  # seconds for a closed connection to take its last words
 LAST_GRACE: Final = 1.5  # the same when the server stops
 
@@ -123,6 +125,7 @@ class Connection:
             return
         self._admitted = True
         transport.setTcpNoDelay(True)
+        keep_alive(transport, PROBED)
         self.deadline = self._now() + self._host.parts.limits.imap_idle_before_login
         self._host.wheel.add(self)
         if self._host.implicit_tls and not wrapped:

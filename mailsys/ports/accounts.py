@@ -37,6 +37,18 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountPatch:
+    """What of an account is to change; None: nothing of that."""
+
+    name: str | None = None
+    admin: bool | None = None
+    enabled: bool | None = None
+    quota: int | None = None
+    sends_per_hour: int | None = None
+    sends_per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """What proves a password: an argon2id hash, and the SCRAM-SHA-256 pair (RFC 5803) of the same."""
 
@@ -105,15 +117,19 @@ class IAccountStore(Interface):
     ) -> Deferred[Account]:
         """A new account with its INBOX, Drafts, Sent, Archive, Junk and Trash (roles set, subscribed)."""
 
-    def update_account(account: Account) -> Deferred[None]:
-        """Write back name, admin, enabled, quota and send limits."""
+    def change_account(account: AccountId, patch: AccountPatch) -> Deferred[Account]:
+        """As it stands then. What the patch leaves out stays as others have written it; an empty one only
+        makes a new version."""
 
     def remove_account(account: AccountId) -> Deferred[None]:
         """The account, its addresses and all its mail. Queue items of its own stay."""
 
     def credentials(account: AccountId) -> Deferred[Credentials | None]: ...
 
-    def set_credentials(account: AccountId, credentials: Credentials) -> Deferred[None]: ...
+    def set_credentials(
+        account: AccountId, credentials: Credentials, replacing: Credentials | None = None
+    ) -> Deferred[None]:
+        """`replacing`: only while these stand in the commit, else ObjectConflict."""
 
     def addresses(account: AccountId | None = None) -> Deferred[list[Address]]:
         """All addresses, or those of one account."""

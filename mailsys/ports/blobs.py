@@ -44,7 +44,11 @@ class IBlobSink(Interface):
 
 
 class IBlobStore(Interface):
-    """Where blobs are staged and read. Callers check the reader's right (see IMailStore.holds)."""
+    """Where blobs are staged and read. Callers check the reader's right (see IMailStore.holds).
+
+    A store gives two views of one set of blobs: what new mail comes in by refuses (InsufficientStorage)
+    once the store's reserve of free space is reached; what the server writes about mail that it has
+    answered for already (reports) may use the reserve."""
 
     def sink() -> IBlobSink:
         """A new, empty sink."""
@@ -56,11 +60,17 @@ class IBlobStore(Interface):
         """Octets of a blob; None when there is none such."""
 
     def read(blob: BlobId, start: int = 0, length: int | None = None) -> Deferred[bytes | None]:
-        """A range of a blob, clipped to its end; None when there is none such.
+        """A range of a blob, clipped to its end; None when there is none such. Raises ContentLost when the
+        store knows the blob and its bytes are missing, or fewer than they were: never a part for the whole.
 
         The caller keeps `length` sensible (at most 1 MiB a call for streaming).
         """
 
     def read_many(blobs: list[BlobId], limit: int) -> Deferred[list[bytes]]:
         """Whole contents in the order asked, ending early once `limit` octets are passed
-        (at least one is returned while any exists). A missing blob reads as b""."""
+        (at least one is returned while any exists), or before the first whose bytes are missing; when that
+        is the first of all, ContentLost is raised. One that does not exist (any more) reads as b""."""
+
+    def check_room(octets: int = 0) -> None:
+        """Raises InsufficientStorage when `octets` more would leave less room than is kept free. Costs
+        next to nothing; may be a second old. Sinks and `stage` of this view ask it by themselves."""

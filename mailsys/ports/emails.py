@@ -9,9 +9,8 @@ from enum import Enum
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
-from mailsys.core.refusal import Refusal
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId
-from mailsys.ports.patches import Snooze
+from mailsys.ports.patches import EmailPatch, EmailsPatched, Snooze
 from mailsys.ports.query import EmailPage, EmailQuery, QueryDelta
 
 
@@ -39,18 +38,6 @@ class Column(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class EmailUpdate:
-    """Email/set update: the whole new keywords and/or the whole new set of mailboxes (at least one).
-    `snooze`: only for an email that is then in the mailbox of role SNOOZED (else NotAllowed)."""
-
-    email: EmailId
-    keywords: str | None = None
-    mailboxes: tuple[MailboxId, ...] | None = None
-    snooze: Snooze | None = None
-    end_snooze: bool = False  # it stays where it is
-
-
-@dataclass(frozen=True, slots=True)
 class Woken:
     """What one call of `wake` did."""
 
@@ -60,6 +47,11 @@ class Woken:
 
 
 class IEmailStore(Interface):
+    """As JMAP sees them: an email is not there where its placement is marked `$deleted`, and not at all
+    when all of them are. Lists, counts, threads, `query_delta` and the change log agree in that (one that is
+    marked is destroyed, one that is unmarked is created again); `fetch` alone, which IMAP uses as well,
+    brings every email, and never `$deleted` among its keywords."""
+
     def fetch(
         account: AccountId, emails: Sequence[int], columns: Sequence[Column]
     ) -> Deferred[dict[int, tuple[object, ...]]]:
@@ -87,16 +79,18 @@ class IEmailStore(Interface):
     def email_mailboxes(
         account: AccountId, emails: Sequence[int]
     ) -> Deferred[dict[int, tuple[MailboxId, ...]]]:
-        """Where each email is placed. Missing emails are left out."""
+        """Where each email is to be seen: not where its placement is marked `$deleted`. Emails that are
+        missing, or to be seen nowhere, are left out."""
 
-    def update(
-        account: AccountId, updates: Sequence[EmailUpdate]
-    ) -> Deferred[tuple[int, dict[int, Refusal | None]]]:
-        """All that can be done, in one commit with one modseq: (modseq, outcome by email id). A
-        missing email or mailbox is NoSuchMailbox for that email alone."""
-
-    def destroy(account: AccountId, emails: Sequence[int]) -> Deferred[tuple[int, tuple[EmailId, ...]]]:
-        """Remove emails from every mailbox, for good; (modseq, those that existed)."""
+    def change_emails(
+        account: AccountId,
+        patches: Sequence[EmailPatch] = (),
+        destroy: Sequence[EmailId] = (),
+        if_state: int | None = None,
+    ) -> Deferred[EmailsPatched]:
+        """Patch emails and remove others from every mailbox, for good: all that can be done, in one commit
+        with one modseq, each judged by what it is in that commit. A missing email is refused as
+        NoSuchEmail. StateMismatch, with nothing done, when the account's Email state is not `if_state`."""
 
     def snoozed(account: AccountId, emails: Sequence[int]) -> Deferred[dict[int, Snooze]]:
         """How those emails wait that do."""

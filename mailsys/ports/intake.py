@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
 from mailsys.core.message.facts import MessageFacts
+from mailsys.core.refusal import Refusal
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId, ThreadId
 from mailsys.ports.mailboxes import Role
-from mailsys.ports.objects import ObjectChange
+from mailsys.ports.objects import ObjectChange, ObjectsWritten
+from mailsys.ports.patches import EmailPatch, EmailsPatched
 from mailsys.ports.queue_items import NewQueueItem
 from mailsys.ports.timeline import TimelineEntry
 
@@ -27,7 +30,7 @@ class Delivery:
 
     account: AccountId
     mailboxes: tuple[MailboxId | Role, ...] = (Role.INBOX,)
-    keywords: str = ""  # canonical
+    keywords: str = ""  # canonical; `$deleted` among them marks the placements, not the email
     strict: bool = False  # APPEND: a missing mailbox is refused (NoSuchMailbox) instead
     enforce_quota: bool = False  # raise OverQuota when this message does not fit
     heard_from: str = ""  # correspondent to credit with one received message, canonical or empty
@@ -58,15 +61,38 @@ class Acceptance:
     timeline: tuple[TimelineEntry, ...] = ()
     header: bytes = b""  # the header block (at most 256 KiB of it), blank line included
     objects: tuple[ObjectChange, ...] = ()  # written in the same commit (an EmailSubmission)
+    objects_if_state: int | None = None  # else StateMismatch: the state of the first object's kind
     sent_by: AccountId | None = None  # submitter whose correspondents `sent_to` are, though no email
     sent_to: tuple[str, ...] = ()  # of this commit is in its mailboxes; credited with one sent message each
+    patches: tuple[
+        EmailPatch, ...
+    ] = ()  # emails of `patched_for`, in the same commit: the draft that becomes
+    destroy: tuple[EmailId, ...] = ()  # sent mail, or goes. One that is refused does not keep the mail back
+    patched_for: AccountId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a commit came to. `written` when there were objects, `patched` when there were patches or emails
+    to destroy."""
+
+    delivered: tuple[Delivered, ...]  # one per Delivery, in order
+    written: ObjectsWritten | None = None
+    patched: EmailsPatched | None = None
 
 
 class IIntake(Interface):
-    def accept(acceptance: Acceptance) -> Deferred[tuple[Delivered, ...]]:
+    def accept(acceptance: Acceptance) -> Deferred[Accepted]:
         """Take responsibility for a message: blob, emails, queue items and timeline in one commit.
 
         One blob however many accounts. Threads per account: by message_id/references among its
         emails and equal base_subject (RFC 8621 §3); else a new thread. Raises OverQuota or
-        NoSuchMailbox (strict) with nothing done.
+        NoSuchMailbox (strict), ObjectConflict or StateMismatch, with nothing done.
         """
+
+    def accept_all(
+        account: AccountId, acceptances: Sequence[Acceptance], if_state: int | None = None
+    ) -> Deferred[tuple[int, int, tuple[Accepted | Refusal, ...]]]:
+        """Several messages for one account in one commit (Email/set and /import of many): the account's
+        Email state before and after it, and what each came to; one that is refused does not keep the
+        others back. StateMismatch as in `IEmailStore.change_emails`."""

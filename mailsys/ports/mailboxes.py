@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from mailsys.core.refusal import Refusal
 from mailsys.ports.ids import AccountId, MailboxId
 
 
@@ -25,7 +27,10 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """One mailbox with its counts. `path` joins the names from the root with "/"."""
+    """One mailbox with its counts. `path` joins the names from the root with "/".
+
+    IMAP counts rows; JMAP does not see rows marked `$deleted`: its totalEmails is `total - deleted`, and
+    `unread`, `threads` and `unseen_threads` leave them out."""
 
     id: MailboxId
     parent: MailboxId | None
@@ -36,9 +41,9 @@ class Mailbox:
     uid_validity: int
     uid_next: int
     modseq: int  # highest modseq of anything in it (RFC 7162 HIGHESTMODSEQ)
-    total: int
-    unseen: int  # emails without $seen
-    deleted: int  # emails with $deleted (STATUS DELETED, RFC 9051)
+    total: int  # rows, those marked $deleted among them (IMAP's EXISTS)
+    unseen: int  # rows without $seen
+    deleted: int  # rows marked $deleted (STATUS DELETED, RFC 9051)
     size: int  # octets of its messages (RFC 8438)
     threads: int = 0  # with at least one email here (RFC 8621 §2 totalThreads)
     unseen_threads: int = 0  # with an unseen, undrafted email here
@@ -49,14 +54,53 @@ class Mailbox:
 
 
 @dataclass(frozen=True, slots=True)
-class MailboxUpdate:
-    """Properties to change; None: left alone."""
+class NewMailbox:
+    """A mailbox to make. `key` names it within the change: others may be put below it."""
 
-    path: str | None = None
+    key: str
+    name: str
+    parent: MailboxId | str | None = None  # a mailbox, the `key` of a new one, or None: the root
+    role: Role | None = None
+    sort_order: int = 0
+    subscribed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxPatch:
+    """Properties to change; None: left alone, whatever they are in the commit."""
+
+    mailbox: MailboxId
+    name: str | None = None
+    parent: MailboxId | str | None = None  # as in NewMailbox
+    to_root: bool = False
     role: Role | None = None
     clear_role: bool = False
     subscribed: bool | None = None
     sort_order: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TreeChange:
+    """Changes of an account's tree that are made together: the final state decides (RFC 8620 §5.3), so
+    names may be swapped, and a mailbox may be destroyed with its children."""
+
+    create: tuple[NewMailbox, ...] = ()
+    update: tuple[MailboxPatch, ...] = ()
+    destroy: tuple[MailboxId, ...] = ()
+    remove_emails: bool = False  # destroy mailboxes that have emails in them; else MailboxHasEmails
+    most_deep: int = 32  # levels
+
+
+@dataclass(frozen=True, slots=True)
+class TreeChanged:
+    """What a commit made of the tree. `before` and `after`: the account's Mailbox state around it."""
+
+    before: int
+    after: int
+    created: Mapping[str, Mailbox] = field(default_factory=dict)  # by key
+    updated: Mapping[MailboxId, Mailbox] = field(default_factory=dict)
+    destroyed: tuple[MailboxId, ...] = ()
+    refused: Mapping[str | MailboxId, Refusal] = field(default_factory=dict)  # by key or mailbox
 
 
 class IMailboxStore(Interface):
@@ -90,5 +134,14 @@ class IMailboxStore(Interface):
     def lost_subscriptions(account: AccountId) -> Deferred[list[str]]:
         """Subscribed paths without a mailbox."""
 
-    def update_mailbox(account: AccountId, mailbox: MailboxId, update: MailboxUpdate) -> Deferred[int]:
-        """Any of its properties, in one commit. Refused as rename_mailbox and create_mailbox are."""
+    def change_tree(
+        account: AccountId, change: TreeChange, if_state: int | None = None
+    ) -> Deferred[TreeChanged]:
+        """All of it that can be made together, in one commit; of two changes that want the same, the earlier
+        (creates, updates, removals, each in order) stays. The cost is linear in changes and mailboxes.
+        Refused, each by itself, are: what does not exist (NoSuchMailbox); a taken name (MailboxExists, whose
+        `existing` is the mailbox that has it) or role (RoleTaken); a parent that is missing, or below itself,
+        or too deep (NotAllowed); one more than an account may have (TooManyMailboxes); the inbox's name,
+        place, role or end (NotAllowed); a mailbox with children
+        (MailboxHasChildren) or emails to be seen in it (MailboxHasEmails). Subscriptions follow their
+        mailboxes. StateMismatch, with nothing done, when the account's Mailbox state is not `if_state`."""

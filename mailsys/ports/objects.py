@@ -27,13 +27,18 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class ObjectChange:
-    """Write, touch (value None: a new modseq only, nothing when missing) or remove one object."""
+    """Write, touch (value None: a new modseq only, nothing when missing) or remove one object.
+
+    `if_modseq`: only when it stands at this modseq in the commit; 0: only when there is none yet. Else
+    ObjectConflict, with nothing of the commit done.
+    """
 
     account: AccountId
     kind: str
     id: str
     value: bytes | None = None
     remove: bool = False
+    if_modseq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,21 @@ class ObjectChanges:
     complete: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectsWritten:
+    """`before` and `after`: the state of the last change's kind in its account around the commit; nothing
+    of anybody else's lies between them."""
+
+    before: int
+    after: int
+    modseq: int  # of the last change's account
+
+
 class IObjectStore(Interface):
-    def write(changes: Sequence[ObjectChange]) -> Deferred[int]:
-        """All in one commit, one modseq per account; fires with the last one's."""
+    def write(changes: Sequence[ObjectChange], if_state: int | None = None) -> Deferred[ObjectsWritten]:
+        """All in one commit or none of it, one modseq per account. ObjectConflict when a condition does not
+        hold; StateMismatch when the state of the first change's kind in its account is not `if_state`.
+        With no change at all nothing is written, and all three are 0."""
 
     def objects(
         account: AccountId, kind: str, ids: Sequence[str] | None = None

@@ -1,4 +1,9 @@
-"""A mailbox as IMAP sees it: rows by uid, what changes them, and what changed since a modseq."""
+"""A mailbox as IMAP sees it: rows by uid, what changes them, and what changed since a modseq.
+
+Keywords belong to the email and are the same in all of its mailboxes. `$deleted` alone belongs to the
+placement: COPY, STORE \\Deleted and EXPUNGE is how every client without MOVE moves mail, and the copy must
+not be marked with it. In a Snapshot, a Placement or KeywordsChanged it stands among the row's keywords.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +55,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class KeywordChange:
-    """STORE: exactly one of the three ways is used."""
+    """STORE: exactly one of the three ways is used. `$deleted` among them is the placement's."""
 
     add: str = ""
     remove: str = ""
@@ -59,8 +64,11 @@ class KeywordChange:
 
 @dataclass(frozen=True, slots=True)
 class KeywordsChanged:
+    """`keywords`: of each email of `changed`, in step, as the commit left them, `$deleted` as placed."""
+
     modseq: int
     changed: tuple[EmailId, ...]  # now stamped with modseq (unchanged ones are left alone)
+    keywords: tuple[str, ...]
     conflicts: tuple[EmailId, ...]  # modified after `unchanged_since`: not touched (RFC 7162 §3.1.3)
 
 
@@ -83,9 +91,15 @@ class IPlacementStore(Interface):
         """Mark uids below `uid_next` as shown; fires with the mark before. No modseq is taken."""
 
     def set_keywords(
-        account: AccountId, emails: Sequence[int], change: KeywordChange, unchanged_since: int | None = None
+        account: AccountId,
+        mailbox: MailboxId,
+        emails: Sequence[int],
+        change: KeywordChange,
+        unchanged_since: int | None = None,
     ) -> Deferred[KeywordsChanged]:
-        """Change keywords of many emails in one commit with one modseq. Missing ones are skipped."""
+        """Change keywords of many emails placed in `mailbox`, in one commit with one modseq. `$deleted` is
+        set and taken on their placements there and nowhere else, every other keyword on the emails. What is
+        not placed there (any more) is skipped. Conflicts are judged by the later of both modseqs."""
 
     def copy(
         account: AccountId, source: MailboxId, uids: Sequence[int], target: MailboxId

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
-from mailsys.ports.ids import AccountId, BlobId, QueueId, TraceId
+from mailsys.ports.ids import AccountId, BlobId, EmailId, QueueId, TraceId
 from mailsys.ports.intake import Acceptance
-from mailsys.ports.objects import ObjectChange
+from mailsys.ports.objects import ObjectChange, ObjectsWritten
+from mailsys.ports.patches import EmailPatch, EmailsPatched
 from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.ports.timeline import TimelineEntry
 
@@ -78,6 +79,14 @@ class Settlement:
     # correspondents they lose three sent messages each, and who was never heard from is forgotten at none
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What a commit that withdrew a message did beside: to objects and to emails, where it was asked to."""
+
+    written: ObjectsWritten | None = None
+    patched: EmailsPatched | None = None
+
+
 class IQueueStore(Interface):
     """The queue. Items enter through `IMailStore.accept`."""
 
@@ -91,8 +100,8 @@ class IQueueStore(Interface):
         """Up to `limit` due items of a destination, most overdue first, hidden from others until
         now + seconds."""
 
-    def extend(lease: Lease, until: float) -> Deferred[bool]:
-        """Keep a lease longer; False when it was lost meanwhile (stop working on it)."""
+    def extend(leases: Sequence[Lease], until: float) -> Deferred[list[bool]]:
+        """Keep leases longer, in one commit; False for one that was lost meanwhile (stop working on it)."""
 
     def end_leases(beyond: float, now: float) -> Deferred[int]:
         """Leases that end later than `beyond` were taken by a clock that was ahead: they end now. Fires with
@@ -135,10 +144,14 @@ class IQueueStore(Interface):
         trace: TraceId,
         entries: Sequence[TimelineEntry] = (),
         objects: Sequence[ObjectChange] = (),
-    ) -> Deferred[bool]:
-        """Drop all of an account's items of one message, with timeline and objects in the same commit.
-        False, with nothing done, when there are none, or one was begun: an attempt was made, somebody
-        holds (or held, and died) a lease on it, a recipient is settled."""
+        patches: Sequence[EmailPatch] = (),
+        destroy: Sequence[EmailId] = (),
+        objects_if_state: int | None = None,
+    ) -> Deferred[Withdrawn | None]:
+        """Drop all of an account's items of one message, with timeline, objects and what becomes of its
+        emails (as in Acceptance) in the same commit. None, with nothing done, when there are none, or one
+        was begun: an attempt was made, somebody holds (or held, and died) a lease on it, a recipient is
+        settled. ObjectConflict, or StateMismatch as for an Acceptance, with nothing done."""
 
     def record(entries: Sequence[TimelineEntry]) -> Deferred[None]:
         """Append to timelines, outside of any other commit."""

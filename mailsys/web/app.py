@@ -108,7 +108,10 @@ def send(request: WebRequest, reply: Reply) -> None:
     """Write a whole answer and finish."""
     request.setResponseCode(reply.status)
     for name, value in reply.headers:
-        request.setHeader(name, value)
+        if name == b"Set-Cookie":  # RFC 6265 §3: there may be several
+            request.responseHeaders.addRawHeader(name, value)
+        else:
+            request.setHeader(name, value)
     if reply.status in (204, 304):
         request.finish()
         return

@@ -13,6 +13,7 @@ from mailsys.ports.accounts import IAccountStore
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.limits import ILimits
 from mailsys.ports.mail import IMailStore
+from mailsys.ports.storage import IStorage
 from mailsys.services.jmap.protocol.api import JmapApi
 from mailsys.services.notifying.push import Feed
 from mailsys.settings import Settings
@@ -41,6 +42,7 @@ class WebApplication:
         mail: IMailStore,
         blobs: IBlobStore,
         accounts: IAccountStore,
+        storage: IStorage,
         limits: ILimits,
         settings: Settings,
         reactor: Any,
@@ -60,7 +62,7 @@ class WebApplication:
         self.admission = admission = Admission(web, limits)
         self.streams = streams = Streams(web.streams_per_account, accounts, wall or reactor)
         self.routes = routes = Routes()
-        self._health = HealthRoutes(accounts, reactor)
+        self._health = HealthRoutes(accounts, storage, reactor)
         self._static = StaticRoutes(static)
         self._health.mount(routes)
         JmapRoutes(api, admission, web.request_size).mount(routes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,7 @@ from mailsys.services.access.app_passwords import AppPassword, AppPasswords
 from mailsys.services.access.revocation import PASSWORD
 from mailsys.services.access.sessions import Sessions, Visitor, session_credential
 from mailsys.services.access.sign_in import SignIn
-from mailsys.services.access.throttle import Throttle
+from mailsys.services.access.throttle import Origin, Throttle
 from mailsys.services.jmap.protocol.api import Caller
 from mailsys.web.callers import BasicAuthenticator, authorization
 from mailsys.web.problems import WebProblem
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 _PLAIN: Final = b"mailsys"
 _SECURE: Final = b"__Host-mailsys"  # the browser takes it from us alone, over HTTPS (RFC 6265bis §4.1.3.2)
+_MARK: Final = b"mailsys-known"  # not a sign-in: only whose failures count (`services.access.places`)
+_SECURE_MARK: Final = b"__Host-mailsys-known"
+_MARK_FORM: Final = re.compile(rb"[0-9a-f]{32}")
+_MARK_LASTS: Final = 365 * 86400  # seconds
 _SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 _OURS: Final = frozenset((b"same-origin", b"none"))
 
@@ -50,6 +55,19 @@ def set_cookie(request: WebRequest, token: str, max_age: int | None) -> tuple[by
     if request.is_https:
         text += b"; Secure"
     return b"Set-Cookie", text
+
+
+def mark_of(request: WebRequest) -> str:
+    """The mark that an earlier sign-in left in this browser; "" without one."""
+    mark = request.getCookie(_SECURE_MARK if request.is_https else _MARK) or b""
+    return mark.decode("ascii") if _MARK_FORM.fullmatch(mark) else ""
+
+
+def set_mark(request: WebRequest, mark: str) -> tuple[bytes, bytes]:
+    """The header that leaves a mark in the browser."""
+    name, secure = (_SECURE_MARK, b"; Secure") if request.is_https else (_MARK, b"")
+    text = b"%b=%b; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d" % (name, mark.encode("ascii"), _MARK_LASTS)
+    return b"Set-Cookie", text + secure
 
 
 def clear_cookie(request: WebRequest) -> tuple[bytes, bytes]:
@@ -111,12 +129,11 @@ class BearerAuthenticator:
         if not request.may_sign_in:
             raise EncryptionRequired("Tokens are taken over HTTPS only")
         address = request.address
-        delay = await self._throttle.delay(address, "")
-        if delay:
-            await self._throttle.wait(address, delay)
         found = await self._app_passwords.verify(token.decode("ascii", "replace"), address)
-        if found is None:
-            await self._throttle.failed(address, "")
+        if found is None:  # a right one never waits: nobody guesses 128 bits
+            origin = Origin.stranger(address)
+            async with self._throttle.turn(origin, ""):
+                await self._throttle.failed(origin, "")
             raise BadCredentials("The token is not valid.", cause="no such app password")
         account, app_password = found
         await self._sessions.note(
@@ -140,7 +157,7 @@ class ProvingBasicAuthenticator(BasicAuthenticator):
         self._prover = sign_in
 
     async def prove(self, login: str, password: str, address: str) -> tuple[Caller, bool]:
-        proof = await self._prover.prove(Claim(login, password), address, "basic", "jmap")
+        proof = await self._prover.prove(Claim(login, password), Visitor(address), "basic", "jmap")
         if proof.app_password is None:
             return Caller(proof.account, address=address, credential=PASSWORD), True
         return program_caller(proof.account, proof.app_password, address), False
@@ -165,5 +182,7 @@ __all__ = [
     "SessionCaller",
     "clear_cookie",
     "cookie_name",
+    "mark_of",
     "set_cookie",
+    "set_mark",
 ]

@@ -15,7 +15,7 @@ from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 
-from mailsys.core.refusal import AuthenticationRequired, BadCredentials, EncryptionRequired
+from mailsys.core.refusal import AuthenticationRequired, BadCredentials, EncryptionRequired, Refusal
 from mailsys.ports.accounts import IAccountStore
 from mailsys.ports.ids import AccountId
 from mailsys.services.access.authentication import ISignIn
@@ -89,7 +89,8 @@ class BasicAuthenticator:
     """HTTP Basic (RFC 7617) with an account's password or, through `sign_in`, whatever it takes for one.
 
     What was proved is remembered for minutes, keyed by a hash, as long as no account changed: a JMAP
-    client sends its password with each request.
+    client sends its password with each request. A wrong one from the same address ends that, or who
+    guesses there would have a comparison that costs nothing.
     """
 
     def __init__(
@@ -123,7 +124,11 @@ class BasicAuthenticator:
                 return known[2]
             self._remembered.pop(key, None)
         login, password = login_and_password(token)
-        caller, may_be_remembered = await self.prove(login, password, address)
+        try:
+            caller, may_be_remembered = await self.prove(login, password, address)
+        except Refusal:
+            self._forget(lambda known: known.address == address)
+            raise
         if not may_be_remembered:
             return caller
         self._remembered[key] = (version, self._clock.seconds() + REMEMBERED, caller)
@@ -146,5 +151,8 @@ class BasicAuthenticator:
 
     def forget(self, account: AccountId) -> None:
         """An account's password or rights changed in a way that its version does not show."""
-        for key in [key for key, known in self._remembered.items() if known[2].account.id == account]:
+        self._forget(lambda known: known.account.id == account)
+
+    def _forget(self, which: Callable[[Caller], bool]) -> None:
+        for key in [key for key, known in self._remembered.items() if which(known[2])]:
             del self._remembered[key]

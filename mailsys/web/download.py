@@ -137,7 +137,10 @@ class DownloadRoutes:
         blob, at, end = BlobId(found.blob), found.start, found.start + size
         decode = Decoder(found.encoding)
         if size <= _WHOLE:
-            data = decode.feed(await self._blobs.read(blob, at, size) or b"") + decode.finish()
+            part = await self._blobs.read(blob, at, size)
+            if part is None or len(part) != size:
+                raise WebProblem(404, "There is no such blob.")  # destroyed a moment ago
+            data = decode.feed(part) + decode.finish()
             await self._send_range(request, found, len(data), etag, data)
             return
         if request.method == b"HEAD":

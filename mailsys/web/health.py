@@ -9,9 +9,11 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 from mailsys import metrics
+from mailsys.core.refusal import Refusal
 from mailsys.log import Log
 from mailsys.ports.accounts import IAccountStore
 from mailsys.ports.queue import IQueueStore
+from mailsys.ports.storage import IStorage
 from mailsys.web.app import Routes
 from mailsys.web.problems import WebProblem
 from mailsys.web.reply import Reply
@@ -23,16 +25,21 @@ _WITHIN = 5.0  # seconds in which a store that is well answers
 
 
 class HealthRoutes:
-    """Both answer anybody, and say nothing but yes or no."""
+    """Both answer anybody: alive as long as the process answers at all; ready while mail can be taken, else
+    why not, in a few words. What happened exactly is in the log."""
 
-    def __init__(self, accounts: IAccountStore, clock: Any) -> None:
+    def __init__(self, accounts: IAccountStore, storage: IStorage, clock: Any) -> None:
         self._accounts = accounts
+        self._storage = storage
         self._clock = clock
+        self._ready = True
         self.stopping = False
 
     def mount(self, routes: Routes) -> None:
-        routes.add("/health/live", self.live, "GET")
-        routes.add("/health/ready", self.ready, "GET")
+        for path in ("/health/live", "/healthz"):
+            routes.add(path, self.live, "GET")
+        for path in ("/health/ready", "/readyz"):
+            routes.add(path, self.ready, "GET")
 
     async def live(self, request: WebRequest) -> Reply:
         return Reply({"status": "live"})
@@ -43,12 +50,19 @@ class HealthRoutes:
         try:
             await Deferred.fromCoroutine(self._ask()).addTimeout(_WITHIN, self._clock)
         except Exception as error:
-            log.error("not ready", error)
-            raise WebProblem(503, "The store does not answer.") from error
+            if self._ready:
+                log.error("not ready", error)
+            self._ready = False
+            reason = error.text if isinstance(error, Refusal) else "The store does not answer"
+            raise WebProblem(503, f"{reason}.") from error
+        if not self._ready:
+            log.info("ready again")
+        self._ready = True
         return Reply({"status": "ready"})
 
     async def _ask(self) -> None:
         await self._accounts.version()
+        await self._storage.ready()
 
 
 class _Figures(Resource):

@@ -17,11 +17,14 @@ from mailsys.log import Log
 
 log = Log("web")
 
+TYPE = "urn:mailsys:problem:"
 RETRY_AFTER = 60  # seconds, when nothing better is known
 
 
 class WebProblem(Exception):
-    """An answer that is a refusal. `headers` are added to it, `more` are members of the document."""
+    """An answer that is a refusal. `headers` are added to it, `more` are members of the document.
+
+    code: what a program can tell it by, in camelCase; the last part of its type, and a member too."""
 
     def __init__(
         self,
@@ -30,6 +33,7 @@ class WebProblem(Exception):
         *,
         title: str = "",
         type_uri: str = "",
+        code: str = "",
         headers: Sequence[tuple[bytes, bytes]] = (),
         cause: str = "",
         **more: Any,
@@ -37,7 +41,8 @@ class WebProblem(Exception):
         self.status = status
         self.title = title or phrase(status)
         self.detail = detail
-        self.type_uri = type_uri
+        self.type_uri = type_uri or (TYPE + code if code else "")
+        self.code = code
         self.headers = tuple(headers)
         self.cause = cause  # for the log only
         self.more = more
@@ -49,6 +54,8 @@ class WebProblem(Exception):
             "status": self.status,
             "title": self.title,
         }
+        if self.code:
+            found["code"] = self.code
         if self.detail:
             found["detail"] = self.detail
         return found | self.more
@@ -62,6 +69,12 @@ def phrase(status: int) -> str:
         return "Refused"
 
 
+def code_of(refusal: Refusal) -> str:
+    """The name of its class: "rateLimited"."""
+    name = type(refusal).__name__
+    return name[:1].lower() + name[1:]
+
+
 def problem_of(error: BaseException, request: Request) -> WebProblem:
     """What to answer for `error`; what nobody foresaw is logged with its traceback and is a 500."""
     if isinstance(error, WebProblem):
@@ -73,7 +86,7 @@ def problem_of(error: BaseException, request: Request) -> WebProblem:
         headers = [(b"WWW-Authenticate", each) for each in _challenges(request, error)]
         if isinstance(error, RateLimited | TooManyConnections) or error.http == 503:
             headers.append((b"Retry-After", b"%d" % RETRY_AFTER))
-        return WebProblem(error.http, error.text, headers=headers, cause=error.cause)
+        return WebProblem(error.http, error.text, code=code_of(error), headers=headers, cause=error.cause)
     if isinstance(error, HTTPException):
         return _of_routing(error)
     log.error("request failed", error, path=request.path)

@@ -24,7 +24,7 @@ from mailsys.web.request import BodyRule, WebRequest
 log = Log("web")
 
 _STOP: Final = 20.0  # seconds that answers under way may take when the server stops
-_HEALTH: Final = b"/health/"
+_HEALTH: Final = (b"/health/", b"/healthz", b"/readyz")
 
 # On every answer; routes that show something in a browser replace them.
 _HEADERS: Final = (

@@ -24,7 +24,7 @@ _ENCODINGS: Final = ((".br", b"br"), (".gz", b"gzip"))
 # manifest, icons) is asked for anew each time, so that a new version is taken at once.
 _HASHED: Final = re.compile(r"^/assets/.*[.-][A-Za-z0-9_-]{8,}\.[a-z0-9]+$")
 # Addresses that are never the client's own.
-_NOT_OURS: Final = ("/api/", "/jmap/", "/health/", "/.well-known/")
+_NOT_OURS: Final = ("/api/", "/jmap/", "/health/", "/healthz", "/readyz", "/.well-known/")
 
 # Everything from us, nothing from elsewhere, nothing inline. Mail is shown in a frame of its own; its
 # remote images come through us.

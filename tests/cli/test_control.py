@@ -40,7 +40,9 @@ def administration(case: TestCase | SynchronousTestCase) -> Administration:
     """Over a store in memory."""
     store = open_store(None, None, Events())
     case.addCleanup(store.close)
-    return Administration(store.accounts, store.mail, store.queue, hash_password, make_keys, "mail.test")
+    return Administration(
+        store.accounts, store.mail, store.queue, store.storage, hash_password, make_keys, "mail.test"
+    )
 
 
 class ConversationTests(SynchronousTestCase):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mailsys.core.refusal import MailboxExists, NotAllowed, UnknownRecipient
-from mailsys.ports.accounts import Address, AddressKind, DkimKey, Domain
+from twisted.internet.defer import gatherResults
+
+from mailsys.core.refusal import MailboxExists, NotAllowed, ObjectConflict, UnknownRecipient
+from mailsys.ports.accounts import AccountPatch, Address, AddressKind, DkimKey, Domain
 from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId
 from mailsys.ports.intake import Delivery
@@ -68,7 +70,7 @@ class AccountContract(Stage):
         with self.assertRaises(UnknownRecipient):
             await accounts.put_address(Address("al@example.org", AddressKind.ALIAS, AccountId(999)))
         with self.assertRaises(UnknownRecipient):
-            await accounts.update_account(replace(self.alice, id=AccountId(999)))
+            await accounts.change_account(AccountId(999), AccountPatch(enabled=False))
         with self.assertRaises(UnknownRecipient):
             await accounts.remove_account(AccountId(999))
 
@@ -76,8 +78,21 @@ class AccountContract(Stage):
         changed = replace(
             self.alice, name="A.", admin=True, enabled=False, quota=99, sends_per_hour=5, sends_per_day=7
         )
-        await self.store.accounts.update_account(changed)
+        patch = AccountPatch("A.", True, False, 99, 5, 7)
+        self.assertEqual(await self.store.accounts.change_account(self.alice.id, patch), changed)
         self.assertEqual(await self.store.accounts.account(self.alice.id), changed)
+
+    async def test_what_a_patch_leaves_out_stays_as_others_wrote_it(self) -> None:
+        accounts = self.store.accounts
+        await gatherResults(
+            [
+                accounts.change_account(self.alice.id, AccountPatch(enabled=False)),
+                accounts.change_account(self.alice.id, AccountPatch(name="A.")),
+                accounts.change_account(self.alice.id, AccountPatch()),
+            ]
+        )
+        found = await accounts.account(self.alice.id)
+        self.assertEqual((found.name, found.enabled, found.quota), ("A.", False, self.alice.quota))
 
     async def test_credentials_are_kept_and_changed(self) -> None:
         accounts = self.store.accounts
@@ -87,6 +102,14 @@ class AccountContract(Stage):
         self.assertEqual(await accounts.credentials(self.alice.id), other)
         self.assertIs(await accounts.credentials(AccountId(999)), None)
 
+    async def test_credentials_are_replaced_only_while_they_are_those(self) -> None:
+        accounts = self.store.accounts
+        other, late = replace(CREDENTIALS, argon2="$other"), replace(CREDENTIALS, argon2="$late")
+        await accounts.set_credentials(self.alice.id, other, replacing=CREDENTIALS)
+        with self.assertRaises(ObjectConflict):
+            await accounts.set_credentials(self.alice.id, late, replacing=CREDENTIALS)
+        self.assertEqual(await accounts.credentials(self.alice.id), other)
+
     async def test_every_change_makes_the_version_grow(self) -> None:
         accounts = self.store.accounts
         seen = [await accounts.version()]
@@ -94,7 +117,7 @@ class AccountContract(Stage):
             lambda: accounts.put_domain(Domain("example.org")),
             lambda: accounts.put_address(Address("al@example.org", AddressKind.ALIAS, self.alice.id)),
             lambda: accounts.set_credentials(self.alice.id, CREDENTIALS),
-            lambda: accounts.update_account(self.alice),
+            lambda: accounts.change_account(self.alice.id, AccountPatch()),
             lambda: accounts.put_dkim_key(DkimKey("example.org", "s", "ed25519-sha256", b"k")),
             lambda: accounts.remove_address("al@example.org"),
             lambda: accounts.remove_account(self.bob.id),

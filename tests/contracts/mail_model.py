@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 from mailsys.core.message import keywords as words
+from mailsys.ports.emails import Column
 from mailsys.ports.ids import MailboxId
 from mailsys.ports.intake import Delivery
 from mailsys.ports.placements import KeywordChange
@@ -28,6 +29,8 @@ class ModelContract(Stage):
         self.seen = dict.fromkeys(self.boxes, 0)
         self.known: set[int] = set()  # emails, by emails_changed
         self.state = 0
+        self.threads: set[int] = set()  # by threads_changed
+        self.thread_state = 0
 
     async def test_store_and_model_agree_and_the_change_log_tells_it_all(self) -> None:
         for seed in self.SEEDS:
@@ -44,8 +47,17 @@ class ModelContract(Stage):
                 self.assertEqual(rows, self.model[box], seed)
                 self.assertEqual(self.images[box], rows, seed)
             await self.follow_emails(10_000)
-            self.assertEqual(self.known, {e for rows in self.model.values() for e, _ in rows.values()})
+            self.assertEqual(self.known, self.seen_emails())
+            await self.follow_threads()
             await self.sound()
+
+    def seen_emails(self) -> set[int]:
+        return {
+            email
+            for rows in self.model.values()
+            for email, keywords in rows.values()
+            if "$deleted" not in words.names(keywords)
+        }
 
     async def act(self, chance: random.Random, number: int) -> None:
         mail, alice = self.store.mail, self.alice.id
@@ -66,11 +78,11 @@ class ModelContract(Stage):
                         KeywordChange(replace="work"),
                     ]
                 )
-                await mail.set_keywords(alice, sorted(emails), change)
-                for placed in self.model.values():
+                await mail.set_keywords(alice, box, sorted(emails), change)
+                for where, placed in self.model.items():
                     for uid, (email, kept) in placed.items():
                         if email in emails:
-                            placed[uid] = (email, self.changed(kept, change))
+                            placed[uid] = (email, self.changed(kept, change, here=where == box))
             case 3:
                 await self.copied(await mail.copy(alice, box, some, other), box, other)
             case 4:
@@ -91,10 +103,15 @@ class ModelContract(Stage):
     def to(self, box: MailboxId) -> tuple[Delivery, ...]:
         return (Delivery(self.alice.id, (box,)),)
 
-    def changed(self, kept: str, change: KeywordChange) -> str:
+    def changed(self, kept: str, change: KeywordChange, here: bool) -> str:
+        """Of a row; $deleted changes only `here`."""
         found = set(words.names(kept)) | set(words.names(change.add))
         found -= words.names(change.remove)
-        return change.replace if change.replace is not None else words.canonical(found)
+        if change.replace is not None:
+            found = set(words.names(change.replace))
+        if not here:
+            found = found - {"$deleted"} | set(words.names(kept)) & {"$deleted"}
+        return words.canonical(found)
 
     def place(self, box: MailboxId, uid: int, email: int, keywords: str) -> None:
         self.assertEqual(uid, self.next[box])
@@ -109,7 +126,7 @@ class ModelContract(Stage):
             email, keywords = self.model[box][source]
             found = there[target]
             self.assertEqual(found == email, email not in held)
-            self.place(other, target, found, keywords)
+            self.place(other, target, found, words.with_removed(keywords, "$deleted"))
 
     async def follow(self, box: MailboxId) -> None:
         delta = await self.store.mail.delta(self.alice.id, box, self.seen[box])
@@ -123,6 +140,16 @@ class ModelContract(Stage):
         for uid in delta.vanished:
             image.pop(uid, None)
         self.seen[box] = delta.modseq
+
+    async def follow_threads(self) -> None:
+        """What threads there are, by what was told of them."""
+        found = await self.store.mail.threads_changed(self.alice.id, self.thread_state, 10_000)
+        self.assertEqual(self.threads & set(found.created), set())
+        self.threads |= set(found.created)
+        self.threads -= set(found.destroyed)
+        self.thread_state = found.modseq
+        columns = await self.store.mail.fetch(self.alice.id, sorted(self.known), [Column.THREAD])
+        self.assertEqual(self.threads, {row[0] for row in columns.values()})
 
     async def follow_emails(self, limit: int) -> None:
         while True:

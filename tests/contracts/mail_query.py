@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mailsys.core.message.facts import MessageFacts
-from mailsys.ports.emails import EmailUpdate
 from mailsys.ports.ids import EmailId, MailboxId
 from mailsys.ports.intake import Delivery
+from mailsys.ports.patches import EmailPatch
 from mailsys.ports.placements import KeywordChange
 from mailsys.ports.query import (
     Compound,
@@ -28,6 +28,7 @@ from tests.contracts.letters import letter
 from tests.contracts.stage import Stage
 
 WORDS = ("apple", "pear", "plum", "fig", "quince", "medlar")
+_TEXTS = ("subject_text", "body_text", "from_text", "to_text", "cc_text")
 KEYWORDS = ("$seen", "$flagged", "$draft", "work", "$seen work", "")
 
 
@@ -42,6 +43,21 @@ class Known:
     keywords: set[str]
     mailboxes: set[MailboxId]
     until: dict[MailboxId, float] = field(default_factory=dict)  # where it waits, or came back to
+    marked: set[MailboxId] = field(default_factory=set)  # where it is placed and not to be seen
+
+    @property
+    def placed(self) -> set[MailboxId]:
+        return self.mailboxes | self.marked
+
+    def mark(self, box: MailboxId) -> None:
+        self.mailboxes.discard(box)
+        self.marked.add(box)
+        self.moved()
+
+    def unmark(self, box: MailboxId) -> None:
+        if box in self.marked:
+            self.marked.discard(box)
+            self.mailboxes.add(box)
 
     def moved(self) -> None:
         """Its mailboxes changed: what it left is forgotten."""
@@ -57,6 +73,7 @@ class Garden(Stage):
         await super().setUp()
         self.random = random.Random(7)
         self.known: dict[int, Known] = {}
+        self.hidden: dict[int, Known] = {}  # $deleted in all of their mailboxes
         boxes = await self.store.mail.mailboxes(self.alice.id)
         self.boxes = [box.id for box in boxes][:3]
         await self.accept(letter(999), Delivery(self.bob.id))
@@ -173,7 +190,7 @@ class Garden(Stage):
             lambda c, one: c.has_attachment is None or one.facts.has_attachment == c.has_attachment,
             lambda c, one: c.body is None or has(one, c.body, "body_text"),
             lambda c, one: c.subject is None or has(one, c.subject, "subject_text"),
-            lambda c, one: c.text is None or has(one, c.text, "subject_text", "body_text", "from_text"),
+            lambda c, one: c.text is None or has(one, c.text, *_TEXTS),
             lambda c, one: c.from_ is None or c.from_ in one.facts.from_text,
             lambda c, one: c.header is None or self.has_header(one, *c.header),
             lambda c, one: c.attachment_name is None or c.attachment_name in one.facts.header_text,
@@ -278,44 +295,71 @@ class Garden(Stage):
     async def disturb(self) -> None:
         """A change of some kind."""
         mail, account = self.store.mail, self.alice.id
-        turn = self.random.randrange(6)
+        turn = self.random.randrange(8)
         some = self.random.sample(list(self.known), min(len(self.known), self.random.choice((1, 2, 5))))
         if turn == 0 or len(self.known) < 20:
             await self.grow(1000 + len(self.known) + self.random.randrange(10**9))
         elif turn == 1:
-            await mail.destroy(account, some)
+            await mail.change_emails(account, destroy=some)
             for email in some:
                 del self.known[email]
         elif turn == 2:
-            await mail.set_keywords(account, some, KeywordChange(add="$seen"))
+            await mail.change_emails(account, [EmailPatch(EmailId(email), add="$seen") for email in some])
             for email in some:
                 self.known[email].keywords.add("$seen")
         elif turn == 3:
-            updates = []
+            patches = []
             for email in some:
                 boxes = self.random.sample(self.boxes, self.random.choice((1, 2)))
                 self.known[email].mailboxes = set(boxes)
                 self.known[email].moved()
                 self.known[email].keywords = {"work"}
-                updates.append(EmailUpdate(EmailId(email), "work", tuple(boxes)))
-            await mail.update(account, updates)
+                self.known[email].marked -= set(boxes)
+                patches.append(EmailPatch(EmailId(email), keywords="work", mailboxes=tuple(boxes)))
+            await mail.change_emails(account, patches)
         elif turn == 4:
             source, target = self.random.sample(self.boxes, 2)
             rows = [row for row in await self.rows(source) if row.email in some]
-            rows = [row for row in rows if target not in self.known[row.email].mailboxes]
+            rows = [row for row in rows if target not in self.known[row.email].placed]
             await mail.move(account, source, [row.uid for row in rows], target)
             for row in rows:
-                self.known[row.email].mailboxes ^= {source, target}
-                self.known[row.email].moved()
+                one = self.known[row.email]
+                one.marked.discard(source)
+                one.mailboxes = one.mailboxes - {source} | {target}
+                one.moved()
+        elif turn == 5:
+            box = self.random.choice(self.boxes)
+            rows = [row for row in await self.rows(box) if self.random.random() < 0.2]
+            await mail.set_keywords(account, box, [row.email for row in rows], KeywordChange(add="$deleted"))
+            for row in rows:
+                self.one(row.email).mark(box)
+            self.hide()
+        elif turn == 6:
+            box = self.random.choice(self.boxes)
+            emails = [row.email for row in await self.rows(box)]
+            await mail.set_keywords(account, box, emails, KeywordChange(remove="$deleted"))
+            for email in emails:
+                self.one(email).unmark(box)
+            self.hide()
         else:
             box = self.random.choice(self.boxes)
             rows = [row for row in await self.rows(box) if row.email in some]
             await mail.expunge(account, box, [row.uid for row in rows], False)
             for row in rows:
                 self.known[row.email].mailboxes.discard(box)
+                self.known[row.email].marked.discard(box)
                 self.known[row.email].moved()
-                if not self.known[row.email].mailboxes:
-                    del self.known[row.email]
+            self.hide()
+
+    def one(self, email: int) -> Known:
+        """Of those in some mailbox, to be seen or not."""
+        return self.known[email] if email in self.known else self.hidden[email]
+
+    def hide(self) -> None:
+        """Bring those to where they belong that are to be seen now, or not any more."""
+        every = self.known | self.hidden
+        self.known = {email: one for email, one in every.items() if one.mailboxes}
+        self.hidden = {email: one for email, one in every.items() if not one.mailboxes and one.marked}
 
 
 class QueryContract(Garden):
@@ -476,7 +520,7 @@ class QueryDeltaContract(Garden):
 
     async def test_keywords_alone_change_no_list_by_time(self) -> None:
         since = (await self.store.mail.states(self.alice.id))["Email"]
-        await self.store.mail.set_keywords(self.alice.id, list(self.known), KeywordChange(add="later"))
+        await self.patch_emails(*(EmailPatch(EmailId(email), add="later") for email in self.known))
         for query in self.queries():
             found = await self.store.mail.query_delta(self.alice.id, query, since, None, 10)
             self.assertEqual((found.removed, found.added, found.complete), ((), (), True))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailsys.core.refusal import NotAllowed
-from mailsys.ports.emails import EmailUpdate, Woken
+from mailsys.ports.emails import Woken
 from mailsys.ports.ids import EmailId, MailboxId
 from mailsys.ports.intake import Delivery
 from mailsys.ports.mailboxes import Role
-from mailsys.ports.patches import Snooze
+from mailsys.ports.patches import EmailPatch, Snooze
 from mailsys.ports.placements import KeywordChange
 from mailsys.ports.query import Condition, EmailQuery, Sort, SortBy
 from tests.contracts.letters import letter
@@ -26,10 +26,8 @@ class Waiting(Stage):
 
     async def snooze(self, email: EmailId, until: float, **more: object) -> object:
         snooze = replace(Snooze(until), **more)  # type: ignore[arg-type]
-        _, outcomes = await self.store.mail.update(
-            self.alice.id, [EmailUpdate(email, None, (self.room,), snooze)]
-        )
-        return outcomes[email]
+        done = await self.patch_emails(EmailPatch(email, mailboxes=(self.room,), snooze=snooze))
+        return done.refused.get(email)
 
     async def places(self, email: int) -> tuple[MailboxId, ...]:
         found = await self.store.mail.email_mailboxes(self.alice.id, [email])
@@ -83,9 +81,7 @@ class SnoozeContract(Waiting):
     async def test_labels_stay_and_a_place_it_has_already_is_no_second_one(self) -> None:
         work = (await self.store.mail.create_mailbox(self.alice.id, "Work")).id
         email = await self.put(1)
-        await self.store.mail.update(
-            self.alice.id, [EmailUpdate(email, None, (self.room, work), Snooze(100.0, work))]
-        )
+        await self.patch_emails(EmailPatch(email, mailboxes=(self.room, work), snooze=Snooze(100.0, work)))
         await self.store.mail.wake(100.0, 10)
         self.assertEqual(await self.places(email), (work,))
         await self.sound()
@@ -97,12 +93,12 @@ class SnoozeContract(Waiting):
             await self.snooze(email, 100.0)
         uids = {row.email: row.uid for row in await self.rows(self.room)}
         await mail.move(alice, self.room, [uids[emails[0]]], self.inbox)
-        await mail.update(alice, [EmailUpdate(emails[1], None, (self.inbox,))])
+        await mail.change_emails(alice, [EmailPatch(emails[1], enter=(self.inbox,), leave=(self.room,))])
         await mail.expunge(alice, self.room, [uids[emails[2]]], only_deleted=False)
-        await mail.destroy(alice, [emails[3]])
+        await mail.change_emails(alice, destroy=[emails[3]])
         self.assertEqual(list(await mail.snoozed(alice, emails)), [emails[4]])
         # Back in that mailbox, it does not wait for the old time.
-        await mail.update(alice, [EmailUpdate(emails[1], None, (self.room,))])
+        await mail.change_emails(alice, [EmailPatch(emails[1], mailboxes=(self.room,))])
         self.assertEqual(await mail.wake(200.0, 10), Woken(1, False, None))
         self.assertEqual(await self.places(emails[1]), (self.room,))
         await self.sound()
@@ -113,7 +109,7 @@ class SnoozeContract(Waiting):
         await self.snooze(email, 300.0)
         self.assertEqual(await self.store.mail.wake(200.0, 10), Woken(0, False, 300.0))
         state = (await self.store.mail.states(self.alice.id))["Email"]
-        await self.store.mail.update(self.alice.id, [EmailUpdate(email, end_snooze=True)])
+        await self.patch_emails(EmailPatch(email, end_snooze=True))
         self.assertIs(await self.waits(email), None)
         self.assertGreater((await self.store.mail.states(self.alice.id))["Email"], state)
         self.assertEqual(await self.places(email), (self.room,))
@@ -121,20 +117,19 @@ class SnoozeContract(Waiting):
 
     async def test_only_in_the_mailbox_for_it(self) -> None:
         email = await self.put(1)
-        update = EmailUpdate(email, None, None, Snooze(100.0))
-        _, outcomes = await self.store.mail.update(self.alice.id, [update])
-        self.assertIsInstance(outcomes[email], NotAllowed)
+        done = await self.patch_emails(EmailPatch(email, snooze=Snooze(100.0)))
+        self.assertIsInstance(done.refused[email], NotAllowed)
         (his,) = await self.accept(letter(2), Delivery(self.bob.id))
-        _, outcomes = await self.store.mail.update(
-            self.bob.id, [EmailUpdate(his.email, "$seen", None, Snooze(100.0))]
-        )
-        self.assertIsInstance(outcomes[his.email], NotAllowed)
+        patch = EmailPatch(his.email, keywords="$seen", snooze=Snooze(100.0))
+        done = await self.store.mail.change_emails(self.bob.id, [patch])
+        self.assertIsInstance(done.refused[his.email], NotAllowed)
         self.assertEqual(await self.store.mail.wake(200.0, 10), Woken(0, False, None))
 
     async def test_so_many_at_a_time_and_of_all_accounts(self) -> None:
         room = (await self.store.mail.create_mailbox(self.bob.id, "Later", Role.SNOOZED)).id
         (his,) = await self.accept(letter(50), Delivery(self.bob.id))
-        await self.store.mail.update(self.bob.id, [EmailUpdate(his.email, None, (room,), Snooze(50.0))])
+        patch = EmailPatch(his.email, mailboxes=(room,), snooze=Snooze(50.0))
+        await self.store.mail.change_emails(self.bob.id, [patch])
         for number in range(5):
             await self.snooze(await self.put(number), 100.0 + number)
         self.assertEqual(await self.store.mail.wake(103.0, 3), Woken(3, True, 102.0))
@@ -160,12 +155,11 @@ class SnoozeContract(Waiting):
     async def test_only_the_last_that_came_back_stand_apart(self) -> None:
         emails = [await self.put(number, subject=f"Topic {number}") for number in range(103)]
         for start in (0, 50, 100):
-            await self.store.mail.update(
-                self.alice.id,
-                [
-                    EmailUpdate(email, None, (self.room,), Snooze(6000.0 + start))
+            await self.patch_emails(
+                *(
+                    EmailPatch(email, mailboxes=(self.room,), snooze=Snooze(6000.0 + start))
                     for email in emails[start : start + 50]
-                ],
+                )
             )
             await self.store.mail.wake(6000.0 + start, 1000)
         fresh = await self.put(900, subject="Fresh")  # received before they came back
@@ -188,17 +182,19 @@ class SnoozedOrderContract(Garden):
 
     async def come_back(self, count: int, now: float) -> None:
         some = self.random.sample(sorted(self.known), min(count, len(self.known)))
-        updates = []
+        patches = []
         for email in some:
             one = self.known[email]
             target = self.random.choice(self.boxes)
             one.mailboxes = {self.room, target} if self.random.random() < 0.3 else {self.room}
+            one.marked -= {self.room, target}
             one.moved()
             boxes = tuple(one.mailboxes)
-            updates.append(EmailUpdate(EmailId(email), None, boxes, Snooze(now, target, "", "")))
+            snooze = Snooze(now, target, "", "")
+            patches.append(EmailPatch(EmailId(email), mailboxes=boxes, snooze=snooze))
             one.mailboxes = (one.mailboxes - {self.room}) | {target}
             one.until[target] = now
-        await self.store.mail.update(self.alice.id, updates)
+        await self.patch_emails(*patches)
         await self.store.mail.wake(now, 1000)
 
     async def test_every_page_from_every_position_and_anchor(self) -> None:
@@ -249,12 +245,12 @@ class MuteContract(Stage):
         first = await self.put(1)
         _, places = await self.put_reply(2)
         self.assertEqual(places, (self.inbox,))
-        await self.store.mail.set_keywords(self.alice.id, [first], KeywordChange(add="$muted"))
+        await self.store.mail.set_keywords(self.alice.id, self.inbox, [first], KeywordChange(add="$muted"))
         _, places = await self.put_reply(3)
         self.assertEqual(places, (archive,))
         self.assertEqual([row.keywords for row in await self.rows(archive)], ["$muted"])
         # Still so when what was muted at first is gone; other threads and other ways in go on as they were.
-        await self.store.mail.destroy(self.alice.id, [first])
+        await self.store.mail.change_emails(self.alice.id, destroy=[first])
         _, places = await self.put_reply(4)
         self.assertEqual(places, (archive,))
         _, places = await self.put_reply(5, heed_mute=False)
@@ -266,15 +262,16 @@ class MuteContract(Stage):
     async def test_it_is_ended_by_taking_the_keyword_from_all(self) -> None:
         first = await self.put(1, keywords="$muted")
         second, _ = await self.put_reply(2)
-        change = KeywordChange(remove="$muted")
-        await self.store.mail.set_keywords(self.alice.id, [first, second], change)
+        await self.patch_emails(*(EmailPatch(email, remove="$muted") for email in (first, second)))
         _, places = await self.put_reply(3)
         self.assertEqual(places, (self.inbox,))
 
     async def test_another_accounts_mute_is_its_own(self) -> None:
         (his,) = await self.accept(letter(1), Delivery(self.bob.id))
         await self.put(1)
-        await self.store.mail.set_keywords(self.bob.id, [his.email], KeywordChange(add="$muted"))
+        inbox = his.placements[0][0]
+        change = KeywordChange(add="$muted")
+        await self.store.mail.set_keywords(self.bob.id, inbox, [his.email], change)
         _, places = await self.put_reply(2)
         self.assertEqual(places, (self.inbox,))
 

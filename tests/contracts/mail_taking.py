@@ -7,6 +7,7 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred, gatherResults
 
 from mailsys.core.refusal import MessageRejected, NoSuchMailbox, OverQuota, UnknownRecipient
+from mailsys.ports.accounts import AccountPatch
 from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId, BlobId, MailboxId, TraceId
 from mailsys.ports.intake import Acceptance, Delivery
@@ -121,7 +122,7 @@ class AcceptContract(Stage):
             await self.accept(letter(), Delivery(AccountId(9999)))
 
     async def test_a_full_account_refuses_and_nothing_at_all_is_done(self) -> None:
-        await self.store.accounts.update_account(replace(self.alice, quota=10))
+        await self.store.accounts.change_account(self.alice.id, AccountPatch(quota=10))
         before = await self.store.mail.modseq(self.bob.id)
         written = letter()
         staged = self.store.blobs.stage(written.content)
@@ -145,22 +146,21 @@ class AcceptContract(Stage):
 
     async def test_quota_counts_what_one_acceptance_brings_in_all(self) -> None:
         written = letter()
-        await self.store.accounts.update_account(
-            replace(self.alice, quota=written.facts.size + written.facts.size // 2)
-        )
+        quota = written.facts.size + written.facts.size // 2
+        await self.store.accounts.change_account(self.alice.id, AccountPatch(quota=quota))
         one = Delivery(self.alice.id, enforce_quota=True)
         with self.assertRaises(OverQuota):
             await self.accept(written, one, one)
         await self.accept(written, one)
 
     async def test_a_quota_that_is_not_enforced_refuses_nothing(self) -> None:
-        await self.store.accounts.update_account(replace(self.alice, quota=10))
+        await self.store.accounts.change_account(self.alice.id, AccountPatch(quota=10))
         await self.accept(letter())
         self.assertEqual((await self.store.accounts.account(self.alice.id)).used, letter().facts.size)
 
     async def test_a_refused_message_does_not_harm_those_accepted_beside_it(self) -> None:
         full = Delivery(self.bob.id, enforce_quota=True)
-        await self.store.accounts.update_account(replace(self.bob, quota=10))
+        await self.store.accounts.change_account(self.bob.id, AccountPatch(quota=10))
         letters = [letter(n) for n in range(20)]
         results = []
         for number, written in enumerate(letters):

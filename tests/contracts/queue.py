@@ -86,11 +86,10 @@ class QueueContract(Stage):
     async def test_a_lease_is_extended_while_it_is_held(self) -> None:
         await self.enqueue(item())
         lease = await self.lease()
-        self.assertTrue(await self.queue.extend(lease, 2000.0))
+        self.assertEqual(await self.queue.extend([lease], 2000.0), [True])
         self.assertEqual(await self.queue.due(1999.0, 1), [])
         other = await self.lease(now=2000.0)
-        self.assertFalse(await self.queue.extend(lease, 3000.0))
-        self.assertTrue(await self.queue.extend(other, 3000.0))
+        self.assertEqual(await self.queue.extend([lease, other, lease], 3000.0), [False, True, False])
 
     async def test_leases_that_end_too_far_ahead_end_now_and_their_holders_may_still_settle(self) -> None:
         await self.enqueue(item("a.example"), item("b.example"))
@@ -255,7 +254,7 @@ class QueueContract(Stage):
             )
         self.assertEqual(await self.rows(), [])
         self.assertEqual(self.heard, [])
-        self.assertTrue(await self.queue.extend(lease, 2000.0))
+        self.assertEqual(await self.queue.extend([lease], 2000.0), [True])
         await self.sound()
 
     async def test_a_held_item_waits_until_it_is_released(self) -> None:
@@ -276,7 +275,7 @@ class QueueContract(Stage):
         await self.enqueue(item())
         lease = await self.lease()
         self.assertEqual(await self.queue.drop([lease.item.id, QueueId(999)], 1001.0), 1)
-        self.assertFalse(await self.queue.extend(lease, 2000.0))
+        self.assertEqual(await self.queue.extend([lease], 2000.0), [False])
         self.assertFalse(
             await self.queue.settle(lease, Settlement(self.all_of(lease, Outcome.DELIVERED), 0.0))
         )
@@ -302,8 +301,8 @@ class QueueContract(Stage):
         """By alice, with a word in the timeline and an object."""
         self.entry = TimelineEntry(TraceId(trace), 5.0, Step.DROPPED, self.alice.id, "bob@example.net")
         change = ObjectChange(self.alice.id, "EmailSubmission", f"S{trace}", b"{}")
-        done: bool = await self.queue.withdraw(self.alice.id, TraceId(trace), [self.entry], [change])
-        return done
+        done = await self.queue.withdraw(self.alice.id, TraceId(trace), [self.entry], [change])
+        return done is not None
 
     def hers(self, destination: str = "example.net", hold: bool = False) -> NewQueueItem:
         return item(destination, account=self.alice.id, hold=hold, trace="one")

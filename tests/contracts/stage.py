@@ -11,7 +11,8 @@ from mailsys.ports.events import Changed
 from mailsys.ports.ids import AccountId, EmailId, MailboxId
 from mailsys.ports.intake import Acceptance, Delivered, Delivery
 from mailsys.ports.mailboxes import Mailbox, Role
-from mailsys.ports.placements import Placement
+from mailsys.ports.patches import EmailPatch, EmailsPatched
+from mailsys.ports.placements import KeywordChange, Placement
 from mailsys.stores.memory.events import Events
 from tests.contracts.letters import CREDENTIALS, Letter, letter
 
@@ -44,15 +45,29 @@ class Stage(TestCase):
     async def accept(
         self, written: Letter, *deliveries: Delivery, at: float = 5000.0
     ) -> tuple[Delivered, ...]:
-        return await self.store.mail.accept(
-            Acceptance(
-                self.store.blobs.stage(written.content),
-                written.facts,
-                at,
-                deliveries or (Delivery(self.alice.id),),
-                header=written.header,
-            )
+        accepted = await self.store.mail.accept(self.acceptance(written, *deliveries, at=at))
+        return tuple(accepted.delivered)
+
+    def acceptance(
+        self, written: Letter, *deliveries: Delivery, at: float = 5000.0, **more: Any
+    ) -> Acceptance:
+        return Acceptance(
+            self.store.blobs.stage(written.content),
+            written.facts,
+            at,
+            deliveries or (Delivery(self.alice.id),),
+            header=written.header,
+            **more,
         )
+
+    async def patch_emails(self, *patches: EmailPatch, **more: Any) -> EmailsPatched:
+        found: EmailsPatched = await self.store.mail.change_emails(self.alice.id, patches, **more)
+        return found
+
+    async def mark(self, *emails: int, mailbox: MailboxId | None = None, remove: bool = False) -> Any:
+        """STORE +FLAGS (\\Deleted), or -FLAGS."""
+        change = KeywordChange(remove="$deleted") if remove else KeywordChange(add="$deleted")
+        return await self.store.mail.set_keywords(self.alice.id, mailbox or self.inbox, emails, change)
 
     async def put(
         self, number: int = 1, to: MailboxId | Role = Role.INBOX, keywords: str = "", **written: Any

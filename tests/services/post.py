@@ -217,7 +217,7 @@ class Post:
 
     async def keep_sent(self, message: bytes) -> Delivered:
         """What a mail client does after sending."""
-        (sent,) = await self.store.mail.accept(
+        done = await self.store.mail.accept(
             Acceptance(
                 blob=await self.stage(message),
                 facts=analyse(message),
@@ -226,7 +226,7 @@ class Post:
                 header=message[: message.index(b"\r\n\r\n") + 4],
             )
         )
-        return sent
+        return done.delivered[0]
 
     async def credit(self, address: str) -> None:
         """Alice wrote to that address before."""

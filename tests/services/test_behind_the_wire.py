@@ -1,11 +1,11 @@
 """The services behind the real SMTP server: what a client hears."""
 
 from base64 import b64encode
-from dataclasses import replace
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from mailsys.ports.accounts import AccountPatch
 from mailsys.services.access.passwords import PasswordPool, make_credentials
 from mailsys.services.access.sign_in import SignIn
 from mailsys.settings import Limits
@@ -65,7 +65,7 @@ class PortTwentyFiveTests(HouseTestCase):
     async def test_a_recipient_that_is_over_quota_hears_a_temporary_code(self):
         line = self.dial()
         line.say(b"EHLO a\r\n")
-        await self.house.accounts.update_account(replace(self.house.bob, quota=10))
+        await self.house.accounts.change_account(self.house.bob.id, AccountPatch(quota=10))
         line.say(b"MAIL FROM:<> SIZE=100\r\n")
         self.assertTrue(line.say(b"RCPT TO:<bob@example.com>\r\n").startswith(b"452 4.2.2 "))
 

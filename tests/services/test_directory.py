@@ -1,8 +1,6 @@
 """Where addresses lead."""
 
-from dataclasses import replace
-
-from mailsys.ports.accounts import Domain
+from mailsys.ports.accounts import AccountPatch, Domain
 from mailsys.ports.queue_items import QueueRecipient
 from mailsys.services.delivery.deliver import plan, resolve
 from mailsys.services.delivery.directory import FORWARD_TARGETS, Route
@@ -111,7 +109,7 @@ class PostmasterTests(HouseTestCase):
         self.assertEqual(await self.route("postmaster@example.org"), Route((self.house.alice.id,), ()))
 
     async def test_without_an_administrator_they_reach_the_first_account(self):
-        await self.house.accounts.update_account(replace(self.house.alice, admin=False))
+        await self.house.accounts.change_account(self.house.alice.id, AccountPatch(admin=False))
         self.assertEqual(await self.route("postmaster@example.com"), Route((self.house.alice.id,), ()))
 
     async def test_an_address_of_that_name_goes_first(self):

@@ -1,17 +1,16 @@
 """Port 25: what is taken, where it ends, and what is refused with which code."""
 
-from dataclasses import replace
-
 from mailsys.core.refusal import (
     MailLoop,
     MessageTooBig,
     OverQuota,
     RelayDenied,
+    TemporaryFailure,
     TooManyRecipients,
     UnknownRecipient,
 )
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
-from mailsys.ports.accounts import Domain
+from mailsys.ports.accounts import AccountPatch, Domain
 from mailsys.ports.emails import Column
 from mailsys.ports.ids import TraceId
 from mailsys.ports.timeline import Stage
@@ -101,7 +100,7 @@ class DeliveryTests(HouseTestCase):
         self.assertEqual((steps[1].account, steps[1].recipient), (self.house.bob.id, "bob@example.com"))
 
     async def test_mail_for_a_disabled_account_is_kept(self):
-        await self.house.accounts.update_account(replace(self.house.bob, enabled=False))
+        await self.house.accounts.change_account(self.house.bob.id, AccountPatch(enabled=False))
         await self.house.receive("bob@example.com")
         self.assertEqual(len(await self.house.inbox(self.house.bob)), 1)
 
@@ -132,6 +131,17 @@ class RefusalTests(HouseTestCase):
         await transaction.commit(await sink.finish())
         self.assertEqual(len(await house.inbox(house.bob)), 1)
 
+    async def test_a_store_without_any_address_does_not_say_that_somebody_is_unknown(self):
+        store = self.house.accounts
+        for account in await store.accounts():
+            await store.remove_account(account.id)
+        for address in await store.addresses():
+            await store.remove_address(address.address)
+        self.house.reception.directory = self.house.new_directory()
+        await self.house.reception.directory.start()
+        self.addCleanup(self.house.reception.directory.stop)
+        await refusal(self, TemporaryFailure, self.house.receive("bob@example.com"))
+
     async def test_percent_hack_is_no_relay(self):
         await refusal(self, UnknownRecipient, self.house.receive("x%remote.example@example.com"))
 
@@ -151,14 +161,14 @@ class RefusalTests(HouseTestCase):
         )
 
     async def test_a_full_mailbox_refuses_for_now(self):
-        await self.house.accounts.update_account(replace(self.house.bob, quota=1000))
+        await self.house.accounts.change_account(self.house.bob.id, AccountPatch(quota=1000))
         await self.house.receive("bob@example.com", message=MESSAGE + b"x" * 1000)
         found = await refusal(self, OverQuota, self.house.receive("bob@example.com"))
         self.assertEqual(found.smtp, (452, "4.2.2"))
         await self.house.receive("alice@example.com")
 
     async def test_a_declared_size_that_does_not_fit_the_quota_is_refused(self):
-        await self.house.accounts.update_account(replace(self.house.bob, quota=1000))
+        await self.house.accounts.change_account(self.house.bob.id, AccountPatch(quota=1000))
         await refusal(
             self, OverQuota, self.house.receive("bob@example.com", parameters=MailParameters(size=1001))
         )

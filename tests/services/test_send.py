@@ -1,5 +1,6 @@
 """From the queue to other servers and back."""
 
+import os
 from dataclasses import replace
 from random import Random
 
@@ -12,6 +13,7 @@ from mailsys.ports.accounts import Credentials, Domain
 from mailsys.ports.queue import Settlement
 from mailsys.ports.queue_items import Outcome, QueueRecipient
 from mailsys.services.dns.resolve import StubResolver
+from mailsys.services.sending.send import LOOK
 from mailsys.services.sending.sign import dns_record, generate_keys
 from tests.peers.dns import DnsPeer
 from tests.peers.smtp_peer import self_signed
@@ -56,6 +58,20 @@ class SendingTests(TestCase):
         post.start()
         await post.quiet()
         await post.queue()
+        await post.quiet()
+        self.assertEqual(len(self.peer.messages), 1)
+
+    async def test_mail_of_which_no_word_came_goes_with_the_next_look(self):
+        """Another process queued it, or the word of it was lost."""
+        post = await self.post()
+        post.store.queue.listen = lambda wake: None
+        post.start()
+        await post.quiet()
+        await post.turns(20)
+        await post.queue()
+        await post.turns(20)
+        self.assertEqual(self.peer.messages, [])
+        await post.later(LOOK * 1.25)
         await post.quiet()
         self.assertEqual(len(self.peer.messages), 1)
 
@@ -396,6 +412,20 @@ class SendingTests(TestCase):
         (report,) = await post.inbox()
         self.assertEqual(status(report)[1]["Action"], "failed")
         self.assertIn("It was tried for 5 days.", report.get_payload()[0].get_payload())
+
+    async def test_a_message_whose_content_was_lost_is_never_sent_empty_and_its_sender_is_told(self):
+        post = await self.post(attempts=2, delay_notice=0)
+        for ret in ("", "FULL"):
+            await post.queue(message=LETTER + b"0123456789\r\n" * 10_000 + ret.encode(), ret=ret)
+        for queued in await post.items():
+            os.remove(post.store.files().path(queued.blob))
+        post.start()
+        await post.quiet()
+        while await post.items():
+            await post.until_next_try()
+        self.assertEqual(self.peer.messages, [])
+        reports = await post.inbox()
+        self.assertEqual([status(each)[1]["Action"] for each in reports], ["failed", "failed"])
 
     async def test_a_cap_on_attempts_is_kept(self):
         post = await self.post(attempts=3)

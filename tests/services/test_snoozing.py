@@ -7,9 +7,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from mailsys.ports.emails import EmailUpdate
 from mailsys.ports.mailboxes import Role
-from mailsys.ports.patches import Snooze
+from mailsys.ports.patches import EmailPatch, Snooze
 from mailsys.services.mailboxes.snoozing import AT_ONCE, LOOK, Waker
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import SqliteStore, open_store
@@ -34,11 +33,11 @@ class WakerTests(Stage):
         return waker
 
     async def snooze(self, count: int, until: float) -> None:
-        updates = [
-            EmailUpdate(await self.put(int(until) + number), None, (self.room,), Snooze(until))
+        patches = [
+            EmailPatch(await self.put(int(until) + number), mailboxes=(self.room,), snooze=Snooze(until))
             for number in range(count)
         ]
-        await self.store.mail.update(self.alice.id, updates)
+        await self.store.mail.change_emails(self.alice.id, patches)
 
     async def waiting(self) -> int:
         return (await self.box("Snoozed")).total

@@ -1,7 +1,5 @@
 """Submission: who may write as whom, what is changed, where it goes."""
 
-from dataclasses import replace
-
 from mailsys import metrics
 from mailsys.core.refusal import (
     AuthenticationRequired,
@@ -14,6 +12,7 @@ from mailsys.core.refusal import (
     TooManyRecipients,
 )
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
+from mailsys.ports.accounts import AccountPatch
 from mailsys.ports.emails import Column
 from mailsys.ports.ids import TraceId
 from mailsys.ports.timeline import Stage
@@ -59,7 +58,7 @@ class WhoTests(HouseTestCase):
 
     async def test_a_disabled_account_submits_no_more(self):
         await self.house.submit(self.house.bob, "alice@example.com")
-        await self.house.accounts.update_account(replace(self.house.bob, enabled=False))
+        await self.house.accounts.change_account(self.house.bob.id, AccountPatch(enabled=False))
         await self.directory.refresh()
         await refusal(self, AuthenticationRequired, self.house.submit(self.house.bob, "alice@example.com"))
 
@@ -303,13 +302,13 @@ class BoundTests(HouseTestCase):
         await refusal(self, RateLimited, self.house.submit(self.house.bob, "a@far.example"))
 
     async def test_an_accounts_own_bound_goes_before_the_servers(self):
-        await self.house.accounts.update_account(replace(self.house.bob, sends_per_hour=1))
+        await self.house.accounts.change_account(self.house.bob.id, AccountPatch(sends_per_hour=1))
         await self.directory.refresh()
         await self.house.submit(self.house.bob, "a@far.example")
         await refusal(self, RateLimited, self.house.submit(self.house.bob, "b@far.example"))
 
     async def test_a_full_neighbour_is_refused_for_now(self):
-        await self.house.accounts.update_account(replace(self.house.alice, quota=10))
+        await self.house.accounts.change_account(self.house.alice.id, AccountPatch(quota=10))
         await self.directory.refresh()
         await refusal(
             self,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from dataclasses import replace
 
 import apsw
 from twisted.internet import reactor
@@ -19,10 +20,11 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailsys.core.refusal import ShuttingDown, TemporaryFailure
-from mailsys.ports.emails import Woken
+from mailsys.ports.emails import Column, Woken
 from mailsys.ports.intake import Acceptance, Delivery
 from mailsys.ports.patches import Snooze
 from mailsys.ports.placements import KeywordChange
+from mailsys.ports.query import EmailQuery
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite import files, schema
 from mailsys.stores.sqlite.lock import StoreInUse
@@ -32,12 +34,17 @@ from tests.contracts import (
     blobs,
     mail_edits,
     mail_mailboxes,
+    mail_marks,
     mail_model,
+    mail_patches,
     mail_query,
     mail_rows,
     mail_search,
     mail_snooze,
     mail_taking,
+    mail_tree,
+    objects,
+    once,
     queue,
 )
 from tests.contracts.letters import CREDENTIALS, item, letter
@@ -107,11 +114,23 @@ class Queries(InFile, mail_query.QueryContract):
     pass
 
 
+# What version 4 brought, taken away again.
+_OLDER = """
+DROP TABLE once;
+DROP INDEX placement_received;
+DROP INDEX email_received;
+CREATE INDEX placement_received ON placement (mailbox, received_at, email);
+CREATE INDEX email_received ON email (account, received_at, id);
+ALTER TABLE placement DROP COLUMN mark;
+ALTER TABLE email DROP COLUMN hidden;
+"""
+
+
 class Snoozes(InFile, mail_snooze.SnoozeContract):
     async def test_what_waits_waits_over_a_restart_also_in_a_file_that_knew_no_snoozing(self) -> None:
         await self.store.close()
         connection = apsw.Connection(os.path.join(self.folder, "mail.sqlite"))
-        connection.execute("DROP TABLE snooze; PRAGMA user_version=2").fetchall()
+        connection.execute(f"{_OLDER} DROP TABLE snooze; PRAGMA user_version=2").fetchall()
         connection.close()
         self.store = open_store(self.folder, reactor, self.events)
         email = await self.put(1)
@@ -144,8 +163,29 @@ class Counts(InFile, mail_edits.CountsContract):
     pass
 
 
-class Updates(InFile, mail_edits.UpdateContract):
+class Patches(InFile, mail_patches.PatchContract):
     pass
+
+
+class Marks(InFile, mail_marks.MarkContract):
+    pass
+
+
+class Together(InFile, mail_patches.TogetherContract):
+    pass
+
+
+class Sending(InFile, mail_patches.SendingContract):
+    pass
+
+
+class Trees(InFile, mail_tree.TreeContract):
+    pass
+
+
+class Once(once.OnceContract):
+    async def make(self, events: Events) -> SqliteStore:
+        return open_store(temporary(self), reactor, events, now=lambda: self.time)
 
 
 class ThreadChanges(InFile, mail_edits.ThreadChangesContract):
@@ -160,7 +200,7 @@ class Uploads(InFile, mail_edits.UploadContract):
     pass
 
 
-class Objects(InFile, mail_edits.ObjectContract):
+class Objects(InFile, objects.ObjectContract):
     pass
 
 
@@ -268,7 +308,7 @@ class Reopening(InFile, Stage):
         )
         (lease,) = await self.store.queue.lease("example.net", 1000.0, 1e6, 1)
         await self.reopen()
-        self.assertFalse(await self.store.queue.extend(lease, 2e6))
+        self.assertEqual(await self.store.queue.extend([lease], 2e6), [False])
         self.assertEqual(len(await self.store.queue.lease("example.net", 1000.0, 60.0, 1)), 1)
 
     async def test_a_removal_that_was_interrupted_is_finished(self) -> None:
@@ -319,6 +359,61 @@ class FullDisk(InFile, Stage):
         await self.put(99)
         self.assertEqual(len(await self.rows()), before + 1)
         self.assertEqual(before + refused, 39)
+        await self.sound()
+
+
+class DeletedKeywords(InFile, Stage):
+    """A file of version 3, where $deleted was a keyword of emails."""
+
+    async def test_they_become_marks_of_all_placements(self) -> None:
+        archive = (await self.box("Archive")).id
+        both = Delivery(self.alice.id, (self.inbox, archive))
+        found = [
+            (await self.accept(written, delivery))[0].email
+            for written, delivery in (
+                (letter(1), replace(both, keywords="$seen $zoo")),
+                (letter(2, subject="Re: Hello", references=["<1@example.net>"]), both),
+                (letter(3, subject="Other"), replace(both, keywords="$seen")),
+                (letter(4, subject="Alone"), Delivery(self.alice.id)),
+            )
+        ]
+        seen = await self.store.mail.states(self.alice.id)
+        await self.store.close()
+        # As that version wrote STORE 1:2,3 +FLAGS (\\Deleted): in keywords, flags, and counts of mailboxes.
+        connection = apsw.Connection(os.path.join(self.folder, "mail.sqlite"))
+        for number, (words, email) in enumerate(
+            (("$deleted $seen $zoo", found[0]), ("$deleted", found[1]), ("$deleted $seen", found[2])), 100
+        ):
+            connection.execute("INSERT INTO keywords VALUES (?, ?)", (number, words)).fetchall()
+            for word in words.split():
+                connection.execute("INSERT INTO keyword VALUES (?, ?)", (word, number)).fetchall()
+            connection.execute(
+                "UPDATE email SET keywords = ?, flags = flags | 8 WHERE id = ?", (number, email)
+            ).fetchall()
+        # One whose keywords without it were nobody's.
+        connection.execute("UPDATE keywords SET words = '$seen $zebra' WHERE words = '$seen $zoo'").fetchall()
+        connection.execute("UPDATE mailbox_count SET deleted = 3 WHERE total >= 3").fetchall()
+        connection.execute(f"{_OLDER} PRAGMA user_version=3").fetchall()
+        connection.close()
+        self.store = open_store(self.folder, reactor, self.events)
+        await self.sound()
+        self.assertEqual(
+            [row.keywords for row in await self.rows()],
+            ["$deleted $seen $zoo", "$deleted", "$deleted $seen", ""],
+        )
+        fetched = await self.store.mail.fetch(self.alice.id, found, [Column.KEYWORDS])
+        self.assertEqual([fetched[email][0] for email in found], ["$seen $zoo", "", "$seen", ""])
+        page = await self.store.mail.query(self.alice.id, EmailQuery(calculate_total=True))
+        self.assertEqual((page.emails, page.total), ((found[3],), 1))
+        box = await self.box("INBOX")
+        self.assertEqual((box.total, box.deleted, box.unread, box.threads), (4, 3, 1, 1))
+        changed = await self.store.mail.mailboxes_changed(self.alice.id, seen["Mailbox"], 10)
+        self.assertEqual(set(changed.updated), {self.inbox, archive})
+        await self.mark(found[1], remove=True)
+        self.assertEqual((await self.box("INBOX")).unread, 2)
+        await self.store.mail.expunge(self.alice.id, self.inbox, None)
+        await self.store.mail.expunge(self.alice.id, archive, None)
+        self.assertEqual([row.email for row in await self.rows()], [found[1], found[3]])
         await self.sound()
 
 
@@ -409,12 +504,14 @@ _WRITER = textwrap.dedent(
                 sink = store.blobs.sink()
                 sink.write(written.content)
                 staged = await sink.finish()
-                (done,) = await store.mail.accept(Acceptance(
+                accepted = await store.mail.accept(Acceptance(
                     staged, written.facts, 1.0, (Delivery(account.id),), (item(trace=str(number)),),
                     header=written.header))
+                (done,) = accepted.delivered
                 say("accepted", done.email, number)
                 if number % 3 == 0:
-                    await store.mail.set_keywords(account.id, [done.email], KeywordChange(add="$seen"))
+                    box = done.placements[0][0]
+                    await store.mail.set_keywords(account.id, box, [done.email], KeywordChange(add="$seen"))
                     say("seen", done.email)
         for n in range(8):
             Deferred.fromCoroutine(write(n)).addErrback(lambda f: (f.printTraceback(), reactor.stop()))
@@ -508,7 +605,9 @@ class GroupCommit(InFile, Stage):
     async def test_order_of_modseq_is_order_of_submission(self) -> None:
         emails = [await self.put(n) for n in range(3)]
         done = [
-            self.store.mail.set_keywords(self.alice.id, [emails[n % 3]], KeywordChange(replace=f"k{n}"))
+            self.store.mail.set_keywords(
+                self.alice.id, self.inbox, [emails[n % 3]], KeywordChange(replace=f"k{n}")
+            )
             for n in range(12)
         ]
         modseqs = [changed.modseq for changed in await gatherResults(done)]
@@ -525,5 +624,5 @@ class Memory(SynchronousTestCase):
         accepted = store.mail.accept(
             Acceptance(store.blobs.stage(written.content), written.facts, 1.0, (Delivery(account.id),))
         )
-        self.assertEqual(len(self.successResultOf(accepted)), 1)
+        self.assertEqual(len(self.successResultOf(accepted).delivered), 1)
         self.successResultOf(store.close())

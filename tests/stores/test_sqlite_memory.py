@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from mailsys.ports.ids import TraceId
+from mailsys.ports.ids import AccountId, TraceId
+from mailsys.ports.intake import Delivery
 from mailsys.ports.timeline import Stage as Step
 from mailsys.ports.timeline import TimelineEntry
 from mailsys.stores.memory.events import Events
-from mailsys.stores.sqlite import statement, tally, tidy, timeline
+from mailsys.stores.sqlite import batch, lists, statement, tally, tidy, timeline
 from mailsys.stores.sqlite.store import SqliteStore, open_store
 from tests.contracts import (
     accounts,
     blobs,
     mail_edits,
     mail_mailboxes,
+    mail_marks,
     mail_model,
+    mail_patches,
     mail_query,
     mail_rows,
     mail_search,
     mail_snooze,
     mail_taking,
+    mail_tree,
+    objects,
+    once,
     queue,
     sessions,
 )
+from tests.contracts.letters import CREDENTIALS, letter
 from tests.contracts.stage import Stage
 
 
@@ -106,8 +113,29 @@ class Counts(InMemory, mail_edits.CountsContract):
     pass
 
 
-class Updates(InMemory, mail_edits.UpdateContract):
+class Patches(InMemory, mail_patches.PatchContract):
     pass
+
+
+class Marks(InMemory, mail_marks.MarkContract):
+    pass
+
+
+class Together(InMemory, mail_patches.TogetherContract):
+    pass
+
+
+class Sending(InMemory, mail_patches.SendingContract):
+    pass
+
+
+class Trees(InMemory, mail_tree.TreeContract):
+    pass
+
+
+class Once(once.OnceContract):
+    async def make(self, events: Events) -> SqliteStore:
+        return open_store(None, None, events, now=lambda: self.time)
 
 
 class ThreadChanges(InMemory, mail_edits.ThreadChangesContract):
@@ -122,7 +150,7 @@ class Uploads(InMemory, mail_edits.UploadContract):
     pass
 
 
-class Objects(InMemory, mail_edits.ObjectContract):
+class Objects(InMemory, objects.ObjectContract):
     pass
 
 
@@ -189,6 +217,40 @@ class Pruning(Stage):
         self.now = timeline.KEPT + 2.0
         await self.store.tidy()
         self.assertEqual(await self.store.queue.timeline(TraceId("t")), entries[1:])
+
+
+class Forgetting(InMemory, Stage):
+    """The writer forgets accounts and keywords between two transactions, never within one."""
+
+    async def setUp(self) -> None:
+        self.patch(batch, "REMEMBERED", 2)
+        self.patch(lists, "REMEMBERED", 2)
+        await super().setUp()
+
+    async def test_one_message_for_more_accounts_than_are_remembered(self) -> None:
+        people = [
+            await self.store.accounts.create_account(f"p{number}@example.org", "", CREDENTIALS)
+            for number in range(9)
+        ]
+        for number in range(3):
+            deliveries = [
+                Delivery(one.id, keywords=f"k{number} k{at}") for at, one in enumerate((self.alice, *people))
+            ]
+            done = await self.accept(letter(number), *deliveries, *deliveries[:2])
+            self.assertEqual(len({one.email for one in done}), 12)
+        for one in people[1:]:
+            self.assertEqual(len(await self.rows_of(one.id)), 3)
+            self.assertEqual((await self.box("INBOX", one.id)).total, 3)
+            self.assertEqual((await self.store.accounts.account(one.id)).used, 3 * letter().facts.size)
+        self.assertEqual((await self.box("INBOX")).total, 6)
+        await self.sound()
+
+    async def rows_of(self, account: AccountId) -> list[int]:
+        """Modseqs of an inbox's rows: no two messages have the same."""
+        box = await self.box("INBOX", account)
+        found = await self.store.mail.snapshot(account, box.id)
+        self.assertEqual(len(set(found.modseqs)), len(found.modseqs))
+        return list(found.modseqs)
 
 
 class ManyStretches(InMemory, mail_query.QueryContract):

@@ -54,12 +54,14 @@ class Browser:
         response = self._connection.getresponse()
         answer = Answer(response.status, response.headers, response.read())
         for each in response.headers.get_all("Set-Cookie") or []:
-            self.cookie = each.partition(";")[0]
+            if "mailsys-known=" not in each:
+                self.cookie = each.partition(";")[0]
         if path.startswith("/api/") and self._contract is not None:
             self._contract.check(method, path, answer)
         return answer
 
     def sign_in(self, login: str, password: str) -> Answer:
+        self.password = password
         answer = self.ask("POST", "/api/v1/session", {"login": login, "password": password})
         if answer.status == 200:
             me = answer.json["session"]

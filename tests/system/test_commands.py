@@ -116,6 +116,21 @@ class RunningTests(_Commands, TestCase):
         cls.system.close()
         cls.folder.cleanup()
 
+    def test_check_while_it_runs(self) -> None:
+        with self.system.smtp() as client:
+            client.sendmail("a@elsewhere.test", ["alice@local.test"], message("z" * 300_000))
+        done = mailsys("check", *self.place)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("1 complaints; ", done.stdout)  # nobody reads postmaster
+        (file,) = (Path(self.place[1]) / "blobs").glob("*/*")
+        content = file.read_bytes()
+        file.unlink()
+        done = mailsys("check", *self.place)
+        self.assertIn("is missing", done.stdout)
+        self.assertIn("alice@local.test email", done.stdout)
+        file.write_bytes(content)
+        self.assertNotIn("is missing", mailsys("check", *self.place).stdout)
+
     def test_a_new_password_holds_at_once(self) -> None:
         self.mailsys("account", "add", "dave@local.test", text="first of two\n")
         self.mailsys("account", "password", "dave@local.test", text="second of two\n")
@@ -170,11 +185,38 @@ class AloneTests(_Commands, TestCase):
         done = mailsys("check", *self.place)
         self.assertEqual(
             (done.returncode, done.stdout),
-            (1, "domains: nobody reads postmaster@local.test\n1 complaints\n"),
+            (1, "domains: nobody reads postmaster@local.test\n1 complaints; 0 blobs, 0 B hashed\n"),
         )
         self.mailsys("domain", "set", "local.test", "--postmaster", "alice@local.test")
         done = mailsys("check", *self.place)
-        self.assertEqual((done.returncode, done.stdout), (0, "all is well\n"))
+        self.assertEqual((done.returncode, done.stdout), (0, "all is well: 0 blobs, 0 B hashed\n"))
+
+    def test_check_of_a_damaged_store_tells_and_changes_nothing(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="mailsys-test-") as folder:
+            place = ("--state", f"{folder}/state")
+            system = LocalSystem(*place, folder=folder)
+            with system.smtp() as client:
+                client.sendmail("a@elsewhere.test", ["alice@local.test"], message("y" * 300_000))
+            system.close()
+            state = Path(folder) / "state"
+            (file,) = (state / "blobs").glob("*/*")
+            file.write_bytes(file.read_bytes()[:-1] + b"!")
+            done = mailsys("check", *place)
+            self.assertEqual((done.returncode, done.stderr), (1, ""))
+            self.assertIn("alice@local.test email", done.stdout)
+            self.assertIn("changed", done.stdout)
+            database = state / "mail.sqlite"
+            for content in (b"rubbish" * 10_000, b""):
+                database.write_bytes(content)
+                done = mailsys("check", *place)
+                self.assertEqual((done.returncode, done.stderr), (1, ""))
+                self.assertIn("Put it back from a backup", done.stdout)
+                self.assertEqual(database.read_bytes(), content)
+            database.unlink()
+            self.assertEqual(mailsys("check", *place).returncode, 1)
+            refused = mailsys("account", "list", *place)
+            self.assertEqual(refused.returncode, 3)
+            self.assertIn("missing or empty", refused.stderr)
 
     def test_a_folder_that_is_none_is_told(self) -> None:
         done = mailsys("account", "list", "--state", f"{self.folder.name}/none")

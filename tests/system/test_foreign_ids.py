@@ -60,7 +60,9 @@ class ForeignIdTests(EverydayTestCase):
         self.made("VacationResponse/set", update={"singleton": {"textBody": WORD}})
         upload = alice.upload(WORD.encode())
         email = alice.get(received, "blobId", "threadId")
-        made = alice.ask("POST", "/api/v1/app-passwords", {"name": WORD, "scopes": ["api"]}).json
+        made = alice.ask(
+            "POST", "/api/v1/app-passwords", {"name": WORD, "scopes": ["api"], "password": alice.password}
+        ).json
         hook = {"url": f"http://127.0.0.1:9/{WORD}"}
         hook_made = alice.ask("POST", "/api/v1/webhooks", hook).json
         sessions = alice.ask("GET", "/api/v1/sessions").json["sessions"]

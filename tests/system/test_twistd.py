@@ -31,7 +31,9 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-class TwistdTests(TestCase):
+class Installed(TestCase):
+    """`mailsys setup` in a folder, and twistd with what it wrote."""
+
     def setUp(self) -> None:
         # Not mktemp: the user that the server becomes must be able to reach it.
         self.folder = Path(tempfile.mkdtemp(prefix="mailsys-test-"))
@@ -79,6 +81,8 @@ class TwistdTests(TestCase):
     def started(self) -> bool:
         return '"event":"started"' in self.log
 
+
+class TwistdTests(Installed):
     def test_setup_then_twistd_then_mail(self) -> None:
         done = self.set_up()
         self.assertEqual(done.returncode, 0, done.stderr)

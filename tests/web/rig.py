@@ -154,7 +154,8 @@ class WebTestCase(TestCase):
         self.feed = Feed(self.events, self.api.state_change, reactor)
         self.prepare()
         self.web = WebApplication(
-            self.api, self.feed, self.mail, self.blobs, self.accounts, self.counters, settings, reactor,
+            self.api, self.feed, self.mail, self.blobs, self.accounts, self.store.storage,
+            self.counters, settings, reactor,
             [BasicAuthenticator(self.passwords, self.accounts, self.auth_clock, os.urandom)],
             static=self.static(),
         )  # fmt: skip
@@ -217,7 +218,9 @@ class WebTestCase(TestCase):
         facts = analyse(message)
         header = message[: message.find(b"\r\n\r\n") + 4]
         delivery = Delivery((account or self.alice).id)
-        return (await self.mail.accept(Acceptance(blob, facts, 1.7e9, (delivery,), header=header)))[0]
+        return (await self.mail.accept(Acceptance(blob, facts, 1.7e9, (delivery,), header=header))).delivered[
+            0
+        ]
 
 
 def basic(user: str) -> str:

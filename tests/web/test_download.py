@@ -1,6 +1,7 @@
 """Downloads: rights, ranges, caching, and headers under which nothing runs."""
 
 import base64
+import os
 import quopri
 
 from mailsys.core.jmap.ids import blob_id, part_blob_id
@@ -41,6 +42,14 @@ class DownloadTests(WebTestCase):
     async def test_large_ones_come_back_whole(self) -> None:
         answer = await self.get(await self.blob(BIG))
         self.assertEqual(answer.body, BIG)
+
+    async def test_what_the_disk_lost_is_an_error_and_never_an_empty_file(self) -> None:
+        blob = await self.blob(BIG)
+        staged = self.store.files().path(bytes.fromhex(blob[1:]))
+        os.remove(staged)
+        answer = await self.get(blob)
+        self.assertEqual(answer.status, 500)
+        self.assertIn("missing or damaged", answer.json["detail"])
 
     async def test_another_accounts_blob_is_not_there(self) -> None:
         blob = await self.blob()

@@ -190,10 +190,11 @@ class SocketTests(WebTestCase):
     async def test_only_the_types_asked_for_are_told(self) -> None:
         socket = await connect(self)
         await self.enable(socket, dataTypes=["EmailDelivery"])
-        email = (await self.deliver()).email
+        done = await self.deliver()
         told = await socket.next()
         self.assertEqual(list(told["changed"][self.A]), ["EmailDelivery"])
-        await self.mail.set_keywords(self.alice.id, [email], KeywordChange(add="$seen"))
+        inbox = done.placements[0][0]
+        await self.mail.set_keywords(self.alice.id, inbox, [done.email], KeywordChange(add="$seen"))
         await self.deliver()
         later = await socket.next()  # the flag alone told nothing
         self.assertEqual(list(later["changed"][self.A]), ["EmailDelivery"])

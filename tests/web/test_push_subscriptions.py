@@ -4,6 +4,7 @@ import json
 import os
 import time
 from base64 import urlsafe_b64encode
+from dataclasses import replace
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -20,9 +21,12 @@ from twisted.web.server import Site
 from mailsys.ports.resolver import Answer, ResolverError
 from mailsys.services.access.revocation import Revoked
 from mailsys.services.jmap.extensions.push_subscriptions import PushSubscriptions
+from mailsys.services.looking import MOST
 from mailsys.services.notifying.push_delivery import PushDelivery
+from mailsys.services.notifying.push_turns import LENGTH, PushTurns
 from mailsys.services.notifying.push_vapid import Vapid
 from mailsys.services.outbound.http import ForbiddenTarget, OutboundHttp, is_public, target_of
+from tests.services.meanwhile import Meanwhile
 from tests.web.rig import WebTestCase, reactor
 
 
@@ -62,17 +66,24 @@ class SubscriptionTests(WebTestCase):
         self.service = PushService()
         self.service_port = reactor.listenTCP(0, Site(self.service), interface="127.0.0.1")
         self.target = f"http://127.0.0.1:{self.service_port.getHost().port}/push"
-        self.retries = Clock()
+        self.retries, self.looks = Clock(), Clock()
+        self.shift = 0.0
         self.outbound = OutboundHttp(reactor, Names(), allow_private=True)
         self.pushes = self.make()
         self.pushes.register(self.api)
 
     def make(self, holds: Any = None) -> PushSubscriptions:
         vapid = Vapid(b"x" * 32, "postmaster@example.com", time.time)
-        self.delivery = PushDelivery(self.feed, self.outbound, self.retries, time.time, os.urandom, vapid)
-        return PushSubscriptions(
-            self.store.objects, self.delivery, self.counters, time.time, os.urandom, True, holds
+        turns = PushTurns(self.store.objects, self.now, os.urandom(8).hex())
+        self.delivery = PushDelivery(
+            self.feed, self.outbound, self.retries, self.now, os.urandom, turns, vapid
         )
+        return PushSubscriptions(
+            self.store.objects, self.delivery, self.counters, self.looks, self.now, os.urandom, True, holds
+        )
+
+    def now(self) -> float:
+        return time.time() + self.shift
 
     async def close(self) -> None:
         await self.pushes.stop()
@@ -213,7 +224,9 @@ class SubscriptionTests(WebTestCase):
         self.service.status = [503, 201]
         await self.deliver()
         await self.service.next()
-        await self.settled(lambda: bool(self.retries.getDelayedCalls()))
+        await self.settled(
+            lambda: len(self.retries.getDelayedCalls()) == 2
+        )  # to try again, and its turn's end
         await self.deliver()
         self.retries.advance(31)
         word = await self.service.next()
@@ -251,6 +264,76 @@ class SubscriptionTests(WebTestCase):
         await self.pushes.start()
         await self.call(["Core/echo", {}, "0"])
         self.assertEqual(self.service.got.pending, [])
+
+    async def another(self) -> tuple[PushSubscriptions, PushDelivery]:
+        """Another process takes up what there is."""
+        before = self.pushes, self.delivery
+        made = self.make(), self.delivery
+        self.pushes, self.delivery = before
+        self.addCleanup(made[0].stop)
+        await made[0].start()
+        return made
+
+    async def test_of_two_processes_one_pushes(self) -> None:
+        await self.subscribe()
+        await self.deliver()
+        await self.service.next()
+        await self.settled(lambda: self.delivered())
+        _, other = await self.another()
+        for _ in range(3):
+            await self.deliver()
+            await self.service.next()
+        await self.settled(lambda: self.delivered())
+        await self.pushes.stop()  # gives its turn back, with how far it told
+        self.shift += LENGTH
+        self.retries.advance(LENGTH + 2)  # the other looks whether it is its turn
+        await self.settled(lambda: other.positions()[0].position == self.delivered_to())
+        self.assertEqual(self.service.got.pending, [])
+        await self.deliver()
+        await self.service.next()
+
+    async def test_when_the_one_that_pushes_dies_the_other_goes_on(self) -> None:
+        id_ = await self.subscribe()
+        await self.deliver()
+        await self.service.next()
+        await self.settled(lambda: self.delivered())
+        await self.another()
+        self.delivery.remove(self.alice.id, id_)  # as if it was killed: nothing is written
+        await self.deliver()
+        self.assertEqual(self.service.got.pending, [])
+        self.shift += LENGTH
+        self.retries.advance(LENGTH + 2)
+        word = await self.service.next()
+        self.assertEqual(word["changed"], {self.A: await self.api.state_change(self.alice.id)})
+
+    async def test_what_another_process_makes_and_removes_is_found_by_looking(self) -> None:
+        _, other = await self.another()
+        self.assertEqual(other.positions(), [])
+        id_ = await self.subscribe()
+        self.looks.advance(MOST)
+        await self.settled(lambda: len(other.positions()) == 1)
+        await self.set(destroy=[id_])
+        self.looks.advance(MOST)
+        await self.settled(lambda: other.positions() == [])
+        self.assertEqual(await self.store.objects.objects(self.alice.id, "PushState"), [])
+
+    async def test_two_who_verify_and_rename_at_once_are_both_heeded(self) -> None:
+        answer = await self.set(create={"a": {"deviceClientId": "d", "url": self.target}})
+        id_ = answer["created"]["a"]["id"]
+        code = (await self.service.next())["verificationCode"]
+        meanwhile = Meanwhile(self.store.objects)
+        self.api.ports = replace(self.api.ports, objects=meanwhile)
+
+        async def verified() -> None:
+            await self.set(update={id_: {"verificationCode": code}})
+
+        meanwhile.before("write", verified)
+        await self.set(update={id_: {"types": ["Email"]}})
+        (found,) = (await self.get())["list"]
+        self.assertEqual((found["verificationCode"], found["types"]), (code, ["Email"]))
+
+    def delivered_to(self) -> str:
+        return max(self.feed._watches[self.alice.id].states.values(), key=int)
 
     def delivered(self) -> bool:
         position = self.feed._watches[self.alice.id].states

@@ -103,13 +103,15 @@ class SlowStreamTests(WebTestCase):
             return connection
 
         connection = await deferToThread(connect)
-        email = (await self.deliver()).email
+        done = await self.deliver()
+        inbox = done.placements[0][0]
         (follower,) = self.feed._watches[self.alice.id].followers
         stream: Any = follower.deliver.__self__
         transport = stream._request.channel.transport
         stream._flow.pauseProducing()  # as when nobody reads
         for n in range(200):
-            await self.mail.set_keywords(self.alice.id, [email], KeywordChange(replace=f"k{n}"))
+            change = KeywordChange(replace=f"k{n}")
+            await self.mail.set_keywords(self.alice.id, inbox, [done.email], change)
         before = len(transport.dataBuffer) + transport._tempDataLen
         self.assertLess(before, 1000)  # the first word, at most
         final = await self.api.state_change(self.alice.id)

@@ -88,8 +88,21 @@ class StaticTests(WebTestCase):
 
 class HealthTests(WebTestCase):
     async def test_it_lives_and_is_ready(self) -> None:
-        for path in ("/health/live", "/health/ready"):
+        for path in ("/health/live", "/healthz", "/health/ready", "/readyz"):
             self.assertEqual((await self.ask(path, user=None)).status, 200)
+
+    async def test_only_these_paths_say_so(self) -> None:
+        for path in ("/healthz/", "/healthz/x", "/healthzz", "/readyz/x", "/health/", "/health/x"):
+            self.assertEqual((await self.ask(path, user=None)).status, 404, path)
+
+    async def test_a_store_that_cannot_write_is_not_ready_but_alive_and_says_why(self) -> None:
+        self.store.writer.batch.connection.execute("PRAGMA query_only=1").fetchall()
+        for _ in range(2):
+            answer = await self.ask("/readyz", user=None)
+            self.assertEqual((answer.status, answer.json["detail"]), (503, "The store cannot write."))
+        self.assertEqual((await self.ask("/healthz", user=None)).status, 200)
+        self.store.writer.batch.connection.execute("PRAGMA query_only=0").fetchall()
+        self.assertEqual((await self.ask("/readyz", user=None)).status, 200)
 
     async def test_while_it_stops_it_is_not_ready(self) -> None:
         self.web._health.stopping = True

@@ -28,8 +28,9 @@ def canonical(name: str) -> str:
 def decode(octets: bytes, *, utf8: bool) -> str:
     """The text of a mailbox name or pattern.
 
-    Not `utf8`: modified UTF-7, and where that does not decode, the octets as UTF-8: clients of
-    both kinds exist, and RFC 9051 Appendix A asks servers of both revisions to take both.
+    Not `utf8`: modified UTF-7, or octets above 127 as UTF-8: clients of both kinds exist, and RFC 9051
+    Appendix A asks servers of both revisions to take both. What is in ASCII and no modified UTF-7 is
+    refused (RFC 3501 §5.1.3): its "&" would name another mailbox to each client.
     """
     if len(octets) > MAX_OCTETS:
         raise BadCommand("Mailbox name too long", code=b"LIMIT")
@@ -37,10 +38,9 @@ def decode(octets: bytes, *, utf8: bool) -> str:
         if utf8:
             name = octets.decode("utf-8")
         else:
-            try:
-                name = utf7.decode(octets)
-            except utf7.NotModifiedUtf7:
-                name = octets.decode("utf-8")
+            name = utf7.decode(octets) if octets.isascii() else octets.decode("utf-8")
+    except utf7.NotModifiedUtf7:
+        raise BadCommand("Mailbox name is no modified UTF-7", code=b"CANNOT", status=b"NO") from None
     except UnicodeDecodeError:
         raise BadCommand("Mailbox name is neither modified UTF-7 nor UTF-8") from None
     if _FORBIDDEN.search(name):

@@ -27,8 +27,14 @@ _TEXT = re.compile(r"[\x00-\x1f\x7f]+")
 # -- strings -------------------------------------------------------------------------------------
 
 
+def without_nul(data: bytes) -> bytes:
+    """NUL may stand in no literal but BINARY's literal8 (RFC 9051 §9: CHAR8). It becomes 0x80, as in other
+    servers: sizes and ranges stay what they are, and BINARY brings the octets themselves."""
+    return data.replace(b"\0", b"\x80")
+
+
 def literal(data: bytes) -> bytes:
-    return b"{%d}\r\n%b" % (len(data), data)
+    return b"{%d}\r\n%b" % (len(data), without_nul(data))
 
 
 def literal8(data: bytes) -> bytes:

@@ -2,11 +2,11 @@
 
     view = View(image_uids, recent)            at SELECT, told as EXISTS
     view.note(image_uids, changed, vanished)   at each change of the shared image
-    view.forget(uids, modseq)                  flags that the session's own STORE has told already
     view.flush(expunge=True) -> Changes        what to send now; afterwards the client knows
     view.select(numbers, uid=...) -> array     the uids that a client's message set names
+    view.positions(numbers, uid=...)           where these stand in the client's numbering
 
-Message numbers are positions in an ascending array of uids. The array is the *image's own* as long
+Message numbers, less one, are positions in an ascending array of uids. The array is the *image's own* as long
 as the session agrees with it: a session costs a few references then, whatever the mailbox's size.
 The image may append to its array in place (the view remembers how many it has told), but takes a
 new array when rows vanish; a view that may not tell of that yet keeps the old one.
@@ -18,8 +18,12 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NewType, cast
 
 from mailsys.core.imap.sequence import SequenceSet
+
+# Message number - 1 in what one client was told. Not the row of an image, which others change meanwhile.
+Position = NewType("Position", int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,11 @@ class Changes:
     expunged: tuple[int, ...] = ()  # EXPUNGE numbers, each as of the moment it is sent (descending)
     vanished: tuple[int, ...] = ()  # the same as uids, ascending: one VANISHED in place of EXPUNGEs
     exists: int | None = None
-    recent: int | None = None  # goes with EXISTS; not to rev2 clients
+    recent: int | None = None  # with EXISTS, and when it changed; not to rev2 clients
     flags: tuple[tuple[int, int], ...] = ()  # (number, uid) to send FETCH FLAGS for, ascending
 
     def __bool__(self) -> bool:
-        return bool(self.expunged or self.flags) or self.exists is not None
+        return bool(self.expunged or self.flags) or self.exists is not None or self.recent is not None
 
 
 _NOTHING = Changes()
@@ -43,7 +47,7 @@ _NO_UIDS: array[int] = array("I")
 class View:
     """One session's numbering. Not for use by two sessions."""
 
-    __slots__ = ("_changed", "_count", "_recent", "_target", "_uids", "_vanished", "saved")
+    __slots__ = ("_changed", "_count", "_recent", "_recent_told", "_target", "_uids", "_vanished", "saved")
 
     def __init__(self, uids: array[int], recent: Sequence[tuple[int, int]] = ()) -> None:
         """`uids`: the image's array, ascending 'I'; `recent`: uid ranges that are \\Recent here."""
@@ -53,6 +57,7 @@ class View:
         self._changed: dict[int, int] | None = None  # uid -> modseq: flags to tell
         self._vanished: set[int] | None = None  # uids told that the image no longer has
         self._recent: tuple[tuple[int, int], ...] = tuple(recent)
+        self._recent_told = self.recent_count()
         self.saved: array[int] = _NO_UIDS  # "$" (RFC 5182): uids of the last SEARCH RETURN (SAVE)
 
     # -- the client's numbering ----------------------------------------------------------------------
@@ -67,21 +72,24 @@ class View:
         """The highest uid that the client was told of; 0 in an empty mailbox."""
         return self._uids[self._count - 1] if self._count else 0
 
-    @property
-    def current(self) -> bool:
-        """Whether number n is the image's row n-1, for every n told."""
-        return self._uids is self._target
+    def shares(self, uids: array[int]) -> bool:
+        """Whether every position told is the row of that number in an image that has `uids`."""
+        return self._uids is uids
 
-    def uid(self, number: int) -> int:
-        """The uid of message `number`, 1 to `count`."""
-        if not 1 <= number <= self._count:
-            raise IndexError(number)
-        return self._uids[number - 1]
+    def uid(self, position: Position) -> int:
+        if not 0 <= position < self._count:
+            raise IndexError(position)
+        return self._uids[position]
+
+    def position(self, uid: int) -> Position | None:
+        """Where message `uid` stands; None when the client knows none such."""
+        at = bisect_left(self._uids, uid, 0, self._count)
+        return Position(at) if at < self._count and self._uids[at] == uid else None
 
     def number(self, uid: int) -> int:
         """The number of message `uid`; 0 when the client knows none such."""
-        at = bisect_left(self._uids, uid, 0, self._count)
-        return at + 1 if at < self._count and self._uids[at] == uid else 0
+        at = self.position(uid)
+        return 0 if at is None else at + 1
 
     def numbers(self, uids: Sequence[int]) -> list[int]:
         """The numbers of many uids, in step, 0 for those the client does not know."""
@@ -89,13 +97,6 @@ class View:
             index = dict(zip(self._uids[: self._count], range(1, self._count + 1), strict=True))
             return [index.get(uid, 0) for uid in uids]
         return [self.number(uid) for uid in uids]
-
-    def valid(self, numbers: SequenceSet, *, uid: bool) -> bool:
-        """Whether the client may name these: message numbers beyond the mailbox's end are a client's
-        mistake, `*` in an empty one too; uids never are (RFC 9051 §9: seq-number)."""
-        if uid or numbers.saved:
-            return True
-        return numbers.largest() <= self._count and not (numbers.has_star() and not self._count)
 
     def spans(self, numbers: SequenceSet, *, uid: bool) -> list[tuple[int, int]]:
         """Ascending [start, stop) positions, number n being position n-1, of what a set names."""
@@ -117,6 +118,16 @@ class View:
             if start < stop:
                 spans.append((start, stop))
         return spans
+
+    def positions(self, numbers: SequenceSet, *, uid: bool) -> Sequence[Position]:
+        """The positions, ascending, that a client's set names."""
+        spans = self.spans(numbers, uid=uid)
+        if len(spans) == 1:
+            return cast("Sequence[Position]", range(*spans[0]))
+        found = array("I")
+        for start, stop in spans:
+            found.extend(range(start, stop))
+        return cast("Sequence[Position]", found)
 
     def select(self, numbers: SequenceSet, *, uid: bool) -> array[int]:
         """The uids, ascending, of the messages that a client's set names."""
@@ -173,17 +184,6 @@ class View:
         if gone:
             self._vanished = gone if self._vanished is None else self._vanished | gone
 
-    def forget(self, uids: Iterable[int], modseq: int) -> None:
-        """The client knows these uids' flags as of `modseq` (it was answered, or asked for silence):
-        no FETCH for them unless somebody changed them later."""
-        if self._changed is None:
-            return
-        for uid in uids:
-            if self._changed.get(uid, modseq + 1) <= modseq:
-                del self._changed[uid]
-        if not self._changed:
-            self._changed = None
-
     @property
     def pending(self) -> bool:
         """Whether there is anything to tell."""
@@ -221,13 +221,10 @@ class View:
             flags = tuple([pair for pair in zip(self.numbers(uids), uids, strict=True) if pair[0]])
             self._changed = None
         grown = self._count > told
-        return Changes(
-            numbers,
-            gone,
-            self._count if grown else None,
-            self.recent_count() if grown else None,
-            flags,
-        )
+        recent = self.recent_count()
+        news = grown or recent != self._recent_told
+        self._recent_told = recent
+        return Changes(numbers, gone, self._count if grown else None, recent if news else None, flags)
 
     def _reconcile(self) -> None:
         """Find vanished rows that were not noted: what the client has, without them, must be exactly

@@ -63,12 +63,17 @@ class Plan:
     root: Tree
 
 
+def is_keyword(text: str) -> bool:
+    """Whether an email may have it by JMAP; `$recent` and `$deleted` are IMAP's alone."""
+    return _KEYWORD.fullmatch(text) is not None and text.lower() not in ("$recent", "$deleted")
+
+
 def keyword_set(value: Any) -> list[str]:
     """The `keywords` property, lower case. Raises SetError."""
     if not isinstance(value, dict) or not all(one is True for one in value.values()):
         raise invalid_properties("Keywords are a map of keywords to true.", "keywords")
     for one in value:
-        if _KEYWORD.fullmatch(one) is None or one.lower() in ("$recent", "$deleted"):
+        if not is_keyword(one):
             raise invalid_properties(f"That is no keyword: {one[:100]!r}.", "keywords")
     if len(value) > MAX_KEYWORDS:
         raise SetError("tooManyKeywords", f"An email has at most {MAX_KEYWORDS} keywords.")

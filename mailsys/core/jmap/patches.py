@@ -17,13 +17,7 @@ def apply_patch(
     """`original` with the patch applied; itself left alone. null removes, or at the top sets the
     default where there is one. Raises SetError (invalidPatch) for a pointer into an array, one whose
     parent does not exist, and one that is a prefix of another."""
-    paths: list[tuple[list[str], Any]] = []
-    for pointer, value in patch.items():
-        try:
-            paths.append((tokens("/" + pointer), value))
-        except ValueError as error:
-            raise SetError("invalidPatch", f"{pointer[:100]!r}: {error}.") from error
-    _no_prefixes([path for path, _ in paths])
+    paths = read_patch(patch)
     patched = copy.deepcopy(original) if any(len(path) > 1 for path, _ in paths) else dict(original)
     for path, value in paths:
         at: Any = patched
@@ -44,6 +38,19 @@ def apply_patch(
         else:
             at.pop(path[-1], None)
     return patched
+
+
+def read_patch(patch: dict[str, Any]) -> list[tuple[list[str], Any]]:
+    """The patch's pointers, taken apart, and their values. Raises SetError (invalidPatch) for what is no
+    pointer, and for one that is a prefix of another."""
+    paths: list[tuple[list[str], Any]] = []
+    for pointer, value in patch.items():
+        try:
+            paths.append((tokens("/" + pointer), value))
+        except ValueError as error:
+            raise SetError("invalidPatch", f"{pointer[:100]!r}: {error}.") from error
+    _no_prefixes([path for path, _ in paths])
+    return paths
 
 
 def _no_prefixes(paths: list[list[str]]) -> None:

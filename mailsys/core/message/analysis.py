@@ -6,6 +6,7 @@ single call into C takes more than about a megabyte.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -70,10 +71,10 @@ def analyse(content: Content, size: int | None = None) -> MessageFacts:
         body,
         body_structure,
         _search(found.get(b"subject")),
-        _search(found.get(b"from")),
-        _search(found.get(b"to")),
-        _search(found.get(b"cc")),
-        _search(found.get(b"bcc")),
+        _search_people(found.get(b"from")),
+        _search_people(found.get(b"to")),
+        _search_people(found.get(b"cc")),
+        _search_people(found.get(b"bcc")),
         _header_text(fields) + _part_headers(root),
         text,
     )
@@ -110,6 +111,19 @@ def _search(values: list[bytes] | None) -> str:
         return ""
     value = values[0] if len(values) == 1 else b", ".join(values)
     return _folded(value)
+
+
+_UNPLAIN: Final = re.compile(rb'[\\(]|"[^"]*=\?|[ \t]@|@[ \t]')  # where parsing brings out other words
+
+
+def _search_people(values: list[bytes] | None) -> str:
+    """The field as it stands and, where that is something else, its names and addresses as they are
+    shown: FROM and its like look at the structure's text (RFC 9051 §6.4.4), people at what they see."""
+    text = _search(values)
+    if values is None or not any(map(_UNPLAIN.search, values)):
+        return text
+    shown = fold(_people(values, _MAX_ADDRESSES))
+    return text if shown in text else f"{text} {shown}"
 
 
 def _folded(value: bytes) -> str:

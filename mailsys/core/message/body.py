@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,6 +16,7 @@ ENCODINGS: Final = IDENTITY | {b"base64", b"quoted-printable"}
 
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOISE: Final = bytes(c for c in range(256) if c not in _ALPHABET)
+_PADDING: Final = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")  # looked at once from the start of each run
 
 
 def decoded(content: Content, part: Part) -> Iterator[bytes]:
@@ -61,7 +63,9 @@ def _quoted_printable(content: Content, start: int, end: int) -> Iterator[bytes]
                 stop = start + line + 1
             elif (sign := window.rfind(b"=")) >= len(window) - 3 and sign > 0:
                 stop = start + sign
-        yield binascii.a2b_qp(content[start:stop])
+        # RFC 2045 §6.7 (3): transports add white space to lines; behind "=" it hides a soft line break
+        lines = _PADDING.sub(b"", content[start:stop])
+        yield binascii.a2b_qp(lines.rstrip(b" \t") if stop == end else lines)
         start = stop
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from mmap import mmap
 from typing import Final, NamedTuple, TypeAlias
+from urllib.parse import unquote_to_bytes
 
 from mailsys.core.message import header
 from mailsys.core.message.header import MAX_HEADER, MAX_VALUE, Fields
@@ -220,6 +221,15 @@ def disposition(value: bytes) -> Valued | None:
     return _valued(value, _TOKEN) if len(value) > 128 else _disposition_of(value)
 
 
+def _boundary(params: Pairs) -> bytes:
+    """Also in the extended form `boundary*=us-ascii''...` (RFC 2231 §4); empty when there is none."""
+    found = dict(params)
+    boundary = found.get(b"boundary", b"")
+    if not boundary and (extended := found.get(b"boundary*", b"")):
+        boundary = unquote_to_bytes(extended.split(b"'", 2)[-1])
+    return boundary
+
+
 # -- the tree ------------------------------------------------------------------------------------------
 
 _PLAIN: Final = Valued(b"text/plain", ((b"charset", b"us-ascii"),))  # RFC 2045 §5.2
@@ -288,7 +298,7 @@ class _Parser:
             if depth >= MAX_DEPTH or self.parts >= MAX_PARTS:
                 part.type, part.subtype, part.params = b"application", b"octet-stream", ()
                 return
-            boundary = dict(kind.params).get(b"boundary", b"")
+            boundary = _boundary(kind.params)
             if boundary and len(boundary) <= 256:
                 self._children(part, boundary, depth, _DIGEST if sub == b"digest" else _PLAIN)
             if part.children:

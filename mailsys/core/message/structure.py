@@ -123,6 +123,16 @@ def _language(value: bytes | None) -> bytes:
     return b"(" + b" ".join(map(string, tags)) + b")"
 
 
+def _with_charset(part: Part) -> Pairs:
+    """Plain text without a charset is in US-ASCII (RFC 2046 §4.1.2), which is said: other texts may name
+    their own inside (RFC 6657)."""
+    if part.type != b"text" or part.subtype != b"plain":
+        return part.params
+    if any(name in (b"charset", b"charset*") for name, _ in part.params):
+        return part.params
+    return (*part.params, (b"charset", b"us-ascii"))
+
+
 def bodies(part: Part) -> tuple[bytes, bytes]:
     """BODY and BODYSTRUCTURE values of a part tree. Recursion is bounded by `mime.MAX_DEPTH`."""
     if part.children:
@@ -142,7 +152,7 @@ def bodies(part: Part) -> tuple[bytes, bytes]:
     common = b"%b %b %b %b %b %b %d" % (
         string(part.type),
         string(part.subtype),
-        _params(part.params),
+        _params(_with_charset(part)),
         nstring(part.id),
         nstring(part.description),
         string(part.encoding),

@@ -1,5 +1,5 @@
-"""Secrets of accounts that must be read again (a password is only hashed): encrypted in the store, with
-a key that is not in it. Who gets hold of the database alone, or of a copy of it, cannot use them."""
+"""Secrets of accounts, encrypted in the store with a key that is not in it: who gets hold of the database
+alone, or of a copy of it, cannot use them, nor guess at passwords whose hashes are among them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ class Unreadable(Exception):
     """It was written with another key, or changed."""
 
 
+def is_hidden(kept: str) -> bool:
+    return kept.startswith(_MARK)
+
+
 class AtRest:
     """`secret`: 16 to 64 octets that all processes share and that stay the same over restarts."""
 
@@ -35,7 +39,7 @@ class AtRest:
 
     def show(self, kept: str, whose: str) -> str:
         """The text again. What was kept before secrets were hidden is given back as it is."""
-        if not kept.startswith(_MARK):
+        if not is_hidden(kept):
             return kept
         octets = urlsafe_b64decode(kept.removeprefix(_MARK))
         try:

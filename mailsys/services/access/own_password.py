@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from mailsys.core.bad_field import BadField
-from mailsys.core.refusal import BadCredentials
+from mailsys.core.refusal import BadCredentials, ObjectConflict
 from mailsys.core.sasl.plain import Claim
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, Credentials, IAccountStore
 from mailsys.ports.sessions import WebSession
 from mailsys.services.access.sessions import Sessions, Visitor
-from mailsys.services.access.sign_in import WEB, SignIn
+from mailsys.services.access.sign_in import WEB, Proof, SignIn
 
 log = Log("own_password")
 
@@ -91,13 +91,13 @@ class OwnPassword:
         self._sessions = sessions
         self._hash = hash_password
 
-    async def prove(self, account: Account, password: str, visitor: Visitor, field: str = "password") -> None:
+    async def prove(
+        self, account: Account, password: str, visitor: Visitor, field: str = "password"
+    ) -> Proof:
         """That it is the owner who asks for something grave. Raises BadField when the password is wrong
         (the session itself holds), RateLimited after too many."""
         try:
-            await self._sign_in.prove(
-                Claim(account.address, password), visitor.address, "web", WEB, visitor.agent
-            )
+            return await self._sign_in.prove(Claim(account.address, password), visitor, "web", WEB)
         except BadCredentials as wrong:
             raise BadField(field, "That is not your password.", cause=wrong.cause) from wrong
 
@@ -105,11 +105,14 @@ class OwnPassword:
         self, account: Account, old: str, new: str, visitor: Visitor, here: WebSession | None
     ) -> int:
         """Fires with the number of other sessions that ended."""
-        await self.prove(account, old, visitor, "oldPassword")
+        proof = await self.prove(account, old, visitor, "oldPassword")
         check_new_password(new, account.address, account.name, "newPassword")
         if new == old:
             raise BadField("newPassword", "That is your password already.")
-        await self.set(account, new)
+        try:  # not over one that an administrator set meanwhile, because this one was stolen
+            await self.set(account, new, proof.credentials)
+        except ObjectConflict:
+            raise BadField("oldPassword", "The password was changed by somebody else just now.") from None
         return await self._sessions.password_changed(account.id, but=here)
 
     async def reset(self, account: Account, new: str) -> int:
@@ -118,6 +121,6 @@ class OwnPassword:
         await self.set(account, new)
         return await self._sessions.password_changed(account.id)
 
-    async def set(self, account: Account, new: str) -> None:
-        await self._accounts.set_credentials(account.id, await self._hash(new))
+    async def set(self, account: Account, new: str, replacing: Credentials | None = None) -> None:
+        await self._accounts.set_credentials(account.id, await self._hash(new), replacing)
         log.info("password changed", account=account.id)

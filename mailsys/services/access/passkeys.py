@@ -27,7 +27,7 @@ from webauthn.helpers.structs import (
 )
 
 from mailsys.core.bad_field import BadField
-from mailsys.core.refusal import BadCredentials
+from mailsys.core.refusal import BadCredentials, ObjectConflict
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, IAccountStore
 from mailsys.ports.ids import AccountId
@@ -157,7 +157,7 @@ class Passkeys:
         if await self._objects.objects(account.id, PASSKEYS, [ident]):
             raise BadField("credential", "This passkey is registered already.")
         before = await self._factor.state(account.id)
-        await self._write(account.id, ident, record)
+        await self._write(account.id, ident, record, 0)
         await self._factor.settle(account.id)
         log.info("passkey added", account=account.id, id=ident)
         codes = [] if before.recovery_codes else await self._factor.new_recovery_codes(account.id)
@@ -217,11 +217,11 @@ class Passkeys:
         found: Account | None = await self._accounts.account(whose)
         if found is None or not found.enabled:
             raise BadCredentials(cause="account is gone or disabled")
-        await self._write(
-            whose,
-            ident,
-            msgspec.structs.replace(record, count=verified.new_sign_count, last_used=self._clock.seconds()),
-        )
+        used = msgspec.structs.replace(record, count=verified.new_sign_count, last_used=self._clock.seconds())
+        try:
+            await self._write(whose, ident, used, stored[0].modseq)
+        except ObjectConflict:  # it was removed just now, or counts from a copy of it
+            raise BadCredentials("The passkey was not accepted; try again.", cause="used twice") from None
         return found
 
     # --------------------------------------------------------------------------------------------------------
@@ -233,8 +233,9 @@ class Passkeys:
         token = self._seal.make(purpose, content, WITHIN)
         return Asked(token, msgspec.json.decode(options_to_json(options)))
 
-    async def _write(self, account: AccountId, ident: str, record: _Record) -> None:
-        await self._objects.write([ObjectChange(account, PASSKEYS, ident, msgspec.json.encode(record))])
+    async def _write(self, account: AccountId, ident: str, record: _Record, if_modseq: int) -> None:
+        value = msgspec.json.encode(record)
+        await self._objects.write([ObjectChange(account, PASSKEYS, ident, value, if_modseq=if_modseq)])
 
 
 def _handle(account: AccountId) -> bytes:

@@ -1,17 +1,20 @@
 """Making and checking passwords, off the reactor's thread.
 
 argon2id with OWASP's parameters (19 MiB, 2 passes, 1 lane: about 20 ms), beside it the SCRAM pair of
-the same password. A `PasswordPool` bounds both how many are worked on and how many may wait.
+the same password. A `PasswordPool` bounds how many are worked on and how many wait, and is fair to those
+who ask.
 """
 
 from __future__ import annotations
 
 import os
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
@@ -25,6 +28,8 @@ T = TypeVar("T")
 
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1, hash_len=32, salt_len=16)
 
+_KNOWN_IN_A_ROW: Final = 4
+
 # A hash of nothing, with the same cost: unknown names are checked against it, so that the time an
 # answer takes does not tell which accounts exist.
 NOBODY: Final = (
@@ -33,14 +38,28 @@ NOBODY: Final = (
 
 
 class PasswordPool:
-    """A few threads for hashing. `waiting`: how many may be queued or at work before the rest is
-    refused with TemporaryFailure (memory and time stay bounded under a flood of logins)."""
+    """A few threads for hashing, shared out among lanes (one per network that asks) in turn, so that
+    nobody waits behind a flood from elsewhere.
 
-    def __init__(self, reactor: IReactorFromThreads, threads: int = 2, waiting: int = 200) -> None:
+    `waiting`: how many may wait in all, `in_a_lane`: in one. When all places are taken, one who is alone
+    in his lane takes the place of the last in the longest lane. The rest is refused with
+    TemporaryFailure, so memory and time stay bounded: at 2,000 waiting and 20 ms each, 20 s in two threads.
+    """
+
+    def __init__(
+        self, reactor: IReactorFromThreads, threads: int = 2, waiting: int = 2000, in_a_lane: int = 50
+    ) -> None:
         self._reactor = reactor
         self._pool = ThreadPool(0, threads, name="passwords")
-        self._waiting = waiting
-        self._taken = 0
+        self._threads = threads
+        self._most = waiting
+        self._most_in_a_lane = in_a_lane
+        self._busy = 0
+        self._waiting = 0
+        self._known_in_a_row = 0
+        # whose turn is next comes first
+        self._known: OrderedDict[str, deque[Deferred[None]]] = OrderedDict()
+        self._strangers: OrderedDict[str, deque[Deferred[None]]] = OrderedDict()
 
     def start(self) -> None:
         if not self._pool.started:
@@ -51,15 +70,53 @@ class PasswordPool:
         if self._pool.started:
             self._pool.stop()
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """Run `work` in a thread of the pool."""
-        if self._taken >= self._waiting:
-            raise TemporaryFailure(cause="too many passwords wait to be checked")
-        self._taken += 1
+    async def run(self, work: Callable[[], T], lane: str = "", known: bool = False) -> T:
+        """Run `work` in a thread of the pool. `known`: before those who are not, save for every fifth."""
+        if self._busy >= self._threads:
+            turn = self._line_up(self._known if known else self._strangers, lane)
+            await turn  # whoever is done hands its thread on: `_busy` stays
+        else:
+            self._busy += 1
         try:
             return await deferToThreadPool(self._reactor, self._pool, work)
         finally:
-            self._taken -= 1
+            self._next()
+
+    def _line_up(self, lanes: OrderedDict[str, deque[Deferred[None]]], lane: str) -> Deferred[None]:
+        line = lanes.get(lane)
+        if line is not None and len(line) >= self._most_in_a_lane:
+            raise TemporaryFailure(cause="too many passwords of one network wait to be checked")
+        if self._waiting >= self._most:
+            self._make_room(0 if line is None else len(line))
+        turn: Deferred[None] = Deferred()
+        lanes.setdefault(lane, deque()).append(turn)
+        self._waiting += 1
+        return turn
+
+    def _make_room(self, mine: int) -> None:
+        longest = max(self._strangers, key=lambda each: len(self._strangers[each]), default=None)
+        if longest is None or len(self._strangers[longest]) <= max(mine, 1):
+            raise TemporaryFailure(cause="too many passwords wait to be checked")
+        self._waiting -= 1
+        self._strangers[longest].pop().errback(
+            TemporaryFailure(cause="too many passwords of one network wait to be checked")
+        )
+
+    def _next(self) -> None:
+        first, second = self._known, self._strangers
+        if self._known_in_a_row >= _KNOWN_IN_A_ROW:
+            first, second = second, first
+        for lanes in (first, second):
+            if lanes:
+                self._known_in_a_row = self._known_in_a_row + 1 if lanes is self._known else 0
+                lane, line = lanes.popitem(last=False)
+                turn = line.popleft()
+                if line:
+                    lanes[lane] = line
+                self._waiting -= 1
+                turn.callback(None)
+                return
+        self._busy -= 1
 
 
 def make_credentials(password: str, random_bytes: Callable[[int], bytes] = os.urandom) -> Credentials:
@@ -89,11 +146,13 @@ def password_matches(argon2: str, password: str) -> bool:
         return False
 
 
-async def hash_password(password: str, pool: PasswordPool) -> Credentials:
+async def hash_password(password: str, pool: PasswordPool, lane: str = "") -> Credentials:
     """`make_credentials` in the pool."""
-    return await pool.run(lambda: make_credentials(password))
+    return await pool.run(lambda: make_credentials(password), lane)
 
 
-async def verify_password(argon2: str, password: str, pool: PasswordPool) -> bool:
+async def verify_password(
+    argon2: str, password: str, pool: PasswordPool, lane: str = "", known: bool = False
+) -> bool:
     """`password_matches` in the pool. TemporaryFailure when too many wait."""
-    return await pool.run(lambda: password_matches(argon2, password))
+    return await pool.run(lambda: password_matches(argon2, password), lane, known)

@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from mailsys.core.bad_field import BadField, Taken
 from mailsys.core.message.address import canonical
-from mailsys.core.refusal import MailboxExists, NotAllowed, RateLimited
+from mailsys.core.refusal import MailboxExists, NotAllowed, ObjectConflict, RateLimited, Refusal
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, Credentials, IAccountStore
 from mailsys.ports.ids import AccountId
@@ -137,10 +137,26 @@ class Invites:
             return None
         return by, _invite(found[2], record)
 
-    async def use(self, by: AccountId, ident: str, address: str) -> None:
+    async def use(self, by: AccountId, ident: str, address: str) -> bool:
+        """Spend it for that address; False when somebody else was faster."""
+        return await self._mark(by, ident, "", address)
+
+    async def give_back(self, by: AccountId, ident: str, address: str) -> None:
+        """The account was not made after all."""
+        await self._mark(by, ident, address, "")
+
+    async def _mark(self, by: AccountId, ident: str, before: str, after: str) -> bool:
         stored = await self._objects.objects(by, INVITES, [ident])
-        if stored:
-            await self._write(by, ident, msgspec.structs.replace(_record(stored[0]), used_by=address))
+        if not stored or _record(stored[0]).used_by != before:
+            return False
+        record = msgspec.structs.replace(_record(stored[0]), used_by=after)
+        value = msgspec.json.encode(record)
+        change = ObjectChange(by, INVITES, ident, value, if_modseq=stored[0].modseq)
+        try:
+            await self._objects.write([change])
+        except ObjectConflict:
+            return False
+        return True
 
     async def _write(self, by: AccountId, ident: str, record: _Record) -> None:
         await self._objects.write([ObjectChange(by, INVITES, ident, msgspec.json.encode(record))])
@@ -194,14 +210,16 @@ class Registration:
         # Counted before, or many at the same time would pass.
         if found is None and await self._limits.hit(f"registered:{whose}", _DAY) > self._per_day:
             raise RateLimited("Too many accounts were made from here today.")
-        if found is not None and await self._limits.hit(f"invite:{found[0]}:{found[1].id}", 60.0) > 1:
-            raise BadField("invite", "This invite is being used.")
+        if found is not None and not await self._invites.use(found[0], found[1].id, wanted):
+            raise BadField("invite", "This invite does not hold.")
         try:
             account: Account = await self._accounts.create_account(wanted, name, await self._hash(password))
-        except MailboxExists:  # somebody was faster
-            raise Taken("The address is taken.") from None
-        if found is not None:
-            await self._invites.use(found[0], found[1].id, wanted)
+        except Refusal as refusal:
+            if found is not None:
+                await self._invites.give_back(found[0], found[1].id, wanted)
+            if isinstance(refusal, MailboxExists):  # somebody was faster
+                raise Taken("The address is taken.") from None
+            raise
         await self._changed()
         log.info("registered", account=account.id, address=wanted, peer=address)
         return account

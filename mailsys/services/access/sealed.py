@@ -1,8 +1,7 @@
 """Short-lived tokens that we hand out and get back: signed, for one purpose, good for one use.
 
-What stands in a token is signed, not hidden. That it was used is kept in `ILimits`: should those
-counters be lost, a token can come back within its minutes, which is why what it leads to is proved
-anew each time (a code, a passkey's signature).
+What stands in a token is signed, not hidden. That it was used is kept in the store (`IOnceStore`), so it
+is good for one use over all processes and restarts.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import msgspec
 from twisted.internet.interfaces import IReactorTime
 
 from mailsys.core.refusal import BadCredentials
-from mailsys.ports.limits import ILimits
+from mailsys.ports.once import IOnceStore
 
 _LONGEST: Final = 2048  # characters
 
@@ -30,10 +29,10 @@ class Seal:
     """`secret`: 16 to 64 octets that all processes share and that stay the same over restarts."""
 
     def __init__(
-        self, secret: bytes, limits: ILimits, clock: IReactorTime, random_bytes: Callable[[int], bytes]
+        self, secret: bytes, once: IOnceStore, clock: IReactorTime, random_bytes: Callable[[int], bytes]
     ) -> None:
         self._key = hashlib.blake2b(b"sealed tokens", key=secret[:64], digest_size=32).digest()
-        self._limits = limits
+        self._once = once
         self._clock = clock
         self._random = random_bytes
 
@@ -53,23 +52,22 @@ class Seal:
 
     async def attempt(self, token: str, at_most: int) -> None:
         """One more try with this token. Raises Expired after `at_most`."""
-        if await self._count("try", token) > at_most:
+        if not await self._take("try", token, at_most):
             raise Expired(cause="too many tries")
 
     async def use(self, purpose: str, token: str) -> dict[str, Any]:
         """As `read`, and the token is used up: the second caller gets Expired."""
         content = self.read(purpose, token)
-        if await self._count("use", token) > 1:
+        if not await self._take("use", token):
             raise Expired(cause="used before")
         return content
 
-    async def _count(self, what: str, token: str) -> int:
+    async def _take(self, what: str, token: str, at_most: int = 1) -> bool:
         body = self._body(token)
-        until = msgspec.json.decode(body)[1]
+        until: int = msgspec.json.decode(body)[1]
         key = hashlib.blake2b(body, digest_size=16).hexdigest()
-        left = max(1.0, until - self._clock.seconds() + 60.0)
-        count: int = await self._limits.hit(f"sealed-{what}:{key}", left)
-        return count
+        taken: bool = await self._once.take(f"sealed-{what}:{key}", until + 60.0, at_most)
+        return taken
 
     def _mac(self, body: bytes) -> bytes:
         return hashlib.blake2b(body, key=self._key, digest_size=24).digest()

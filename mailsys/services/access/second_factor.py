@@ -3,6 +3,9 @@
 Objects of kind "SecondFactor": "totp" (secret, and whether it was confirmed), "recovery" (hashes of
 unused codes), "policy" (whether mail programs need app passwords: read at each of their sign-ins, so
 it stands apart and tells the outcome, not the wish). Passkeys (`services.access.passkeys`) count as well.
+
+Each is written only as it was read (ObjectChange.if_modseq), so a code is spent once however many present
+it at the same time, on however many processes.
 """
 
 from __future__ import annotations
@@ -20,9 +23,9 @@ import pyotp
 import segno
 from twisted.internet.interfaces import IReactorTime
 
-from mailsys.core.refusal import BadCredentials, NotAllowed, RateLimited
+from mailsys.core.refusal import BadCredentials, NotAllowed, ObjectConflict, RateLimited, UnknownRecipient
 from mailsys.log import Log
-from mailsys.ports.accounts import Account, IAccountStore
+from mailsys.ports.accounts import Account, AccountPatch, IAccountStore
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
 from mailsys.ports.objects import IObjectStore, ObjectChange
@@ -40,6 +43,7 @@ RECOVERY_CODES: Final = 10
 _SECRET_OCTETS: Final = 20  # RFC 4226 §4: 160 bits
 _WRONG_PER_HOUR: Final = 30  # codes of one account, whoever sends them: a million codes, three hold
 _HOUR: Final = 3600.0
+_SETTLED_WITHIN: Final = 20  # tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class _Totp(msgspec.Struct, frozen=True):
 
 
 class _Recovery(msgspec.Struct, frozen=True):
-    hashes: tuple[str, ...]
+    hashes: tuple[str, ...]  # encrypted: 60 bits are few for who reads the store
 
 
 class _Policy(msgspec.Struct, frozen=True):
@@ -120,12 +124,12 @@ class SecondFactor:
 
     async def begin_totp(self, account: Account) -> TotpSetup:
         """A new secret, in force once a code of it was shown. NotAllowed while one is in force."""
-        known = await self._read(account.id, "totp", _Totp)
+        known, modseq = await self._found(account.id, "totp", _Totp)
         if known is not None and known.confirmed:
             raise NotAllowed("Codes are in use already; turn them off first.")
         secret = b32encode(self._random(_SECRET_OCTETS)).decode("ascii")
         hidden = self._at_rest.hide(secret, _whose(account.id))
-        await self._write(account.id, totp=_Totp(hidden, self._clock.seconds()))
+        await self._put(account.id, "totp", _Totp(hidden, self._clock.seconds()), modseq)
         uri = pyotp.TOTP(secret).provisioning_uri(name=account.address, issuer_name=self._issuer)
         drawn = BytesIO()
         segno.make(uri, error="m", micro=False).save(drawn, kind="svg", scale=4, border=4, xmldecl=False)
@@ -134,14 +138,14 @@ class SecondFactor:
     async def confirm_totp(self, account: AccountId, code: str) -> list[str]:
         """Put the new secret in force. Fires with recovery codes, if there were none. BadCredentials for
         a wrong code."""
-        totp = await self._read(account, "totp", _Totp)
+        totp, modseq = await self._found(account, "totp", _Totp)
         if totp is None or totp.confirmed:
             raise NotAllowed("There is nothing to confirm.")
         step = self._matching(account, totp, code)
         if step is None:
             await self._wrong(account)
             raise BadCredentials("That code is wrong.", cause="totp not confirmed")
-        await self._write(account, totp=msgspec.structs.replace(totp, confirmed=True, last=step))
+        await self._put(account, "totp", msgspec.structs.replace(totp, confirmed=True, last=step), modseq)
         await self.settle(account)
         log.info("codes turned on", account=account)
         recovery = await self._read(account, "recovery", _Recovery)
@@ -155,7 +159,8 @@ class SecondFactor:
     async def new_recovery_codes(self, account: AccountId) -> list[str]:
         """Ten fresh codes; older ones hold no more."""
         codes = [_recovery_code(self._random(8)) for _ in range(RECOVERY_CODES)]
-        await self._write(account, recovery=_Recovery(tuple(_hash(account, each) for each in codes)))
+        hidden = tuple(self._at_rest.hide(_hash(account, each), _whose_codes(account)) for each in codes)
+        await self._put(account, "recovery", _Recovery(hidden))
         return codes
 
     async def check(self, account: AccountId, code: str) -> str:
@@ -165,31 +170,43 @@ class SecondFactor:
         if given.isascii() and given.isdigit():
             await self._check_totp(account, given)
             return "totp"
-        recovery = await self._read(account, "recovery", _Recovery)
-        found = _hash(account, given)
-        if recovery is None or not any(hmac.compare_digest(found, each) for each in recovery.hashes):
+        recovery, modseq = await self._found(account, "recovery", _Recovery)
+        kept = self._unused(account, recovery, _hash(account, given))
+        if recovery is None or kept is None:
             await self._wrong(account)
             raise BadCredentials("That code is wrong.", cause="no such recovery code")
-        if await self._limits.hit(f"recovery:{found}", 600.0) > 1:  # at the same time, elsewhere
-            raise BadCredentials("That code is wrong.", cause="recovery code used twice")
-        left = tuple(each for each in recovery.hashes if each != found)
-        await self._write(account, recovery=_Recovery(left))
+        left = tuple(each for each in recovery.hashes if each != kept)
+        try:
+            await self._put(account, "recovery", _Recovery(left), modseq)
+        except ObjectConflict:  # at the same time, elsewhere: perhaps this very one
+            raise BadCredentials("That code was used just now; try again.", cause="code used twice") from None
         log.info("recovery code used", account=account, left=len(left))
         return "recovery"
+
+    def _unused(self, account: AccountId, recovery: _Recovery | None, wanted: str) -> str | None:
+        """What is kept of that recovery code."""
+        for kept in () if recovery is None else recovery.hashes:
+            try:
+                if hmac.compare_digest(self._at_rest.show(kept, _whose_codes(account)), wanted):
+                    return kept
+            except Unreadable as problem:
+                log.error("codes cannot be checked", account=account, cause=str(problem))
+        return None
 
     async def _check_totp(self, account: AccountId, code: str) -> None:
         if await self._limits.peek(f"code-wrong:{account}") >= _WRONG_PER_HOUR:
             # Whoever tries knows the password. Recovery codes and passkeys, which cannot be guessed,
             # still let the owner in.
             raise RateLimited("Too many wrong codes; use a recovery code or a passkey, or try later.")
-        totp = await self._read(account, "totp", _Totp)
+        totp, modseq = await self._found(account, "totp", _Totp)
         step = self._matching(account, totp, code) if totp is not None and totp.confirmed else None
         if totp is None or step is None:
             await self._wrong(account)
             raise BadCredentials("That code is wrong.", cause="wrong code")
-        if await self._limits.hit(f"code:{account}:{step}", STEP * (2 * DRIFT + 2)) > 1:
-            raise BadCredentials("That code was used already; wait for the next.", cause="replay")
-        await self._write(account, totp=msgspec.structs.replace(totp, last=step))
+        try:
+            await self._put(account, "totp", msgspec.structs.replace(totp, last=step), modseq)
+        except ObjectConflict:
+            raise BadCredentials("That code was used already; wait for the next.", cause="replay") from None
 
     def _matching(self, account: AccountId, totp: _Totp, code: str) -> int | None:
         """The time step whose code this is, later than the last one taken."""
@@ -212,21 +229,29 @@ class SecondFactor:
     # -- policy ----------------------------------------------------------------------------------------
 
     async def set_app_passwords_only(self, account: AccountId, wish: bool) -> None:
-        await self._write(account, policy=_Policy(wish, False))
+        await self._put(account, "policy", _Policy(wish, False))
         await self.settle(account)
 
     async def settle(self, account: AccountId) -> None:
         """Write down what holds now that factors came or went. Without any, recovery codes go too."""
-        state = await self.state(account)
-        changes = []
-        if not state.active and state.recovery_codes:
-            changes.append(ObjectChange(account, KIND, "recovery", remove=True))
-        policy = _Policy(state.app_passwords_only, state.active and state.app_passwords_only)
-        changes.append(ObjectChange(account, KIND, "policy", msgspec.json.encode(policy)))
-        await self._objects.write(changes)
-        known: Account | None = await self._accounts.account(account)
-        if known is not None:  # a new version of the accounts: proved passwords are forgotten everywhere
-            await self._accounts.update_account(known)
+        for _ in range(_SETTLED_WITHIN):
+            _, modseq = await self._found(account, "policy", _Policy)
+            state = await self.state(account)
+            changes = []
+            if not state.active and state.recovery_codes:
+                changes.append(ObjectChange(account, KIND, "recovery", remove=True))
+            made = _Policy(state.app_passwords_only, state.active and state.app_passwords_only)
+            value = msgspec.json.encode(made)
+            changes.append(ObjectChange(account, KIND, "policy", value, if_modseq=modseq))
+            try:
+                await self._objects.write(changes)
+                break
+            except ObjectConflict:  # somebody settles at the same time: whoever reads last writes last
+                log.info("settled again", account=account)
+        try:  # a new version of the accounts: proved passwords are forgotten everywhere
+            await self._accounts.change_account(account, AccountPatch())
+        except UnknownRecipient:
+            log.info("account is gone", account=account)
 
     async def remove_all(self, account: AccountId) -> None:
         """By an administrator, for somebody who lost everything."""
@@ -244,17 +269,26 @@ class SecondFactor:
     # ----------------------------------------------------------------------------------------------------
 
     async def _read(self, account: AccountId, ident: str, kind: type[T]) -> T | None:
-        found = await self._objects.objects(account, KIND, [ident])
-        return msgspec.json.decode(found[0].value, type=kind) if found else None
+        return (await self._found(account, ident, kind))[0]
 
-    async def _write(self, account: AccountId, **values: msgspec.Struct) -> None:
-        await self._objects.write(
-            [ObjectChange(account, KIND, ident, msgspec.json.encode(each)) for ident, each in values.items()]
-        )
+    async def _found(self, account: AccountId, ident: str, kind: type[T]) -> tuple[T | None, int]:
+        """An object, and the modseq that it stands at; 0: there is none."""
+        found = await self._objects.objects(account, KIND, [ident])
+        return (msgspec.json.decode(found[0].value, type=kind), found[0].modseq) if found else (None, 0)
+
+    async def _put(
+        self, account: AccountId, ident: str, value: msgspec.Struct, if_modseq: int | None = None
+    ) -> None:
+        change = ObjectChange(account, KIND, ident, msgspec.json.encode(value), if_modseq=if_modseq)
+        await self._objects.write([change])
 
 
 def _whose(account: AccountId) -> str:
     return f"totp {account}"
+
+
+def _whose_codes(account: AccountId) -> str:
+    return f"recovery codes {account}"
 
 
 def _recovery_code(octets: bytes) -> str:
@@ -265,6 +299,6 @@ def _recovery_code(octets: bytes) -> str:
 
 
 def _hash(account: AccountId, code: str) -> str:
-    """60 bits of chance need no slow hash when tries are counted; who reads the store needs years."""
+    """60 bits of chance need no slow hash when tries are counted."""
     plain = code.replace("-", "").lower().encode("utf-8", "replace")
     return hashlib.blake2b(b"%d:%b" % (account, plain), digest_size=32, person=b"recovery-code").hexdigest()

@@ -43,10 +43,12 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """The other end of a sign-in: IP address and User-Agent."""
+    """The other end of a sign-in: IP address, User-Agent, and the mark that an earlier sign-in left in the
+    browser (`services.access.places`; "": none)."""
 
     address: str
     agent: str = ""
+    mark: str = ""
 
 
 def session_key(token: str) -> bytes:

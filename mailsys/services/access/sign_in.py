@@ -4,6 +4,8 @@ Every failure looks the same to the client (BadCredentials, one text), takes as 
 with its true cause; only that an app password is needed is told to who knows the account's own. A
 password that was just proved is remembered for minutes under a keyed hash (mail clients open many
 connections); the hash covers the stored credentials, so a changed password is asked for again at once.
+It saves the hashing, never the wait (`services.access.throttle`): a comparison that costs nothing would
+be what who guesses wants. The same password at the same time from the same place is checked once.
 
 App passwords (`services.access.app_passwords`) are taken wherever a password is, for the services that they
 were made for. An account with a second factor may ask that mail programs use nothing else.
@@ -22,25 +24,32 @@ from zope.interface import implementer
 
 from mailsys import metrics
 from mailsys.core.message.address import canonical
-from mailsys.core.refusal import AppPasswordNeeded, BadCredentials, MessageRejected, UnsupportedParameter
+from mailsys.core.refusal import (
+    AppPasswordNeeded,
+    BadCredentials,
+    MessageRejected,
+    Refusal,
+    TemporaryFailure,
+    UnsupportedParameter,
+)
 from mailsys.core.sasl.failure import SaslMalformed, SaslRefused
 from mailsys.core.sasl.plain import Claim, Login, parse_plain
-from mailsys.core.sasl.scram import ScramKeys, ScramServer, invented
+from mailsys.core.sasl.scram import ITERATIONS, ScramKeys, ScramServer, invented
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, Credentials, IAccountStore
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
 from mailsys.services.access.app_passwords import AppPassword, AppPasswords, looks_like_app_password
 from mailsys.services.access.authentication import Challenge, IExchange, ISignIn, SignedIn
-from mailsys.services.access.passwords import NOBODY, PasswordPool, verify_password
+from mailsys.services.access.passwords import NOBODY, PasswordPool, hash_password, verify_password
+from mailsys.services.access.places import KnownPlaces
 from mailsys.services.access.second_factor import SecondFactor
 from mailsys.services.access.sessions import Sessions, Visitor
-from mailsys.services.access.throttle import Throttle, network
+from mailsys.services.access.throttle import Origin, Throttle
 from mailsys.settings import Limits
 
 REMEMBERED: Final = 300.0  # seconds a proved password is believed without hashing it again
 REMEMBERED_AT_MOST: Final = 10000
-_HISTORY: Final = 1000  # lines of it: all that is kept
 LONGEST_LOGIN: Final = 320  # characters: 64 + "@" + 255
 
 WEB: Final = "web"  # the one service where the second factor itself is asked for
@@ -50,10 +59,12 @@ log = Log("sign_in")
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Who signed in. `app_password`: with which, None: with the account's own password."""
+    """Who signed in. `app_password`: with which, None: with the account's own password, which these
+    `credentials` are of."""
 
     account: Account
     app_password: AppPassword | None = None
+    credentials: Credentials | None = None
 
 
 @implementer(ISignIn)
@@ -61,7 +72,7 @@ class SignIn:
     """`random_bytes(n)` gives secure chance. `domain`: where a login without "@" belongs. `secret`:
     16 to 64 octets that stay the same over restarts, from which the salts of users that do not exist
     are made; without it they change with each start, which tells them from real ones. `app_passwords`,
-    `factor` and `sessions` (for the history) may be missing: then there are none."""
+    `factor`, `sessions` (for the history) and `places` may be missing: then there are none."""
 
     def __init__(
         self,
@@ -76,8 +87,10 @@ class SignIn:
         app_passwords: AppPasswords | None = None,
         factor: SecondFactor | None = None,
         sessions: Sessions | None = None,
+        places: KnownPlaces | None = None,
     ) -> None:
         self._accounts = accounts
+        self._places = places
         self._app_passwords = app_passwords
         self._factor = factor
         self._sessions = sessions
@@ -86,8 +99,9 @@ class SignIn:
         self._random = random_bytes
         self._domain = domain
         self._secret = secret or random_bytes(32)
-        self._throttle = Throttle(limits, bounds, clock, self._was_here)
+        self.throttle = Throttle(limits, bounds, clock)
         self._cache_key = random_bytes(32)
+        self._checking: dict[tuple[str, bytes], list[Deferred[bool]]] = {}  # place, keyed hash -> who waits
         self._remembered: dict[bytes, float] = {}  # keyed hash -> when it is forgotten, oldest first
 
     # -- ISignIn -----------------------------------------------------------------------------------
@@ -123,62 +137,114 @@ class SignIn:
 
     async def check(self, claim: Claim, address: str, mechanism: str, service: str = "") -> Account:
         """The account whose password this is."""
-        return (await self.prove(claim, address, mechanism, service)).account
+        return (await self.prove(claim, Visitor(address), mechanism, service)).account
 
-    async def prove(
-        self, claim: Claim, address: str, mechanism: str, service: str = "", agent: str = ""
-    ) -> Proof:
+    async def prove(self, claim: Claim, visitor: Visitor, mechanism: str, service: str = "") -> Proof:
         """Who this is, by the account's own password or an app password."""
         login = self._canonical(claim.name)
-        delay = await self._throttle.delay(address, login)
-        visitor = Visitor(address, agent)
         if self._app_passwords is not None and service != WEB and looks_like_app_password(claim.password):
-            return await self._by_app_password(claim, login, visitor, mechanism, service, delay)
+            return await self._by_app_password(claim, login, visitor, mechanism, service)
         account, credentials = await self.look_up(login)
-        if claim.acting_as and self._canonical(claim.acting_as) != login:
-            await self.fail(address, login, mechanism, "authzid is another", delay)
-        stored = credentials.argon2 if credentials is not None else NOBODY
-        key = self._key(stored, claim.password)
-        until = self._remembered.get(key)
-        if until is None or until <= self._clock.seconds() or account is None or not account.enabled:
-            if delay:
-                await self._throttle.wait(address, delay, login)
-            matches = await verify_password(stored, claim.password, self._pool)
-            if account is None or credentials is None:
-                await self.fail(address, login, mechanism, "no such account")
-            if not matches:
-                await self.note(account, visitor, service, "password", False)
-                await self.fail(address, login, mechanism, "wrong password")
-            if not account.enabled:
-                await self.fail(address, login, mechanism, "account is disabled")
-            self._remember(key)
+        origin = await self.origin(visitor, account)
+        if not await self._matches(credentials, claim.password, origin, login):
+            if account is not None:
+                self._note_later(account, visitor, service)
+            cause = "wrong password" if account is not None else "no such account"
+            self.refuse(visitor.address, login, mechanism, cause)
+        cause = ""
+        if account is None or credentials is None:
+            cause = "no such account"
+        elif not account.enabled:
+            cause = "account is disabled"
+        elif claim.acting_as and self._canonical(claim.acting_as) != login:
+            cause = "authzid is another"
+        if cause or account is None or credentials is None:
+            await self.fail(origin, login, mechanism, cause)
         if await self.needs_app_password(account, service):
             await self.note(account, visitor, service, "password", False)
-            await self.fail(
-                address, login, mechanism, "only app passwords may be used", delay, AppPasswordNeeded
-            )
+            await self.fail(origin, login, mechanism, "only app passwords may be used", AppPasswordNeeded)
+        credentials = await self._strengthen(account, credentials, claim.password, origin)
         if service != WEB:  # there it is only half of it
-            await self.succeed(account, address, login, mechanism)
+            await self.succeed(account, visitor, origin, login, mechanism)
             await self.note(account, visitor, service, "password", True)
-        return Proof(account)
+        return Proof(account, credentials=credentials)
+
+    async def _matches(
+        self, credentials: Credentials | None, password: str, origin: Origin, login: str
+    ) -> bool:
+        """Whether the password is right, in turn; a failure is counted."""
+        stored = credentials.argon2 if credentials is not None else NOBODY
+        key = self._key(stored, password)
+        others = self._checking.get((origin.place, key))
+        if others is not None:
+            mine: Deferred[bool] = Deferred()
+            others.append(mine)
+            matches = await mine
+            if not matches:
+                await self.throttle.failed(origin, login)
+            return matches
+        waiting = self._checking[origin.place, key] = []
+        outcome: bool | Refusal = TemporaryFailure(cause="the check was broken off")
+        try:
+            async with self.throttle.turn(origin, login):
+                outcome = self._is_remembered(key) or await verify_password(
+                    stored, password, self._pool, origin.network, origin.known
+                )
+                if outcome:
+                    self._remember(key)
+                else:
+                    await self.throttle.failed(origin, login)
+            return outcome
+        except Refusal as refusal:
+            outcome = refusal
+            raise
+        finally:
+            del self._checking[origin.place, key]
+            for each in waiting:
+                if isinstance(outcome, Refusal):
+                    each.errback(type(outcome)(outcome.text, cause=outcome.cause))
+                else:
+                    each.callback(outcome)
+
+    async def _strengthen(
+        self, account: Account, credentials: Credentials, password: str, origin: Origin
+    ) -> Credentials:
+        """Hash it anew when it was hashed with less effort than is made now; what stands then."""
+        if credentials.scram_iterations >= ITERATIONS:
+            return credentials
+        try:
+            made = await hash_password(password, self._pool, origin.network)
+            await self._accounts.set_credentials(account.id, made, replacing=credentials)
+        except Refusal as refusal:  # busy, or the password was changed just now
+            log.info("password not hashed anew", account=account.id, cause=str(refusal))
+            return credentials
+        self._remember(self._key(made.argon2, password))
+        return made
 
     async def _by_app_password(
-        self, claim: Claim, login: str, visitor: Visitor, mechanism: str, service: str, delay: float
+        self, claim: Claim, login: str, visitor: Visitor, mechanism: str, service: str
     ) -> Proof:
-        address = visitor.address
+        """A right one never waits: nobody guesses 128 bits, so others' failures need not slow it."""
         assert self._app_passwords is not None
-        found = await self._app_passwords.verify(claim.password, address)
+        origin = Origin.stranger(visitor.address)
+        found = await self._app_passwords.verify(claim.password, visitor.address)
         named: Account | None = await self._accounts.account_named(login) if login else None
         acting = self._canonical(claim.acting_as) if claim.acting_as else login
         if found is None or named is None or named.id != found[0].id or acting != login:
-            await self.fail(address, login, mechanism, "wrong app password", delay)
+            await self.fail(origin, login, mechanism, "wrong app password")
         account, app_password = found
         if service in ("imap", "smtp") and service not in app_password.scopes:
             await self.note(account, visitor, service, f"app-password:{app_password.name}", False)
-            await self.fail(address, login, mechanism, f"app password is not for {service}", delay)
-        await self.succeed(account, address, login, mechanism)
+            await self.fail(origin, login, mechanism, f"app password is not for {service}")
+        await self.succeed(account, visitor, origin, login, mechanism)
         await self.note(account, visitor, service, f"app-password:{app_password.name}", True)
         return Proof(account, app_password)
+
+    async def origin(self, visitor: Visitor, account: Account | None) -> Origin:
+        """Where a try at this account comes from."""
+        if self._places is None:
+            return Origin.stranger(visitor.address)
+        return await self._places.origin(visitor, account)
 
     async def needs_app_password(self, account: Account, service: str) -> bool:
         """Whether this account's own password is not enough for a mail program."""
@@ -192,13 +258,10 @@ class SignIn:
             name = "submission" if service == "smtp" else service
             await self._sessions.note(account.id, visitor, name, how, success)
 
-    async def _was_here(self, whose: str, login: str) -> bool:
-        """Whether the history of that account has a sign-in from that network."""
-        account: Account | None = await self._accounts.account_named(login)
-        if account is None or self._sessions is None:
-            return False
-        history = await self._sessions.history(account.id, _HISTORY)
-        return any(line.success and network(line.address) == whose for line in history)
+    def _note_later(self, account: Account, visitor: Visitor, service: str) -> None:
+        """A line of a failure, which nobody waits for: a commit takes longer than to find no account."""
+        noting = Deferred.fromCoroutine(self.note(account, visitor, service, "password", False))
+        noting.addErrback(lambda failure: log.error("history not written", failure.value))
 
     async def look_up(self, login: str) -> tuple[Account | None, Credentials | None]:
         account: Account | None = await self._accounts.account_named(login) if login else None
@@ -208,8 +271,9 @@ class SignIn:
         return account, await self._accounts.credentials(account.id)
 
     def scram_keys(self, login: str, credentials: Credentials | None) -> ScramKeys:
+        keys = invented(login, self._secret)  # always, so that both take as long
         if credentials is None:
-            return invented(login, self._secret)
+            return keys
         return ScramKeys(
             credentials.scram_salt,
             credentials.scram_iterations,
@@ -217,33 +281,44 @@ class SignIn:
             credentials.scram_server_key,
         )
 
-    async def hold_back(self, address: str, login: str) -> None:
-        """Wait as long as earlier failures ask for."""
-        delay = await self._throttle.delay(address, login)
-        if delay:
-            await self._throttle.wait(address, delay, login)
-
     async def fail(
         self,
-        address: str,
+        origin: Origin,
         login: str,
         mechanism: str,
         cause: str,
-        delay: float = 0.0,
         refusal: type[BadCredentials] = BadCredentials,
     ) -> NoReturn:
-        """Count and log a failure, then raise it."""
-        log.warning("login failed", peer=address, login=login, mechanism=mechanism, cause=cause)
+        """Count and log a failure, then raise it, in its turn."""
+        async with self.throttle.turn(origin, login):
+            await self.throttle.failed(origin, login)
+        self.refuse(origin.network, login, mechanism, cause, refusal)
+
+    def refuse(
+        self,
+        peer: str,
+        login: str,
+        mechanism: str,
+        cause: str,
+        refusal: type[BadCredentials] = BadCredentials,
+    ) -> NoReturn:
+        """Log a failure that was counted, and raise it."""
+        log.warning("login failed", peer=peer, login=login, mechanism=mechanism, cause=cause)
         metrics.logins_bad.inc()
-        await self._throttle.failed(address, login)
-        if delay:
-            await self._throttle.wait(address, delay, login)
         raise refusal(cause=cause)
 
-    async def succeed(self, account: Account, address: str, login: str, mechanism: str) -> None:
+    async def succeed(
+        self, account: Account, visitor: Visitor, origin: Origin, login: str, mechanism: str
+    ) -> None:
         metrics.logins_good.inc()
-        await self._throttle.succeeded(address, login)
-        log.info("login", peer=address, login=login, account=account.id, mechanism=mechanism)
+        await self.welcome(account, visitor, origin, login)
+        log.info("login", peer=visitor.address, login=login, account=account.id, mechanism=mechanism)
+
+    async def welcome(self, account: Account, visitor: Visitor, origin: Origin, login: str) -> None:
+        """The owner was here: his failures are forgiven, and the place is known."""
+        await self.throttle.succeeded(origin, login)
+        if self._places is not None:
+            await self._places.note(account.id, visitor)
 
     def canonical_login(self, name: str) -> str:
         return self._canonical(name)
@@ -266,6 +341,9 @@ class SignIn:
         mac.update(b"\0")
         mac.update(password.encode("utf-8", "surrogatepass"))
         return mac.digest()
+
+    def _is_remembered(self, key: bytes) -> bool:
+        return self._remembered.get(key, 0.0) > self._clock.seconds()
 
     def _remember(self, key: bytes) -> None:
         now = self._clock.seconds()
@@ -333,8 +411,9 @@ class _ScramExchange(_Exchange):
         self._machine = machine
         self._login: str | None = None  # None until the client named itself
         self._account: Account | None = None
+        self._visitor = Visitor(address)
+        self._origin = Origin.stranger(address)
         self._cause = ""
-        self._refusal: type[BadCredentials] = BadCredentials
 
     async def _step(self, data: bytes | None) -> Challenge | SignedIn:
         if data is None:
@@ -347,38 +426,44 @@ class _ScramExchange(_Exchange):
 
     async def _first(self, data: bytes) -> Challenge:
         sign_in = self._sign_in
+        visitor = self._visitor
         try:
             login = sign_in.canonical_login(self._machine.first(data))
         except SaslRefused as error:
-            await sign_in.fail(self._address, "", "SCRAM", str(error))
+            await sign_in.fail(Origin.stranger(visitor.address), "", "SCRAM", str(error))
         self._login = login
-        await sign_in.hold_back(self._address, login)
         if self._machine.acting_as and sign_in.canonical_login(self._machine.acting_as) != login:
             self._cause = "authzid is another"
         account, credentials = await sign_in.look_up(login)
+        self._origin = await sign_in.origin(visitor, account)
         if account is None or credentials is None:
             self._cause = self._cause or "no such account"
         elif not account.enabled:
             self._cause = self._cause or "account is disabled"
-        elif not self._cause and await sign_in.needs_app_password(account, self._service):
-            # Not SCRAM: an app password is kept as a hash that cannot check its proofs.
-            self._cause = "only app passwords may be used, by PLAIN or LOGIN"
-            self._refusal = AppPasswordNeeded  # once the password is proved
         self._account = account
         return Challenge(self._machine.challenge(sign_in.scram_keys(login, credentials)))
 
     async def _final(self, data: bytes) -> SignedIn:
-        sign_in = self._sign_in
+        """The proof is checked in its turn: it is here that somebody guesses."""
+        sign_in, account, visitor, origin = self._sign_in, self._account, self._visitor, self._origin
         login = self._login or ""
-        try:
-            proof = self._machine.final(data)
-        except SaslRefused as error:
-            await sign_in.fail(self._address, login, "SCRAM", self._cause or str(error))
-        if self._cause or self._account is None:
-            await sign_in.fail(self._address, login, "SCRAM", self._cause, refusal=self._refusal)
-        await sign_in.succeed(self._account, self._address, login, "SCRAM")
-        await sign_in.note(self._account, Visitor(self._address), self._service, "password", True)
-        return SignedIn(self._account, proof)
+        cause = ""
+        async with sign_in.throttle.turn(origin, login):
+            try:
+                proof = self._machine.final(data)
+            except SaslRefused as error:
+                cause = self._cause or str(error)
+            if cause or self._cause or account is None:
+                await sign_in.throttle.failed(origin, login)
+        if cause or self._cause or account is None:
+            sign_in.refuse(visitor.address, login, "SCRAM", cause or self._cause)
+        if await sign_in.needs_app_password(account, self._service):
+            # Not SCRAM: an app password is kept as a hash that cannot check its proofs.
+            cause = "only app passwords may be used, by PLAIN or LOGIN"
+            await sign_in.fail(origin, login, "SCRAM", cause, AppPasswordNeeded)
+        await sign_in.succeed(account, visitor, origin, login, "SCRAM")
+        await sign_in.note(account, visitor, self._service, "password", True)
+        return SignedIn(account, proof)
 
 
 @implementer(ISignIn)

@@ -1,18 +1,21 @@
-"""Slowing down those who guess passwords, without locking out the owner.
+"""Slowing down those who guess passwords, without hindering the owner (docs/decisions/0014).
 
-Failures are counted per network, per (account, network) and per account. Past a limit the next answer
-comes later, and each failure doubles the wait. Only a bounded number may wait at a time, the rest are
-refused at once.
+A failure is counted where it comes from (a network, for a minute), for the pair of that place and the
+account (a quarter of an hour), and for the account over all strangers. Past a limit the next try waits,
+each failure doubles the wait, and only a bounded number may wait: the rest are refused. Tries count
+while they are under way, so that many at once are not more than many one after another.
 
-The count per account, over all networks, is for guessing that is spread over thousands of them, and
-so that it cannot be turned against the owner it does not slow a network from which that account was
-signed in to before.
+Others' failures never meet the owner where the account knows him, from a network or a browser that it
+was signed in to from before: there only failures at this account from that same place count. Elsewhere
+his first tries go through whatever strangers do.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
@@ -25,125 +28,202 @@ from mailsys.settings import Limits
 
 log = Log("sign_in")
 
-WINDOW: Final = 900.0  # seconds that failures are remembered
+MINUTE: Final = 60.0  # seconds that failures of a network at anything are remembered: it may be shared
+WINDOW: Final = 900.0  # seconds that failures at one account are remembered
+DAY: Final = 86400.0  # the same of a network, for an account that strangers guess at
 FIRST_DELAY: Final = 0.5  # seconds
 LONGEST_DELAY: Final = 20.0  # seconds
-WAITING_PER_ADDRESS: Final = 10
-WAITING_PER_ACCOUNT: Final = 20  # so many guesses at one account in LONGEST_DELAY, wherever they come from
-EVERYWHERE: Final = 5  # times the failures of one pair are an account's, over all networks
-KNOWN: Final = 90 * 86400.0  # seconds that a network is known to an account
-WAITING: Final = 1000
+WAITING_PER_PLACE: Final = 5
+WAITING_PER_ACCOUNT: Final = 4  # strangers' guesses at one account in LONGEST_DELAY, once it is guessed at
+WAITING: Final = 5000  # in all
+EVERYWHERE: Final = 5  # times the failures of one pair are an account's, over all strangers
+KNOWN_PLACE: Final = 5  # times as often may go wrong where the account knows its owner
+FIRST_TRIES: Final = 3  # of each network, in a day, at an account that is guessed at
+WIDER: Final = 4  # times the failures of a /64 are those of the /48 around it
 
 
 def network(address: str) -> str:
-    """Whom an address stands for: itself, or the /64 that one IPv6 customer has."""
+    """Whom an address stands for: itself, or the /64 that one IPv6 customer has at least."""
+    return _prefix(address, 64) or address
+
+
+def wider_network(address: str) -> str:
+    """The /48 that one IPv6 site may have; "" for IPv4."""
+    return _prefix(address, 48)
+
+
+def _prefix(address: str, length: int) -> str:
     if ":" not in address:
-        return address
+        return ""
     try:
         whole = ipaddress.IPv6Address(address.partition("%")[0])
     except ValueError:
-        return address
-    return str(ipaddress.IPv6Network((int(whole) >> 64 << 64, 64)))
+        return ""
+    if whole.ipv4_mapped is not None:
+        return str(whole.ipv4_mapped) if length == 64 else ""
+    rest = 128 - length
+    return str(ipaddress.IPv6Network((int(whole) >> rest << rest, length)))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a try at an account comes from. `place`: whose failures are its own: the network, or the
+    browser if the account knows that. `known`: the account was signed in to from that place before."""
+
+    network: str
+    wider: str = ""
+    place: str = ""
+    known: bool = False
+
+    @classmethod
+    def stranger(cls, address: str) -> Origin:
+        whose = network(address)
+        return cls(whose, wider_network(address), whose)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    seconds: float
+    whose: str  # among whom it waits
+    in_line: bool = False  # with all strangers that guess at the account
+
+
+class Throttle:
+    """One per process: how many wait and are under way it keeps itself, failures are in `limits`, which
+    may forget some: that slows guessing less for a while, and guards nothing else."""
+
+    def __init__(self, limits: ILimits, bounds: Limits, clock: IReactorTime) -> None:
+        self._limits = limits
+        self._bounds = bounds
+        self._clock = clock
+        self._trying: dict[str, int] = {}  # by pair
+        self._waiting: dict[str, int] = {}
+        self._in_line: dict[str, int] = {}  # by account
+
+    @asynccontextmanager
+    async def turn(self, origin: Origin, login: str) -> AsyncIterator[None]:
+        """A try at an account; `login` is "" for one that names none. Enters after the wait that earlier
+        failures ask for; RateLimited when too many wait already. Whatever comes of the try is told
+        (`failed`, `succeeded`) within."""
+        pairs = [_pair(each, login) for each in (origin.place, origin.wider) if each and login]
+        for pair in pairs:
+            _enter(self._trying, pair)
+        try:
+            wait = await self._wait_of(origin, login)
+            if wait is not None:
+                await self._hold(wait, login)
+            yield
+        finally:
+            for pair in pairs:
+                _leave(self._trying, pair)
+
+    async def _wait_of(self, origin: Origin, login: str) -> _Wait | None:
+        pair = _pair(origin.place, login)
+        mine = await self._tried(pair) if login else 0
+        if origin.known:
+            over = mine - KNOWN_PLACE * self._bounds.failures_per_account
+            return None if over < 0 else _Wait(_delay(over), pair)
+        over = await self._limits.peek(_any(origin.network)) - self._bounds.failures_per_address
+        if origin.wider:
+            site = await self._limits.peek(_any(origin.wider))
+            over = max(over, site - WIDER * self._bounds.failures_per_address)
+        if login:
+            over = max(over, mine - self._bounds.failures_per_account)
+            if origin.wider:
+                site = await self._tried(_pair(origin.wider, login))
+                over = max(over, site - WIDER * self._bounds.failures_per_account)
+            if await self._guessed_at(origin, login):
+                return _Wait(LONGEST_DELAY, origin.network, in_line=True)
+        return None if over < 0 else _Wait(_delay(over), origin.network)
+
+    async def _guessed_at(self, origin: Origin, login: str) -> bool:
+        """Whether strangers guess at this account from many places, and this one had its tries."""
+        everywhere = await self._limits.peek(_everywhere(login))
+        if everywhere < EVERYWHERE * self._bounds.failures_per_account:
+            return False
+        today = await self._limits.peek(_today(origin.network, login))
+        if today + self._trying.get(_pair(origin.network, login), 1) - 1 >= FIRST_TRIES:
+            return True
+        if not origin.wider:
+            return False
+        today = await self._limits.peek(_today(origin.wider, login))
+        return today + self._trying[_pair(origin.wider, login)] - 1 >= WIDER * FIRST_TRIES
+
+    async def _tried(self, pair: str) -> int:
+        """Failures of a pair, and its other tries that are under way."""
+        failures: int = await self._limits.peek(pair)
+        return failures + self._trying[pair] - 1
+
+    async def _hold(self, wait: _Wait, login: str) -> None:
+        if self._waiting.get(wait.whose, 0) >= WAITING_PER_PLACE or sum(self._waiting.values()) >= WAITING:
+            raise RateLimited("Too many failed logins; try again later", cause="too many delayed logins")
+        if wait.in_line and self._in_line.get(login, 0) >= WAITING_PER_ACCOUNT:
+            raise RateLimited(
+                "Too many failed logins; try again later", cause="too many guesses at one account"
+            )
+        _enter(self._waiting, wait.whose)
+        if wait.in_line:
+            _enter(self._in_line, login)
+        try:
+            await deferLater(self._clock, wait.seconds)
+        finally:
+            _leave(self._waiting, wait.whose)
+            if wait.in_line:
+                _leave(self._in_line, login)
+
+    async def failed(self, origin: Origin, login: str) -> None:
+        """A wrong try."""
+        hit = self._limits.hit
+        places = [origin.network, *([origin.wider] if origin.wider else [])]
+        for each in places:
+            await hit(_any(each), MINUTE)
+        if not login:
+            return
+        for each in dict.fromkeys((origin.place, *places)):
+            await hit(_pair(each, login), WINDOW)
+        if origin.known:
+            return
+        for each in places:
+            await hit(_today(each, login), DAY)
+        count = await hit(_everywhere(login), WINDOW)
+        if count == EVERYWHERE * self._bounds.failures_per_account:
+            log.warning("guessing", login=login, cause="failed logins from many networks; slowed")
+
+    async def succeeded(self, origin: Origin, login: str) -> None:
+        """The pair is forgiven. The network is not: whoever has one account may not use it to go on
+        guessing at others."""
+        for key in (_pair(origin.place, login), _today(origin.network, login)):
+            if login and await self._limits.peek(key):
+                await self._limits.clear(key)
+
+
+def _any(whose: str) -> str:
+    return f"login-failed:{whose}"
+
+
+def _pair(place: str, login: str) -> str:
+    return f"login-failed:{place}:{login}"
+
+
+def _today(whose: str, login: str) -> str:
+    return f"login-failed-today:{whose}:{login}"
 
 
 def _everywhere(login: str) -> str:
     return f"login-failed-everywhere:{login}"
 
 
-def _known(whose: str, login: str) -> str:
-    return f"login-known:{whose}:{login}"
+def _delay(over: int) -> float:
+    return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(over, 16))
 
 
-def _enter(waiting: dict[str, int], who: str) -> None:
-    waiting[who] = waiting.get(who, 0) + 1
+def _enter(counted: dict[str, int], who: str) -> None:
+    counted[who] = counted.get(who, 0) + 1
 
 
-def _leave(waiting: dict[str, int], who: str) -> None:
-    left = waiting[who] - 1
+def _leave(counted: dict[str, int], who: str) -> None:
+    left = counted[who] - 1
     if left:
-        waiting[who] = left
+        counted[who] = left
     else:
-        del waiting[who]
-
-
-class Throttle:
-    def __init__(
-        self,
-        limits: ILimits,
-        bounds: Limits,
-        clock: IReactorTime,
-        known: Callable[[str, str], Awaitable[bool]] | None = None,
-    ) -> None:
-        """`known(network, login)`: whether that account was signed in to from there before; asked when
-        `limits`, which may forget, does not know."""
-        self._limits = limits
-        self._bounds = bounds
-        self._clock = clock
-        self._known = known
-        self._waiting: dict[str, int] = {}
-        self._waiting_for: dict[str, int] = {}  # the same by account
-
-    @staticmethod
-    def _keys(address: str, login: str) -> tuple[str, str]:
-        whose = network(address)
-        return f"login-failed:{whose}", f"login-failed:{whose}:{login}"
-
-    async def delay(self, address: str, login: str) -> float:
-        """Seconds that the next answer to this pair has to wait. RateLimited when already as many
-        answers to this address wait as may."""
-        by_address, by_pair = self._keys(address, login)
-        over = max(
-            await self._limits.peek(by_address) - self._bounds.failures_per_address,
-            await self._limits.peek(by_pair) - self._bounds.failures_per_account,
-        )
-        whose = network(address)
-        everywhere = await self._everywhere(whose, login) if login else -1
-        if everywhere > over:
-            over = everywhere
-            if self._waiting_for.get(login, 0) >= WAITING_PER_ACCOUNT:
-                raise RateLimited(
-                    "Too many failed logins; try again later", cause="too many guesses at one account"
-                )
-        if over < 0:
-            return 0.0
-        if self._waiting.get(whose, 0) >= WAITING_PER_ADDRESS or sum(self._waiting.values()) >= WAITING:
-            raise RateLimited("Too many failed logins; try again later", cause="too many delayed logins")
-        return float(min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(over, 16)))
-
-    async def _everywhere(self, whose: str, login: str) -> int:
-        """How far the failures at an account, from all networks, are over their limit; below zero for a
-        network that it knows."""
-        over = await self._limits.peek(_everywhere(login)) - EVERYWHERE * self._bounds.failures_per_account
-        if over < 0 or await self._limits.peek(_known(whose, login)):
-            return -1
-        if self._known is not None and await self._known(whose, login):
-            await self._limits.hit(_known(whose, login), KNOWN)
-            return -1
-        return over
-
-    async def wait(self, address: str, seconds: float, login: str = "") -> None:
-        whose = network(address)
-        _enter(self._waiting, whose)
-        _enter(self._waiting_for, login)
-        try:
-            await deferLater(self._clock, seconds)
-        finally:
-            _leave(self._waiting, whose)
-            _leave(self._waiting_for, login)
-
-    async def failed(self, address: str, login: str) -> None:
-        for key in self._keys(address, login):
-            await self._limits.hit(key, WINDOW)
-        if login:
-            count = await self._limits.hit(_everywhere(login), WINDOW)
-            if count == EVERYWHERE * self._bounds.failures_per_account:
-                log.warning("guessing", login=login, cause="failed logins from many networks; slowed")
-
-    async def succeeded(self, address: str, login: str) -> None:
-        """The pair is forgiven. The address is not: whoever has one account may not use it to go on
-        guessing at others."""
-        if login:
-            await self._limits.hit(_known(network(address), login), KNOWN)
-        by_pair = self._keys(address, login)[1]
-        if await self._limits.peek(by_pair):
-            await self._limits.clear(by_pair)
+        del counted[who]

@@ -6,7 +6,7 @@ Between the two steps stands a sealed token, not a session: who has only the pas
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from twisted.internet.interfaces import IReactorTime
@@ -18,11 +18,12 @@ from mailsys.ports.accounts import Account, IAccountStore
 from mailsys.ports.ids import AccountId
 from mailsys.ports.sessions import WebSession
 from mailsys.services.access.passkeys import Asked, Party, Passkeys
+from mailsys.services.access.places import KnownPlaces
 from mailsys.services.access.sealed import Expired, Seal
 from mailsys.services.access.second_factor import SecondFactor
 from mailsys.services.access.sessions import Sessions, Visitor
 from mailsys.services.access.sign_in import WEB, SignIn
-from mailsys.services.access.throttle import Throttle
+from mailsys.services.access.throttle import Origin, Throttle
 
 log = Log("web_sign_in")
 
@@ -33,12 +34,13 @@ _PURPOSE: Final = "second-factor"
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A session: the token goes into the cookie."""
+    """A session: the token goes into its cookie, `mark` into another that outlives it."""
 
     token: str
     session: WebSession
     account: Account
     remember: bool
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class WebSignIn:
         accounts: IAccountStore,
         seal: Seal,
         throttle: Throttle,
+        places: KnownPlaces,
         clock: IReactorTime,
     ) -> None:
         self._sign_in = sign_in
@@ -69,13 +72,14 @@ class WebSignIn:
         self._accounts = accounts
         self._seal = seal
         self._throttle = throttle
+        self._places = places
         self._clock = clock
 
     async def password(
         self, login: str, password: str, visitor: Visitor, party: Party, remember: bool
     ) -> Begun | NextStep:
         """The first step. Raises BadCredentials or RateLimited."""
-        proof = await self._sign_in.prove(Claim(login, password), visitor.address, "web", WEB, visitor.agent)
+        proof = await self._sign_in.prove(Claim(login, password), visitor, "web", WEB)
         account = proof.account
         state = await self._factor.state(account.id)
         if not state.active:
@@ -93,13 +97,14 @@ class WebSignIn:
     async def code(self, challenge: str, code: str, visitor: Visitor) -> Begun:
         """The second step by a code. A wrong one may be tried again a few times."""
         account, remember = await self._halfway(challenge)
-        await self._hold_back(visitor, account)
-        await self._seal.attempt(challenge, _TRIES)
-        try:
-            how = await self._factor.check(account.id, code)
-        except BadCredentials:
-            await self._failed(visitor, account, "totp")
-            raise
+        origin = await self._places.origin(visitor, account)
+        async with self._throttle.turn(origin, account.address):
+            await self._seal.attempt(challenge, _TRIES)
+            try:
+                how = await self._factor.check(account.id, code)
+            except BadCredentials:
+                await self._failed(visitor, origin, account, "totp")
+                raise
         await self._seal.use(_PURPOSE, challenge)
         return await self._begin(account, visitor, remember, how, True)
 
@@ -108,11 +113,10 @@ class WebSignIn:
     ) -> Begun:
         """The second step by a passkey."""
         account, remember = await self._halfway(challenge)
-        await self._hold_back(visitor, account)
         try:
             await self._passkeys.finish_sign_in(token, credential, party, account.id)
         except BadCredentials:
-            await self._failed(visitor, account, "passkey")
+            await self._failed(visitor, await self._places.origin(visitor, account), account, "passkey")
             raise
         await self._seal.use(_PURPOSE, challenge)
         return await self._begin(account, visitor, remember, "passkey", True)
@@ -124,13 +128,13 @@ class WebSignIn:
     async def passkey(
         self, token: str, credential: dict[str, Any], visitor: Visitor, party: Party, remember: bool
     ) -> Begun:
-        delay = await self._throttle.delay(visitor.address, "")
-        if delay:
-            await self._throttle.wait(visitor.address, delay)
+        """Sign-in by passkey alone. A right one never waits: nobody guesses a signature."""
         try:
             account = await self._passkeys.finish_sign_in(token, credential, party)
         except BadCredentials:
-            await self._throttle.failed(visitor.address, "")
+            origin = Origin.stranger(visitor.address)
+            async with self._throttle.turn(origin, ""):
+                await self._throttle.failed(origin, "")
             raise
         return await self._begin(account, visitor, remember, "passkey", True)
 
@@ -143,20 +147,17 @@ class WebSignIn:
             raise Expired(cause="account is gone or disabled")
         return account, bool(content["remember"])
 
-    async def _hold_back(self, visitor: Visitor, account: Account) -> None:
-        delay = await self._throttle.delay(visitor.address, account.address)
-        if delay:
-            await self._throttle.wait(visitor.address, delay, account.address)
-
-    async def _failed(self, visitor: Visitor, account: Account, how: str) -> None:
-        await self._throttle.failed(visitor.address, account.address)
+    async def _failed(self, visitor: Visitor, origin: Origin, account: Account, how: str) -> None:
+        await self._throttle.failed(origin, account.address)
         await self._sessions.note(account.id, visitor, "web", how, False)
 
     async def _begin(
         self, account: Account, visitor: Visitor, remember: bool, how: str, second: bool
     ) -> Begun:
-        await self._throttle.succeeded(visitor.address, account.address)
+        visitor = replace(visitor, mark=visitor.mark or self._places.new_mark())
+        origin = await self._places.origin(visitor, account)
+        await self._sign_in.welcome(account, visitor, origin, account.address)
         token, session = await self._sessions.begin(account, visitor, remember=remember, second_factor=second)
         await self._sessions.note(account.id, visitor, "web", how, True)
         log.info("signed in", account=account.id, peer=visitor.address, how=how)
-        return Begun(token, session, account, remember)
+        return Begun(token, session, account, remember, visitor.mark)

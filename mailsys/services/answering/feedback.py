@@ -6,10 +6,10 @@ A report counts only when it names a message of the account it was delivered to,
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
@@ -23,6 +23,7 @@ from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import AccountId, BlobId
 from mailsys.ports.objects import IObjectStore, ObjectChange, StoredObject
+from mailsys.services.conditional import until_it_holds
 from mailsys.services.content.reading import Offload
 from mailsys.services.delivery.submission_link import KIND, trace_of
 
@@ -36,12 +37,6 @@ _MARK: Final = b"multipart/report"
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-class Exclusive(Protocol):
-    """Runs work while nothing else by JMAP changes the account (`JmapApi.exclusive`)."""
-
-    def __call__(self, account: AccountId, work: Callable[[], Awaitable[bool]], /) -> Awaitable[bool]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +58,10 @@ class _Report:
 class Feedback:
     """One per process."""
 
-    def __init__(
-        self, objects: IObjectStore, blobs: IBlobStore, offload: Offload, exclusive: Exclusive
-    ) -> None:
+    def __init__(self, objects: IObjectStore, blobs: IBlobStore, offload: Offload) -> None:
         self._objects = objects
         self._blobs = blobs
         self._offload = offload
-        self._exclusive = exclusive
         self._turns = DeferredSemaphore(1)
         self._reading: set[Deferred[None]] = set()
 
@@ -99,7 +91,7 @@ class Feedback:
             if report is None:
                 return
             for account in accounts:
-                await self._exclusive(account, partial(self._put_down, account, blob, report))
+                await until_it_holds(partial(self._put_down, account, blob, report))
         finally:
             self._turns.release()
 
@@ -121,11 +113,12 @@ class Feedback:
         found = await self._offload(lambda: _find(kept, report)) if kept else None
         if found is None:
             return False
-        id_, document = found
+        stored, document = found
         if not _change(document, blob.hex(), report):
             return False
-        await self._objects.write([ObjectChange(account, KIND, id_, _encode(document))])
-        log.info("told of a message's way", account=account, submission=id_, kind=report.list)
+        change = ObjectChange(account, KIND, stored.id, _encode(document), if_modseq=stored.modseq)
+        await self._objects.write([change])
+        log.info("told of a message's way", account=account, submission=stored.id, kind=report.list)
         return True
 
 
@@ -151,21 +144,21 @@ def _report(content: bytes) -> _Report | None:
     return _Report("mdn", name or original_id(content, parse(content)), "", (_Told(names, news),))
 
 
-def _find(kept: list[StoredObject], report: _Report) -> tuple[str, dict[str, Any]] | None:
+def _find(kept: list[StoredObject], report: _Report) -> tuple[StoredObject, dict[str, Any]] | None:
     """The submission that a report is about: the latest one of that message."""
     marks = [_encode(one)[1:-1] for one in (report.message_id, report.envelope_id) if one]
     for one in reversed(kept):
         if report.message_id and report.message_id.startswith(f"<{trace_of(one.id)}."):
-            return one.id, _decode(one.value)  # named by us (`services.submission.outgoing`)
+            return one, _decode(one.value)  # named by us (`services.submission.outgoing`)
         if not any(mark in one.value for mark in marks):  # quicker than to decode thousands
             continue
         document = _decode(one.value)
         if report.message_id and document.get("messageId") == report.message_id:
-            return one.id, document
+            return one, document
         parameters = document["envelope"]["mailFrom"].get("parameters") or {}
         given = {name.upper(): value for name, value in parameters.items()}
         if report.envelope_id and given.get("ENVID") == report.envelope_id:
-            return one.id, document
+            return one, document
     return None
 
 

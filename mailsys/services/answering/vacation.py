@@ -1,18 +1,20 @@
 """Answers for those who are away (RFC 8621 §8, by the rules of RFC 3834).
 
 Mail is answered after it was delivered: an answer that a crash swallows harms nobody, one that is sent
-twice does. So who was answered, and when, is written by the very commit that queues the answer, and
-outlives a restart.
+twice does. So that this sender is answered is taken (`IOnceStore`) before the answer is queued: he gets one
+in a period, over restarts and however many processes there are.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from random import Random
 from typing import Any, Final
 
 import msgspec
-from twisted.internet.defer import Deferred, DeferredList, DeferredLock
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 
 from mailsys.core.jmap.dates import parse_utc_date
@@ -21,12 +23,14 @@ from mailsys.core.message.address import Mailbox, canonical, mailboxes, split
 from mailsys.core.message.encoded import decode_words
 from mailsys.core.message.header import MAX_VALUE, Fields, every, fields, first
 from mailsys.core.message.text import clean, from_html
+from mailsys.core.refusal import RateLimited
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore, StagedBlob
-from mailsys.ports.ids import AccountId, BlobId
+from mailsys.ports.ids import AccountId, BlobId, TraceId
 from mailsys.ports.intake import Acceptance
 from mailsys.ports.mail import IMailStore
-from mailsys.ports.objects import IObjectStore, ObjectChange
+from mailsys.ports.objects import IObjectStore
+from mailsys.ports.once import IOnceStore
 from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery import received_fields as tracing
@@ -37,11 +41,12 @@ log = Log("vacation")
 
 KIND: Final = "VacationResponse"
 SINGLETON: Final = "singleton"
-MEMORY: Final = "VacationMemory"  # who was answered: {address: Unix time}
+ROUND: Final = "round"  # of the stored object, beside RFC 8621's: how often it was enabled
 LONGEST_BODY: Final = 256 * 1024  # characters of textBody or htmlBody
 
-_LOADED: Final = 100_000
-_REMEMBERED: Final = 1000  # senders of one account
+LOOK: Final = 30.0  # seconds after which it is looked again whether somebody is away: another process may
+# have been told
+_REMEMBERED: Final = 100_000  # accounts
 _PER_HOUR: Final = 100  # answers of one account: with forged senders we would answer to the innocent
 _WAITING: Final = 1000  # answers in the making
 _ADDRESSES: Final = 200  # of To and Cc that are looked at
@@ -62,7 +67,6 @@ _LIST_FIELDS: Final = frozenset(
 )  # fmt: skip
 _AUTOMATIC: Final = frozenset((b"x-autoreply", b"x-autorespond", b"x-auto-reply", b"x-autoresponse"))
 
-_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -74,6 +78,7 @@ class Responder:
         mail: IMailStore,
         objects: IObjectStore,
         blobs: IBlobStore,
+        once: IOnceStore,
         directory: Directory,
         clock: IReactorTime,
         random: Random,
@@ -82,37 +87,32 @@ class Responder:
         self._mail = mail
         self._objects = objects
         self._blobs = blobs
+        self._once = once
         self._directory = directory
         self._clock = clock
         self._random = random
         self._again_after = again_after
-        self._away: dict[AccountId, dict[str, Any]] = {}  # enabled ones; the dates are looked at later
-        self._locks: dict[AccountId, DeferredLock] = {}
+        # When it was looked whether somebody is away, and whether he was; a hint, the answer looks again.
+        self._known: OrderedDict[AccountId, tuple[float, bool]] = OrderedDict()
+        self._changes = 0
         self._answering: set[Deferred[None]] = set()
-
-    async def start(self) -> None:
-        """Read who is away."""
-        for account, stored in await self._objects.of_kind(KIND, _LOADED):
-            self.changed(account, _decode(stored.value))
 
     async def stop(self) -> None:
         """Wait for the answers under way."""
         await DeferredList(list(self._answering), consumeErrors=True)
 
-    def changed(self, account: AccountId, value: Mapping[str, Any]) -> None:
-        """A VacationResponse was set."""
-        if value.get("isEnabled"):
-            self._away[account] = dict(value)
-        else:
-            self._away.pop(account, None)
+    def changed(self, account: AccountId) -> None:
+        """Its VacationResponse was set: heed it at once."""
+        self._changes += 1
+        self._known.pop(account, None)
 
     def arrives(
         self, sender: str, accounts: Mapping[AccountId, str], header: bytes, _blob: BlobId, /
     ) -> None:
         """It is answered in time (`Arrives`). Costs next to nothing where nobody is away."""
-        if not sender or not self._away:
+        if not sender:
             return
-        away = [account for account in accounts if account in self._away]
+        away = [account for account in accounts if self._may_be_away(account)]
         if not away:
             return
         if len(self._answering) >= _WAITING:
@@ -123,53 +123,83 @@ class Responder:
         work.addErrback(lambda failure: log.error("no answer", failure.value))
         work.addBoth(lambda _: self._answering.discard(work))
 
-    async def _answer_all(self, sender: str, away: Iterable[AccountId], header: bytes) -> None:
+    def _may_be_away(self, account: AccountId) -> bool:
+        looked, away = self._known.get(account, (0.0, True))
+        return away or not 0 <= self._clock.seconds() - looked < LOOK
+
+    async def _value(self, account: AccountId) -> dict[str, Any] | None:
+        """The response of this moment; None for who is not away."""
+        changes, now = self._changes, self._clock.seconds()
+        found = await self._objects.objects(account, KIND, [SINGLETON])
+        value = _decode(found[0].value) if found else {}
+        away = bool(value.get("isEnabled"))
+        if changes == self._changes:
+            self._known[account] = (now, away)
+            self._known.move_to_end(account)
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return value if away else None
+
+    async def _answer_all(self, sender: str, accounts: Iterable[AccountId], header: bytes) -> None:
         try:
             to = canonical(sender)
         except ValueError:
             return
-        found = fields(header)
-        cause = unanswerable(to, found)
-        for account in away:
+        found: Fields | None = None
+        for account in accounts:
+            value = await self._value(account)
+            if value is None:
+                continue
+            found = fields(header) if found is None else found
+            cause = unanswerable(to, found)
             if cause:
                 log.info("not answered", account=account, sender=sender, cause=cause)
-                continue
-            lock = self._locks.setdefault(account, DeferredLock())
-            await lock.acquire()
-            try:
-                await self._answer(account, sender, to, found)
-            finally:
-                lock.release()
-                if not lock.locked:
-                    self._locks.pop(account, None)
+            else:
+                await self._answer(account, value, sender, to, found)
 
-    async def _answer(self, account: AccountId, sender: str, to: str, found: Fields) -> None:
-        value = self._away.get(account)
+    async def _answer(
+        self, account: AccountId, value: Mapping[str, Any], sender: str, to: str, found: Fields
+    ) -> None:
         now = self._clock.seconds()
-        if value is None or not _in_time(value, now) or await self._directory.owns(account, to):
+        if not _in_time(value, now) or await self._directory.owns(account, to):
             return
         own = await self._named(account, found)
         if own is None:
             log.info("not answered", account=account, sender=sender, cause="not addressed to us")
             return
-        memory = await self._memory(account, now)
-        if to in memory:
-            return
-        if sum(at > now - 3600 for at in memory.values()) >= _PER_HOUR:
-            log.warning("not answered", account=account, sender=sender, cause="too many answers")
-            return
-        memory[to] = now
-        while len(memory) > _REMEMBERED:
-            del memory[min(memory, key=memory.__getitem__)]
         person = await self._directory.account(account)
         if person is None or not person.enabled:
             return
-        local, domain = split(own)
-        content = self._compose(value, Mailbox(person.name, local, domain), sender, found, now)
+        place = f"vacation:{account}:{value.get(ROUND, 0)}:{_hash(to)}"
+        if not await self._once.take(place, now + self._again_after):
+            return
+        try:
+            hour = f"vacation:{account}:{now // 3600:.0f}"
+            if not await self._once.take(hour, now + 3600.0, _PER_HOUR):
+                raise RateLimited
+            trace = await self._send(account, value, Mailbox(person.name, *split(own)), sender, found, now)
+        except RateLimited:
+            await self._once.give_back(place)
+            log.warning("not answered", account=account, sender=sender, cause="too many answers")
+        except BaseException:
+            await self._once.give_back(place)
+            raise
+        else:
+            log.info("answered", trace=trace, account=account, sender=sender)
+
+    async def _send(
+        self,
+        account: AccountId,
+        value: Mapping[str, Any],
+        own: Mailbox,
+        sender: str,
+        found: Fields,
+        now: float,
+    ) -> TraceId:
+        content = self._compose(value, own, sender, found, now)
         trace = tracing.new_trace(now, self._random.randbytes)
-        destination = destination_of(sender, self._directory.is_local_domain)
         item = NewQueueItem(
-            destination=destination,
+            destination=destination_of(sender, self._directory.is_local_domain),
             sender="",  # RFC 3834 §3.3: whatever becomes of it, nobody is told
             recipients=(QueueRecipient(sender, notify="NEVER"),),
             due=now,
@@ -177,7 +207,7 @@ class Responder:
             trace=trace,
             account=account,
             eight_bit=not content.isascii(),
-            utf8=not sender.isascii() or not own.isascii(),
+            utf8=not sender.isascii() or not own.address.isascii(),
         )
         detail = {"why": "vacation response", "to": sender}
         await self._mail.accept(
@@ -187,10 +217,9 @@ class Responder:
                 received_at=now,
                 queued=(item,),
                 timeline=(TimelineEntry(trace, now, Stage.SUBMITTED, account, "", detail),),
-                objects=(ObjectChange(account, MEMORY, SINGLETON, _encode(memory)),),
             )
         )
-        log.info("answered", trace=trace, account=account, sender=sender)
+        return trace
 
     async def _named(self, account: AccountId, found: Fields) -> str | None:
         """The account's own address among To and Cc (RFC 3834 §2: only then it is answered)."""
@@ -206,13 +235,6 @@ class Responder:
                     ):
                         return one.address
         return None
-
-    async def _memory(self, account: AccountId, now: float) -> dict[str, float]:
-        """Who was answered lately."""
-        for stored in await self._objects.objects(account, MEMORY, [SINGLETON]):
-            memory = _decode(stored.value)
-            return {one: at for one, at in memory.items() if at > now - self._again_after}
-        return {}
 
     def _compose(
         self, value: Mapping[str, Any], own: Mailbox, sender: str, found: Fields, now: float
@@ -252,11 +274,6 @@ class Responder:
         except BaseException:
             sink.abort()
             raise
-
-
-def forgotten(account: AccountId) -> ObjectChange:
-    """To be written when somebody goes away anew: everybody is answered again."""
-    return ObjectChange(account, MEMORY, SINGLETON, b"{}")
 
 
 def unanswerable(sender: str, found: Fields) -> str:
@@ -303,3 +320,7 @@ def _threading(found: Fields) -> list[bytes]:
 def _in_time(value: Mapping[str, Any], now: float) -> bool:
     begins, ends = parse_utc_date(value.get("fromDate")), parse_utc_date(value.get("toDate"))
     return (begins is None or now >= begins) and (ends is None or now < ends)
+
+
+def _hash(address: str) -> str:
+    return hashlib.blake2b(address.encode(), digest_size=20).hexdigest()

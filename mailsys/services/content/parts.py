@@ -14,6 +14,7 @@ from twisted.internet.defer import DeferredSemaphore
 from mailsys.core.jmap.bodies import Bodies
 from mailsys.core.message import mime
 from mailsys.core.message.mime import Content
+from mailsys.core.refusal import ContentLost
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import BlobId
 from mailsys.services.content.blob_access import BlobGone, BlobReader, FoundBlob
@@ -56,7 +57,11 @@ class Contents:
         wanted = list(dict.fromkeys(blob for blob, size in blobs if size <= _MANY))
         found: dict[BlobId, bytes] = {}
         while wanted:
-            contents = await self._blobs.read_many(wanted, IN_MEMORY)
+            try:
+                contents = await self._blobs.read_many(wanted, IN_MEMORY)
+            except ContentLost:
+                wanted = wanted[1:]  # `open` says so to whoever asks for that one
+                continue
             found.update(zip(wanted, contents, strict=False))
             wanted = wanted[len(contents) :] if contents else []
         return found

@@ -19,6 +19,7 @@ from mailsys.core.queue.report import (
     compose_report,
     domain_of,
 )
+from mailsys.core.refusal import ContentLost
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore, StagedBlob
 from mailsys.ports.ids import AccountId, BlobId
@@ -90,7 +91,10 @@ class Reporter:
             return None
         content = None
         if item.ret == "FULL" and not item.require_tls and blob is not None and size <= RETURNED_AT_MOST:
-            content = await self.blobs.read(blob, 0, RETURNED_AT_MOST)
+            try:
+                content = await self.blobs.read(blob, 0, RETURNED_AT_MOST)
+            except ContentLost:
+                _log.error("content not returned", trace=item.trace, blob=blob.hex())
         original = Original(item.sender, item.created, header, content, item.envid)
         report = compose_report(
             original,

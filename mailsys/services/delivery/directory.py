@@ -77,6 +77,7 @@ class Directory:
         self._domains: dict[str, Domain] = {}
         self._accounts: dict[AccountId, Account] = {}
         self._version = -1
+        self._peopled = False  # once it is, it stays so
         self._generation = 0  # grows when the cache is dropped: late answers of before are not kept
         self._loop = LoopingCall(self._look)
         self._loop.clock = clock
@@ -114,6 +115,12 @@ class Directory:
             await self.refresh()
         except Exception as error:  # keep polling: the next look may find the store well again
             log.error("accounts cannot be read", error)
+
+    async def peopled(self) -> bool:
+        """Whether the store has any address at all. One that has none cannot say that somebody is unknown."""
+        if not self._peopled:
+            self._peopled = bool(await self._store.addresses())
+        return self._peopled
 
     # -- questions -----------------------------------------------------------------------------------
 

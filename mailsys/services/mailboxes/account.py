@@ -3,6 +3,8 @@
 `Mailboxes` keeps one `AccountMailboxes` per account that has a session: the tree of names, read
 again after a change to it, and one `Image` per selected mailbox. Both are kept a while after the
 last session left, within a bound, so that a client that connects for every look stays cheap.
+They hear of changes by events; as those may be lost, the account's modseq is looked at now and then, and
+when the first session comes back.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from mailsys.ports.events import Changed, IEvents
 from mailsys.ports.ids import AccountId, MailboxId
 from mailsys.ports.mail import IMailStore
 from mailsys.ports.mailboxes import Mailbox, Role
+from mailsys.services.looking import Looking
 from mailsys.services.mailboxes.image import Image, open_image
 
 log = Log("mailboxes")
@@ -84,8 +87,10 @@ class AccountMailboxes:
     """One account. Sessions `hold` it while signed in and `release` it after."""
 
     __slots__ = (
+        "_checking",
         "_clock",
         "_latest",
+        "_looking",
         "_mail",
         "_opening",
         "_tree",
@@ -104,19 +109,18 @@ class AccountMailboxes:
         self._tree_reading = 0  # grows when the tree changes: a reading begun before is not kept
         self._opening: dict[MailboxId, list[Deferred[None]]] = {}
         self._latest = 0  # the highest modseq heard of
+        self._looking = Looking(clock, self._check)
+        self._checking: list[Deferred[None]] | None = None  # those who wait for the look under way
         self.images: dict[MailboxId, Image] = {}  # least lately opened first
         self.holders = 0
         self._unsubscribe = events.subscribe(account, self._changed)
 
     def _changed(self, changed: Changed) -> None:
         alone = changed.modseq == self._latest + 1
-        self._latest = max(self._latest, changed.modseq)
         if changed.tree:
-            self._tree = None
-            self._tree_reading += 1
-            for image in tuple(self.images.values()):  # a deleted mailbox may not be named
-                image.hear(changed.modseq)
+            self._all_changed(changed.modseq)
             return
+        self._latest = max(self._latest, changed.modseq)
         images = self.images
         if images:
             for mailbox in changed.mailboxes:
@@ -124,8 +128,51 @@ class AccountMailboxes:
                 if shown is not None:
                     shown.hear(changed.modseq, alone)
 
+    def _all_changed(self, modseq: int) -> None:
+        """Up to `modseq` anything may have changed."""
+        self._latest = max(self._latest, modseq)
+        self._tree = None
+        self._tree_reading += 1
+        for image in tuple(self.images.values()):  # a deleted mailbox may not be named
+            image.hear(modseq)
+
+    def attend(self, again: bool) -> None:
+        """The first session comes; `again`: there were some before."""
+        self._looking.start()
+        if again:
+            self._check()
+
+    def leave(self) -> None:
+        """The last session went."""
+        self._looking.stop()
+
     def close(self) -> None:
         self._unsubscribe()
+
+    def _check(self) -> None:
+        """Look whether something was changed that no event told of."""
+        if self._checking is None:
+            self._checking = []
+            Deferred.fromCoroutine(self._compare())
+
+    async def _compare(self) -> None:
+        try:
+            modseq: int = await self._mail.modseq(self.account)
+            if modseq > self._latest:
+                self._all_changed(modseq)
+        except Exception as error:
+            log.error("not looked at", error, account=self.account)
+        finally:
+            waiting, self._checking = self._checking or [], None
+            for each in waiting:
+                each.callback(None)
+
+    async def _checked(self) -> None:
+        """Until the look under way, if any, is over."""
+        if self._checking is not None:
+            over: Deferred[None] = Deferred()
+            self._checking.append(over)
+            await over
 
     @property
     def rows(self) -> int:
@@ -134,10 +181,11 @@ class AccountMailboxes:
     @property
     def known_tree(self) -> Tree | None:
         """The tree, if it is at hand."""
-        return self._tree
+        return self._tree if self._checking is None else None
 
     async def tree(self) -> Tree:
         """The names, roles and subscriptions of this moment."""
+        await self._checked()
         tree = self._tree
         if tree is None:
             reading = self._tree_reading
@@ -163,6 +211,7 @@ class AccountMailboxes:
     async def open(self, mailbox: MailboxId) -> Image:
         """The mailbox's image, up to date; NoSuchMailbox when it is gone. Many may ask at once:
         one reads."""
+        await self._checked()
         waiting = self._opening.get(mailbox)
         while waiting is not None:
             turn: Deferred[None] = Deferred()
@@ -193,7 +242,7 @@ class AccountMailboxes:
         """A session no longer looks at `image`."""
         if not image.exists and not image.watched and self.images.get(image.mailbox) is image:
             del self.images[image.mailbox]
-        unwatched = [one for one in self.images.values() if not one.watched]
+        unwatched = [one for one in self.images.values() if one.at_rest]
         for old in unwatched[:-KEPT_IMAGES]:
             del self.images[old.mailbox]
         await image.save_recent()
@@ -216,16 +265,17 @@ class Mailboxes:
         """For a session that signed in; to be given back with `release`."""
         found = self._held.get(account)
         if found is None:
-            found = self._kept.pop(account, None)
-            if found is None:
-                found = AccountMailboxes(account, self._mail, self._events, self._clock)
+            kept = self._kept.pop(account, None)
+            found = kept or AccountMailboxes(account, self._mail, self._events, self._clock)
             self._held[account] = found
+            found.attend(again=kept is not None)
         found.holders += 1
         return found
 
     def release(self, mailboxes: AccountMailboxes) -> None:
         mailboxes.holders -= 1
         if mailboxes.holders == 0:
+            mailboxes.leave()
             del self._held[mailboxes.account]
             self._kept[mailboxes.account] = mailboxes
             self._evict()

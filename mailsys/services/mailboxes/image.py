@@ -1,8 +1,11 @@
 """One mailbox in memory, shared by all the sessions of this process that have it selected.
 
 An image is a `Snapshot` kept current by the change log: parallel arrays of uid, email, modseq and
-keywords. It is told of commits by `IEvents` and then reads what changed with `IMailStore.delta`;
+keywords. It is told of commits by `IEvents` and then reads what changed with `IPlacementStore.delta`;
 one such read is in flight at a time, and another follows when more was heard meanwhile.
+
+An answer that tells what happened since a client was here last must be of one moment. `since` is such
+a moment: one read says what happened, and brings the arrays to exactly there.
 
 Arrays only ever grow at their end while sessions hold them. An expunge replaces them by shorter
 copies (`uids` becomes another object), so a session that was not told yet keeps its own numbering
@@ -17,9 +20,9 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import NewType, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
@@ -27,10 +30,20 @@ from mailsys.core.message.keywords import SYSTEM, names, with_added, with_remove
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.log import Log
 from mailsys.ports.ids import AccountId, MailboxId
-from mailsys.ports.mail import IMailStore
-from mailsys.ports.placements import Delta, KeywordChange, KeywordsChanged, Placement, Snapshot
+from mailsys.ports.placements import (
+    Delta,
+    IPlacementStore,
+    KeywordChange,
+    KeywordsChanged,
+    Placement,
+    Snapshot,
+)
 
 log = Log("mailboxes")
+
+# Where a message's values stand in an image's arrays at this moment. Not a position in what a session
+# has told its client (`core.imap.view.Position`): the two agree only while nothing is left to tell.
+Row = NewType("Row", int)
 
 SLICE = 2000  # rows of a delta that are worked in before other work gets its turn
 SPACING = 0.005  # seconds between delta reads that nobody waits for
@@ -63,6 +76,7 @@ class Image:
         "_log_size",
         "_mail",
         "_reading",
+        "_reads",
         "_timer",
         "_waiting",
         "_watchers",
@@ -84,12 +98,15 @@ class Image:
         "words",
     )
 
-    def __init__(self, account: AccountId, snapshot: Snapshot, mail: IMailStore, clock: IReactorTime) -> None:
+    def __init__(
+        self, account: AccountId, snapshot: Snapshot, mail: IPlacementStore, clock: IReactorTime
+    ) -> None:
         self._mail = mail
         self._clock = clock
         self._watchers: set[Watcher] = set()
         self._waiting: list[Deferred[None]] = []
-        self._reading = False
+        self._reading = False  # by `_catch_up`
+        self._reads = DeferredLock()  # held while a delta is read and worked in
         self._timer: IDelayedCall | None = None
         self._hold = 0  # local writes under way, whose effect is worked in without reading it back
         self.next_read = 0.0
@@ -131,19 +148,17 @@ class Image:
     def watched(self) -> bool:
         return bool(self._watchers)
 
+    @property
+    def at_rest(self) -> bool:
+        """Nobody looks at it, and nobody is about to."""
+        return not (self._watchers or self._waiting or self._reads.locked)
+
     # -- reading it ------------------------------------------------------------------------------
 
-    def index(self, uid: int) -> int:
-        """Where the row of `uid` is now; -1 when it is gone."""
+    def row(self, uid: int) -> Row | None:
+        """Where `uid` is now; None when it is gone."""
         at = bisect_left(self.uids, uid)
-        return at if at < len(self.uids) and self.uids[at] == uid else -1
-
-    def rows(self, uids: array[int], view: Sequence[int]) -> list[int]:
-        """Rows of the messages at the positions `view` of a session's own `uids`; -1 where gone."""
-        if uids is self.uids:
-            return list(view)
-        index = self.index
-        return [index(uids[at]) for at in view]
+        return Row(at) if at < len(self.uids) and self.uids[at] == uid else None
 
     def changed_since(self, modseq: int) -> list[int]:
         """Uids of rows whose keywords changed after `modseq`, ascending."""
@@ -159,22 +174,63 @@ class Image:
             found.update(uids_then)
         return sorted(found)
 
-    def first_unseen(self) -> int | None:
-        """Position of the first row without $seen (RFC 3501 §6.3.1 UNSEEN)."""
+    def rows_since(self, modseq: int) -> list[Row]:
+        """Rows that came or changed after `modseq`, ascending."""
+        return [Row(at) for at, value in enumerate(self.modseqs) if value > modseq]
+
+    def first_unseen(self) -> Row | None:
+        """The first row without $seen (RFC 3501 §6.3.1 UNSEEN)."""
         unseen = {one for one in set(self.keywords) if "$seen" not in names(one)}
         if not unseen:
             return None
-        return next((at for at, keywords in enumerate(self.keywords) if keywords in unseen), None)
+        return next((Row(at) for at, keywords in enumerate(self.keywords) if keywords in unseen), None)
 
     def current(self) -> Deferred[None]:
         """Fires once everything heard of until now is worked in. Fails when the store does."""
         waiting: Deferred[None] = Deferred()
-        if self.modseq >= self.heard:
+        if not self._behind:
             waiting.callback(None)
         else:
             self._waiting.append(waiting)
             self._read()
         return waiting
+
+    def reach(self, modseq: int) -> Deferred[None]:
+        """`current`, and at least up to a commit of which the caller knows, heard of or not."""
+        if modseq > self.heard:
+            self._alone = False
+            self.heard = modseq
+        return self.current()
+
+    async def since(self, modseq: int) -> Delta:
+        """What happened after `modseq` (or more), and the arrays are exactly where the delta ends: until
+        the caller awaits something they agree with it. Raises NoSuchMailbox.
+
+        `complete` False: the store's record does not reach back; the arrays are as good, but all that is
+        known of what vanished is that it is not in them.
+        """
+        await self._reads.acquire()
+        try:
+            start = min(modseq, self.modseq)
+            delta = await self._mail.delta(self.account, self.mailbox, start)
+            await self._work_in(delta, start)
+        finally:
+            # Not now: who waits for it would change the arrays before the caller has looked.
+            self._clock.callLater(0, self._since_done)
+        if not self.exists:
+            raise NoSuchMailbox
+        return delta
+
+    def _since_done(self) -> None:
+        self._reads.release()
+        if self._behind:
+            self._read()
+        else:
+            self._reached()
+
+    @property
+    def _behind(self) -> bool:
+        return self.modseq < self.heard
 
     def take_recent(self) -> tuple[int, int]:
         """Claim for one session the uids that no session was shown (RFC 3501 §2.3.2 \\Recent).
@@ -195,46 +251,43 @@ class Image:
     # -- changing it -----------------------------------------------------------------------------
 
     async def set_keywords(
-        self, rows: Sequence[int], change: KeywordChange, unchanged_since: int | None = None
+        self, rows: Sequence[Row], change: KeywordChange, unchanged_since: int | None = None
     ) -> tuple[KeywordsChanged, bool]:
-        """`IMailStore.set_keywords` of the messages in `rows`, worked in here before this returns;
+        """`IPlacementStore.set_keywords` of the messages in `rows`, worked in here before this returns;
         and whether it was the only change since `modseq` stood where it stood at the call."""
         numbered, before = self.uids, self.modseq
         only = False
         emails = [self.emails[at] for at in rows]
         self._hold += 1
         try:
-            done = await self._mail.set_keywords(self.account, emails, change, unchanged_since)
+            done = await self._mail.set_keywords(self.account, self.mailbox, emails, change, unchanged_since)
         finally:
             self._hold -= 1
         if done.changed:
             # Ours is the only commit since the arrays were read: no need to read back our own write.
             alone = self.heard == done.modseq and self._alone and self._before <= self.modseq
-            if alone and self.uids is numbered and not self._reading and not self._hold:
+            quiet = self.uids is numbered and not self._reads.locked and not self._hold
+            if alone and quiet and self.modseq < done.modseq:
                 only = self.modseq == before  # a read that was in flight may have brought others' changes
-                self._apply(done, change, rows)
+                self._apply(done, rows)
             else:
-                self.heard = max(self.heard, done.modseq)
-                await self.current()
+                await self.reach(done.modseq)
         self._read()
         return done, only
 
-    def _apply(self, done: KeywordsChanged, change: KeywordChange, rows: Sequence[int]) -> None:
-        wanted = frozenset(done.changed)
+    def _apply(self, done: KeywordsChanged, rows: Sequence[Row]) -> None:
         emails, keywords, modseqs, uids = self.emails, self.keywords, self.modseqs, self.uids
         stamp = done.modseq
         touched: list[int] = []
-        known: dict[str, str] = {}
+        known = {text: text for text in set(done.keywords)}  # equal ones are one object
+        after: dict[int, str] = dict(zip(done.changed, done.keywords, strict=True))
         for at in rows:
-            if emails[at] in wanted:
-                before = keywords[at]
-                after = known.get(before)
-                if after is None:
-                    after = known[before] = _changed(before, change)
-                keywords[at] = after
+            text = after.get(emails[at])
+            if text is not None:
+                keywords[at] = known[text]
                 modseqs[at] = stamp
                 touched.append(uids[at])
-        self._learn(known.values())
+        self._learn(known)
         self.modseq = stamp
         self.highest_modseq = max(self.highest_modseq, stamp)
         self._remember(stamp, touched)
@@ -253,7 +306,8 @@ class Image:
             self._read(patient=True)
 
     def _read(self, patient: bool = False) -> None:
-        if self._reading or self._hold or self.modseq >= self.heard:
+        """`patient`: it may be a little later."""
+        if self._reading or self._hold or not self._behind:
             return
         if patient:
             wait = self.next_read - self._clock.seconds()
@@ -275,12 +329,15 @@ class Image:
             self._timer = None
 
     async def _catch_up(self) -> None:
+        await self._reads.acquire()
         try:
-            while self.exists and self.modseq < self.heard:
-                await self._work_in(await self._mail.delta(self.account, self.mailbox, self.modseq))
+            while self.exists and self._behind:
+                start = self.modseq
+                await self._work_in(await self._mail.delta(self.account, self.mailbox, start), start)
         except Exception as problem:
             log.error("image not current", problem, account=self.account, mailbox=self.mailbox)
             self._reading = False
+            self._reads.release()
             waiting, self._waiting = self._waiting, []
             for one in waiting:
                 one.errback(problem)
@@ -290,6 +347,7 @@ class Image:
         self._reading = False
         self.next_read = self._clock.seconds() + SPACING
         self._reached()
+        self._reads.release()
 
     def _reached(self) -> None:
         """The arrays are current."""
@@ -298,7 +356,8 @@ class Image:
             one.callback(None)
         self._tell(tuple(self._watchers))
 
-    async def _work_in(self, delta: Delta) -> None:
+    async def _work_in(self, delta: Delta, start: int) -> None:
+        """`start`: the modseq from which the delta tells."""
         if not delta.exists:
             self.exists = False
             return
@@ -306,15 +365,16 @@ class Image:
             await self._reload()
             return
         heard = self.heard  # the mailbox's own highest, as far as this delta reaches
-        if delta.changed or delta.added:
-            touched = await self._merge((*delta.changed, *delta.added))
-        else:
-            touched = []
-        gone = [at for at in map(self.index, delta.vanished) if at >= 0]
+        known = self.modseq
+        fresh = [row for row in (*delta.changed, *delta.added) if row.modseq > known]
+        touched = await self._merge(fresh) if fresh else []
+        gone = self._rows_of(delta.vanished)
         if gone:
             self._remove(gone)
-        if delta.added or touched or delta.vanished:
-            self.highest_modseq = max(self.highest_modseq, min(heard, delta.modseq))
+        highest = max([row.modseq for row in fresh], default=0)
+        if fresh or gone or (delta.vanished and start == known):
+            highest = max(highest, min(heard, delta.modseq))
+        self.highest_modseq = max(self.highest_modseq, highest)  # only now: a part of it is no state
         self.uid_next = max(self.uid_next, delta.uid_next)
         if touched:
             self._remember(delta.modseq, touched)
@@ -337,18 +397,13 @@ class Image:
                     emails.append(row.email)
                     modseqs.append(row.modseq)
                     keywords.append(text)
-                    if row.modseq > self.highest_modseq:
-                        self.highest_modseq = row.modseq
                     continue
-                at = self.index(row.uid)
-                if at < 0 or modseqs[at] >= row.modseq:
+                at = self.row(row.uid)
+                if at is None or modseqs[at] >= row.modseq:
                     continue
-                if keywords[at] != text or modseqs[at] != row.modseq:
-                    keywords[at] = text
-                    modseqs[at] = row.modseq
-                    touched.append(row.uid)
-                    if row.modseq > self.highest_modseq:
-                        self.highest_modseq = row.modseq
+                keywords[at] = text
+                modseqs[at] = row.modseq
+                touched.append(row.uid)
         self._learn(intern)
         return touched
 
@@ -357,7 +412,14 @@ class Image:
             if one and len(self.words) < WORDS:
                 self.words |= names(one) - _SYSTEM
 
-    def _remove(self, gone: Sequence[int]) -> None:
+    def _rows_of(self, uids: Sequence[int]) -> list[Row]:
+        """Of those that are here, ascending."""
+        if len(uids) * 16 > len(self.uids):
+            wanted = set(uids)
+            return [Row(at) for at, uid in enumerate(self.uids) if uid in wanted]
+        return [at for at in map(self.row, uids) if at is not None]
+
+    def _remove(self, gone: Sequence[Row]) -> None:
         self.uids = _without(self.uids, gone)
         self.emails = _without(self.emails, gone)
         self.modseqs = _without(self.modseqs, gone)
@@ -399,7 +461,7 @@ class Image:
                 watcher.image_changed()
 
 
-def _without(values: array[int], gone: Sequence[int]) -> array[int]:
+def _without(values: array[int], gone: Sequence[Row]) -> array[int]:
     kept = array(values.typecode)
     start = 0
     for at in gone:
@@ -409,7 +471,8 @@ def _without(values: array[int], gone: Sequence[int]) -> array[int]:
     return kept
 
 
-def _changed(keywords: str, change: KeywordChange) -> str:
+def changed(keywords: str, change: KeywordChange) -> str:
+    """What a change makes of a row's keywords."""
     if change.replace is not None:
         return change.replace
     if change.add:
@@ -419,7 +482,9 @@ def _changed(keywords: str, change: KeywordChange) -> str:
     return keywords
 
 
-async def open_image(account: AccountId, mailbox: MailboxId, mail: IMailStore, clock: IReactorTime) -> Image:
+async def open_image(
+    account: AccountId, mailbox: MailboxId, mail: IPlacementStore, clock: IReactorTime
+) -> Image:
     snapshot = await mail.snapshot(account, mailbox)
     if snapshot is None:
         raise NoSuchMailbox

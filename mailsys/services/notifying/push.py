@@ -1,7 +1,8 @@
 """Word of changed states (RFC 8620 §7.1): from the store's events to whoever follows an account.
 
 One listener per account that somebody follows. An event only wakes; what is told are the states that
-the store has then, so that nothing is missed and a burst is told once. A follower's position is the
+the store has then, so that nothing is missed and a burst is told once. They are read now and then all
+the same: an event that is lost is only late. A follower's position is the
 highest modseq of all it was told, so it can come back to any process, after any restart,
 and be told at once what moved since.
 """
@@ -20,6 +21,7 @@ from mailsys.core.jmap.ids import account_id
 from mailsys.log import Log
 from mailsys.ports.events import Changed, IEvents
 from mailsys.ports.ids import AccountId
+from mailsys.services.looking import Looking
 
 log = Log("push")
 
@@ -62,6 +64,18 @@ class Moved:
     def and_then(self, later: Moved) -> Moved:
         """Both in one: what a reader that was slow is told."""
         return Moved(self.account, {**self.states, **later.states}, later.position)
+
+    def after(self, position: str) -> Moved:
+        """What of it moved after a position that is later; `states` is empty when nothing did."""
+        number, _, other = position.partition(".")
+        after = int(number) if number.isdecimal() else -1
+        same = other == _other(self.states)
+        left = {
+            one: state
+            for one, state in self.states.items()
+            if (int(state) > after if state.isdecimal() else not same)
+        }
+        return Moved(self.account, left, self.position)
 
 
 Deliver = Callable[[Moved], None]
@@ -114,6 +128,7 @@ class Feed:
         if watch is None:
             watch = self._watches[account] = _Watch(account, self._read, self._clock)
             watch.unsubscribe = self._events.subscribe(account, watch.changed)
+            watch.looking.start()
         follower = Follower(self, watch, deliver)
         watch.followers.add(follower)
         try:
@@ -133,6 +148,7 @@ class Feed:
         if not watch.followers and self._watches.get(watch.account) is watch:
             del self._watches[watch.account]
             watch.unsubscribe()
+            watch.looking.stop()
 
     @property
     def accounts(self) -> int:
@@ -169,6 +185,7 @@ class _Watch:
         self.states: dict[str, str] = {}
         self.followers: set[Follower] = set()
         self.unsubscribe: Callable[[], None] = lambda: None
+        self.looking = Looking(clock, self._once_more)
         self._read = read
         self._clock = clock
         self._known = False

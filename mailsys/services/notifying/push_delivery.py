@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 
 from mailsys import metrics
 from mailsys.log import Log
 from mailsys.ports.ids import AccountId
 from mailsys.services.notifying.push import Feed, Follower, Moved
 from mailsys.services.notifying.push_encryption import encrypt, read_keys
+from mailsys.services.notifying.push_turns import ENOUGH, LENGTH, Another, PushTurns, Turn
 from mailsys.services.notifying.push_vapid import Vapid
 from mailsys.services.outbound.http import ForbiddenTarget, OutboundFailure, OutboundHttp, TooLarge
 
@@ -52,6 +54,7 @@ class PushDelivery:
         clock: Any,
         now: Callable[[], float],
         random_bytes: Callable[[int], bytes],
+        turns: PushTurns,
         vapid: Vapid | None = None,
     ) -> None:
         self._feed = feed
@@ -60,7 +63,8 @@ class PushDelivery:
         self._now = now
         self._random = random_bytes
         self._vapid = vapid
-        self._turns = DeferredSemaphore(_AT_ONCE)
+        self.turns = turns
+        self._slots = DeferredSemaphore(_AT_ONCE)
         self._lines: dict[tuple[AccountId, str], _Line] = {}
         self.gone: Callable[[Subscription], Awaitable[None]] | None = None
 
@@ -82,6 +86,11 @@ class PushDelivery:
             if not resume:
                 line.position = follower.position
 
+    def has(self, subscription: Subscription) -> bool:
+        """Whether it is followed as it is here, its position aside."""
+        line = self._lines.get((subscription.account, subscription.id))
+        return line is not None and line.now() == replace(subscription, position=line.position)
+
     def remove(self, account: AccountId, id_: str) -> None:
         line = self._lines.pop((account, id_), None)
         if line is not None:
@@ -91,10 +100,13 @@ class PushDelivery:
         """All, with how far each was told."""
         return [line.now() for line in self._lines.values()]
 
-    def stop(self) -> None:
-        for line in self._lines.values():
-            line.stop()
+    async def stop(self) -> None:
+        """Nothing more is pushed, and how far each was told is written down."""
+        lines = list(self._lines.values())
         self._lines.clear()
+        for line in lines:
+            line.stop()
+        await DeferredList([Deferred.fromCoroutine(line.settle()) for line in lines], consumeErrors=True)
 
     async def send_once(self, subscription: Subscription, value: dict[str, Any]) -> bool:
         """One message that is not a StateChange (verification), without retries; whether it was taken."""
@@ -109,22 +121,33 @@ class PushDelivery:
     # -- what the lines use ------------------------------------------------------------------------------
 
     async def post(self, subscription: Subscription, content: bytes) -> int:
-        """The status that came back. Waits for a turn. Raises what OutboundHttp does."""
-        await self._turns.acquire()
+        """The status that came back. Waits for a slot. Raises what OutboundHttp does."""
+        async with self.slot():
+            return await self.post_now(subscription, content)
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        await self._slots.acquire()
         try:
-            headers = {"TTL": str(_TTL), "Content-Type": "application/json", "User-Agent": "mailsys"}
-            if self._vapid is not None:  # services that were not told a key disregard it (RFC 8292 §3)
-                headers["Authorization"] = self._vapid.authorization(subscription.url)
-            if subscription.keys is not None:
-                content = encrypt(content, read_keys(*subscription.keys), self._random)
-                headers["Content-Encoding"] = "aes128gcm"
-            answer = await self._http.request("POST", subscription.url, headers, content)
-            return answer.status
+            yield
         finally:
-            self._turns.release()
+            self._slots.release()
+
+    async def post_now(self, subscription: Subscription, content: bytes) -> int:
+        headers = {"TTL": str(_TTL), "Content-Type": "application/json", "User-Agent": "mailsys"}
+        if self._vapid is not None:  # services that were not told a key disregard it (RFC 8292 §3)
+            headers["Authorization"] = self._vapid.authorization(subscription.url)
+        if subscription.keys is not None:
+            content = encrypt(content, read_keys(*subscription.keys), self._random)
+            headers["Content-Encoding"] = "aes128gcm"
+        answer = await self._http.request("POST", subscription.url, headers, content)
+        return answer.status
 
     def later(self, seconds: float, work: Callable[[], None]) -> Any:
         return self._clock.callLater(seconds, work)
+
+    def seconds(self) -> float:
+        return self._now()
 
     def expired(self, subscription: Subscription) -> bool:
         return subscription.expires <= self._now()
@@ -144,6 +167,8 @@ class _Line:
         self._delivery = delivery
         self._subscription = subscription
         self.position = subscription.position
+        self._turn: Turn | None = None
+        self._ending: Any = None  # the timer that gives the turn back
         self._pending: Moved | None = None
         self._busy = False
         self._failures = 0
@@ -163,8 +188,50 @@ class _Line:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
         if self.follower is not None:
             self.follower.stop()
+
+    async def settle(self) -> None:
+        """Write down how far it was told, and let another have the turn."""
+        whom, turn = self._subscription, self._turn
+        self._turn = None
+        turns = self._delivery.turns
+        if turn is None and self.position != await turns.position(whom.account, whom.id):
+            taken = await turns.take(whom.account, whom.id, self.position)
+            turn = taken if isinstance(taken, Turn) else None
+        if turn is not None:
+            await turns.end(whom.account, whom.id, turn, self.position)
+
+    async def _is_our_turn(self) -> bool:
+        """Else `_timer` is set for when it may be, or there is nothing to push to any more."""
+        whom = self._subscription
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
+        if self._turn is None or self._turn.until - self._delivery.seconds() < ENOUGH:
+            taken = await self._delivery.turns.take(whom.account, whom.id, self.position)
+            if self.over:
+                return False
+            if taken is None:
+                self._delivery.remove(whom.account, whom.id)
+                return False
+            if isinstance(taken, Another):
+                self._turn = None
+                self._timer = self._delivery.later(taken.seconds, self._begin)
+                return False
+            self._turn = taken
+        self._ending = self._delivery.later(LENGTH - ENOUGH, self._give_back)
+        return True
+
+    def _give_back(self) -> None:
+        self._ending = None
+        if not self._busy:
+            Deferred.fromCoroutine(self.settle()).addErrback(
+                lambda failure: log.error("turn not given back", failure.value)
+            )
 
     def _begin(self) -> None:
         self._timer = None
@@ -176,9 +243,12 @@ class _Line:
     async def _work(self) -> None:
         try:
             while self._pending is not None and not self.over:
-                word, self._pending = self._pending, None
-                if not await self._send(word):
-                    break
+                async with self._delivery.slot():
+                    if not await self._is_our_turn():
+                        break
+                    word, self._pending = self._pending, None
+                    if word is not None and not await self._send(word):
+                        break
         finally:
             self._busy = False
 
@@ -188,13 +258,15 @@ class _Line:
         if self._delivery.expired(subscription):
             await self._delivery.end(subscription)
             return False
-        content = word.encode(subscription.types, False)
+        told = "" if self._turn is None else self._turn.position
+        left = word.after(told) if told and self.position != told else word  # less what another told
+        content = left.encode(subscription.types, False)
         if content is None:
             self.position = word.position
             return True
         cause = ""
         try:
-            status = await self._delivery.post(subscription, content)
+            status = await self._delivery.post_now(subscription, content)
         except (OutboundFailure, TooLarge, ForbiddenTarget) as error:
             status, cause = 0, str(error)
         if self.over:

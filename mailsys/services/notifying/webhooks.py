@@ -1,8 +1,10 @@
 """Word of changed mail to a program's URL: signed, in order, tried again until it was heard.
 
 What is told comes from the account's change log, from a position that is stored beside the webhook and
-moves when the receiver said yes. What is about to be told is stored before: nothing is missed over
-restarts or outages, and what may have been heard is told again with the same id and the same changes.
+moves when the receiver said yes. What is about to be told is stored before, by whoever takes the right to
+tell it for a while: nothing is missed over restarts or outages, and what may have been heard is told again
+with the same id and the same changes. All of that is written under the condition that it still is what was
+read, so one of several processes tells.
 Signatures are those of the Standard Webhooks specification.
 """
 
@@ -21,16 +23,18 @@ from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 from mailsys.core.bad_field import BadField
 from mailsys.core.jmap.dates import render_utc_date
 from mailsys.core.jmap.ids import account_id, email_id, thread_id
+from mailsys.core.refusal import ObjectConflict
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, IAccountStore
 from mailsys.ports.change_log import EmailChanges
 from mailsys.ports.emails import Column
 from mailsys.ports.events import Changed, IEvents
 from mailsys.ports.ids import AccountId
-from mailsys.ports.limits import ILimits
 from mailsys.ports.mail import IMailStore
-from mailsys.ports.objects import IObjectStore, ObjectChange, StoredObject
+from mailsys.ports.objects import IObjectStore, ObjectChange, ObjectsWritten, StoredObject
 from mailsys.services.access.at_rest import AtRest
+from mailsys.services.conditional import until_it_holds
+from mailsys.services.looking import Looking
 from mailsys.services.outbound.http import (
     ForbiddenTarget,
     OutboundFailure,
@@ -61,6 +65,8 @@ _COLUMNS: Final = (
 _WAITS: Final = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0)  # seconds; the last repeats
 _GIVE_UP: Final = 3 * 86400.0  # seconds without success, after which a webhook is switched off
 _GONE: Final = 410
+_AT_ONCE_AGAIN: Final = -1.0
+_LEASE: Final = 120.0  # seconds; longer than a request may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,18 @@ class _State(msgspec.Struct, frozen=True):
     last_at: float | None = None
     last_status: str = ""
     pending: _Told | None = None
+    holder: str = ""  # who is telling it: a process,
+    until: float = 0.0  # and until when nobody else does (Unix time)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A webhook as it was read, and at which modseqs (of the state 0: there is none)."""
+
+    record: _Record
+    state: _State
+    record_at: int
+    state_at: int
 
 
 class Webhooks:
@@ -114,7 +132,6 @@ class Webhooks:
         mail: IMailStore,
         accounts: IAccountStore,
         events: IEvents,
-        limits: ILimits,
         outbound: OutboundHttp,
         clock: Any,
         random_bytes: Callable[[int], bytes],
@@ -126,10 +143,11 @@ class Webhooks:
         self._mail = mail
         self._accounts = accounts
         self._events = events
-        self._limits = limits
         self._outbound = outbound
         self._clock = clock
         self._chance = random_bytes
+        self._name = random_bytes(8).hex()  # of this process, as one of several
+        self._looking = Looking(clock, self._look)
         self._random = random
         self._slots = DeferredSemaphore(_AT_ONCE)
         self.working: set[_Runner] = set()  # removed ones among them
@@ -141,14 +159,20 @@ class Webhooks:
     async def create(self, account: AccountId, url: str, events: Sequence[str]) -> tuple[Webhook, str]:
         """A new one, which tells of changes from now on, and its secret. Raises BadField."""
         self._check(url, events)
-        if len(await self._objects.objects(account, KIND)) >= AT_MOST:
-            raise BadField("url", f"An account has at most {AT_MOST} webhooks.")
         ident = self._chance(8).hex()
         secret = "whsec_" + b64encode(self._chance(24)).decode("ascii")
         hidden = self._at_rest.hide(secret, _whose(account, ident))
         record = _Record(url, hidden, _in_order(events), self._clock.seconds())
         state = _State(await self._mail.modseq(account))
-        await self._write(account, ident, record, state)
+
+        async def once() -> None:
+            before: dict[str, int] = await self._mail.states(account)
+            if len(await self._objects.objects(account, KIND)) >= AT_MOST:
+                raise BadField("url", f"An account has at most {AT_MOST} webhooks.")
+            changes = [_of_record(account, ident, record, 0), _of_state(account, ident, state, 0)]
+            await self._objects.write(changes, if_state=before.get(KIND, 0))
+
+        await until_it_holds(once)
         self._watch(account, ident)
         log.info("webhook made", account=account, id=ident)
         return _webhook(account, ident, record, state), secret
@@ -172,34 +196,52 @@ class Webhooks:
         enabled: bool | None = None,
     ) -> Webhook | None:
         """None: there is none such. Switched on again, it tells of what it missed."""
-        found = await self.read(account, ident)
-        if found is None:
-            return None
-        record, state = found
-        self._check(url or record.url, events or record.events)
-        record = msgspec.structs.replace(
-            record,
-            url=url or record.url,
-            events=_in_order(events or record.events),
-            enabled=record.enabled if enabled is None else enabled,
-            cause="" if enabled else record.cause,
-        )
-        # Of other events, or to another receiver, other things are to be told.
-        pending = state.pending if url is None and events is None else None
-        state = msgspec.structs.replace(state, attempts=0, failing_since=None, pending=pending)
-        await self._write(account, ident, record, state)
-        self._unwatch(account, ident)
-        if record.enabled:
-            self._watch(account, ident)
-        return _webhook(account, ident, record, state)
+
+        async def once() -> Webhook | None:
+            found = await self._read(account, ident)
+            if found is None:
+                return None
+            record, state = found.record, found.state
+            self._check(url or record.url, events or record.events)
+            record = msgspec.structs.replace(
+                record,
+                url=url or record.url,
+                events=_in_order(events or record.events),
+                enabled=record.enabled if enabled is None else enabled,
+                cause="" if enabled else record.cause,
+            )
+            # Of other events, or to another receiver, other things are to be told. Who is telling now has
+            # no right to any more.
+            pending = state.pending if url is None and events is None else None
+            state = msgspec.structs.replace(
+                state, attempts=0, failing_since=None, pending=pending, holder="", until=0.0
+            )
+            await self._write(account, ident, found, state, record)
+            return _webhook(account, ident, record, state)
+
+        changed = await until_it_holds(once)
+        if changed is not None:
+            self._unwatch(account, ident)
+            if changed.enabled:
+                self._watch(account, ident)
+        return changed
 
     async def remove(self, account: AccountId, ident: str) -> bool:
-        if await self.read(account, ident) is None:
-            return False
-        self._unwatch(account, ident)
-        await self._objects.write([ObjectChange(account, kind, ident, remove=True) for kind in (KIND, STATE)])
-        log.info("webhook removed", account=account, id=ident)
-        return True
+        """False: there is none such."""
+
+        async def once() -> bool:
+            found = await self._read(account, ident)
+            if found is None:
+                return False
+            record = ObjectChange(account, KIND, ident, remove=True, if_modseq=found.record_at)
+            await self._objects.write([record, ObjectChange(account, STATE, ident, remove=True)])
+            return True
+
+        removed = await until_it_holds(once)
+        if removed:
+            self._unwatch(account, ident)
+            log.info("webhook removed", account=account, id=ident)
+        return removed
 
     def _check(self, url: str, events: Sequence[str]) -> None:
         try:
@@ -213,14 +255,33 @@ class Webhooks:
 
     async def start(self) -> None:
         """Take up those that there are, each where it stopped."""
+        await self._take_up()
+        self._looking.start()
+
+    async def _take_up(self) -> None:
         found: list[tuple[AccountId, StoredObject]] = await self._objects.of_kind(KIND, _READ_AT_START)
         for account, stored in found:
             if _record(stored).enabled:
                 self._watch(account, stored.id)
 
+    def _look(self) -> None:
+        Deferred.fromCoroutine(self._look_at_all()).addErrback(
+            lambda failure: log.error("not looked at", failure.value)
+        )
+
+    async def _look_at_all(self) -> None:
+        """Those that another process made; and accounts that changed, though no event may have told."""
+        await self._take_up()
+        modseqs: dict[AccountId, int] = {}
+        for runner in tuple(self._running.values()):
+            if runner.account not in modseqs:
+                modseqs[runner.account] = await self._mail.modseq(runner.account)
+            runner.look(modseqs[runner.account])
+
     async def stop(self) -> None:
         """What is on its way may end (within the time that one request may take)."""
         self._stopped = True
+        self._looking.stop()
         waits = [each.busy() for each in self.working]
         for runner in self._running.values():
             runner.end()
@@ -249,44 +310,50 @@ class Webhooks:
     async def _tell(self, runner: _Runner) -> float | None:
         account, ident = runner.account, runner.ident
         while runner.of_use and not self._stopped:
-            found = await self.read(account, ident)
+            found = await self._read(account, ident)
             owner: Account | None = await self._accounts.account(account)
-            if found is None or not found[0].enabled or owner is None:
+            if found is None or not found.record.enabled or owner is None:
                 self._unwatch(account, ident)
                 return None
             if not owner.enabled:
                 return _WAITS[-1]
-            record, state = found
-            told = state.pending
-            if told is None:
-                told = _wanted(record, await self._changes(account, state.position))
-                if told.complete and not (told.created or told.updated or told.destroyed):
-                    if not told.more:
-                        return None  # the position is written when there is something to tell
-                    await self._write(
-                        account, ident, None, msgspec.structs.replace(state, position=told.modseq)
-                    )
-                    continue
-            # One process tells; another, or this one after a crash, comes in when it is long over.
-            turn = f"webhook:{account}:{ident}:{state.position}:{state.attempts}:{state.last_at}"
-            if await self._limits.hit(turn, 120.0) > 1:
-                return 121.0
-            if state.pending is None:
-                state = msgspec.structs.replace(state, pending=told)
-                await self._write(account, ident, None, state)
-            secret = self._at_rest.show(record.secret, _whose(account, ident))
-            status = await self._post(record.url, secret, *await self._message(account, ident, told))
-            if not runner.of_use:
-                return None
-            now = self._clock.seconds()
-            if status.isdigit() and 200 <= int(status) < 300:
-                state = _State(max(told.modseq, state.position), 0, None, now, status)
-                await self._write(account, ident, None, state)
-                if not told.more:
-                    return 0.0 if await self._more(account, state.position) else None
-                continue
-            return await self._failed(account, ident, record, state, status, now)
+            state, now = found.state, self._clock.seconds()
+            if state.holder != self._name and now < state.until <= now + _LEASE:
+                return float(state.until - now + 1.0)  # another process tells; when it died, it is our turn
+            try:
+                again = await self._tell_one(runner, found, now)
+            except ObjectConflict:
+                continue  # it was changed, or another process was first
+            if again != _AT_ONCE_AGAIN:
+                return again
         return None
+
+    async def _tell_one(self, runner: _Runner, found: _Read, now: float) -> float | None:
+        """Tell one batch. ObjectConflict when the webhook was changed meanwhile; _AT_ONCE_AGAIN when there
+        is more to do; else as `tell`."""
+        account, ident, record, state = runner.account, runner.ident, found.record, found.state
+        told = state.pending
+        if told is None:
+            told = _wanted(record, await self._changes(account, state.position))
+            if told.complete and not (told.created or told.updated or told.destroyed):
+                if not told.more:
+                    return None  # the position is written when there is something to tell
+                await self._write(account, ident, found, msgspec.structs.replace(state, position=told.modseq))
+                return _AT_ONCE_AGAIN
+        state = msgspec.structs.replace(state, pending=told, holder=self._name, until=now + _LEASE)
+        found = await self._write(account, ident, found, state)
+        secret = self._at_rest.show(record.secret, _whose(account, ident))
+        status = await self._post(record.url, secret, *await self._message(account, ident, told))
+        if not runner.of_use:
+            return None
+        now = self._clock.seconds()
+        if not (status.isdigit() and 200 <= int(status) < 300):
+            return await self._failed(account, ident, found, status, now)
+        state = _State(max(told.modseq, state.position), 0, None, now, status)
+        await self._write(account, ident, found, state)
+        if told.more:
+            return _AT_ONCE_AGAIN
+        return 0.0 if await self._more(account, state.position) else None
 
     async def _changes(self, account: AccountId, since: int) -> EmailChanges:
         changes: EmailChanges = await self._mail.emails_changed(account, since, _BATCH)
@@ -301,8 +368,9 @@ class Webhooks:
         return bool(changes.created or changes.updated or changes.destroyed)
 
     async def _failed(
-        self, account: AccountId, ident: str, record: _Record, state: _State, status: str, now: float
+        self, account: AccountId, ident: str, found: _Read, status: str, now: float
     ) -> float | None:
+        record, state = found.record, found.state
         since = now if state.failing_since is None else state.failing_since
         attempts = state.attempts + 1
         log.info("webhook failed", account=account, id=ident, status=status, attempts=attempts)
@@ -310,11 +378,11 @@ class Webhooks:
         if status == str(_GONE) or now - since >= _GIVE_UP:
             cause = "The receiver said that it is gone." if status == str(_GONE) else "It failed for days."
             off = msgspec.structs.replace(record, enabled=False, cause=cause)
-            await self._write(account, ident, off, failed)
+            await self._write(account, ident, found, failed, off)
             self._unwatch(account, ident)
             log.warning("webhook switched off", account=account, id=ident, cause=cause)
             return None
-        await self._write(account, ident, None, failed)
+        await self._write(account, ident, found, failed)
         wait = _WAITS[min(attempts - 1, len(_WAITS) - 1)]
         return wait * (0.9 + 0.2 * self._random.random())  # not all at the same moment
 
@@ -371,19 +439,24 @@ class Webhooks:
 
     # ----------------------------------------------------------------------------------------------------
 
-    async def read(self, account: AccountId, ident: str) -> tuple[_Record, _State] | None:
-        records = await self._objects.objects(account, KIND, [ident])
+    async def _read(self, account: AccountId, ident: str) -> _Read | None:
+        records: list[StoredObject] = await self._objects.objects(account, KIND, [ident])
         if not records:
             return None
-        states = await self._objects.objects(account, STATE, [ident])
+        states: list[StoredObject] = await self._objects.objects(account, STATE, [ident])
         state = msgspec.json.decode(states[0].value, type=_State) if states else _State(0)
-        return _record(records[0]), state
+        return _Read(_record(records[0]), state, records[0].modseq, states[0].modseq if states else 0)
 
-    async def _write(self, account: AccountId, ident: str, record: _Record | None, state: _State) -> None:
-        changes = [ObjectChange(account, STATE, ident, msgspec.json.encode(state))]
+    async def _write(
+        self, account: AccountId, ident: str, found: _Read, state: _State, record: _Record | None = None
+    ) -> _Read:
+        """Write what became of it, if it is still what was found; ObjectConflict when it is not."""
+        changes = [_of_state(account, ident, state, found.state_at)]
         if record is not None:
-            changes.append(ObjectChange(account, KIND, ident, msgspec.json.encode(record)))
-        await self._objects.write(changes)
+            changes.append(_of_record(account, ident, record, found.record_at))
+        written: ObjectsWritten = await self._objects.write(changes)
+        record_at = found.record_at if record is None else written.modseq
+        return _Read(record or found.record, state, record_at, written.modseq)
 
 
 class _Runner:
@@ -398,6 +471,7 @@ class _Runner:
         self._working = False
         self._waiting: list[Deferred[None]] = []
         self._again = False
+        self._looked = 0  # the account's modseq at the last look
         self._ended = False
         self._timer: Any = None
         self.unsubscribe: Callable[[], None] = lambda: None
@@ -406,6 +480,12 @@ class _Runner:
         # Not when only objects were written, ours among them; and after a failure what changed is told
         # with the next try.
         if (changed.mailboxes or changed.arrived) and self._timer is None:
+            self.wake()
+
+    def look(self, modseq: int) -> None:
+        """The account is at `modseq`: wake if it was at another at the last look."""
+        looked, self._looked = self._looked, modseq
+        if looked != modseq and self._timer is None:
             self.wake()
 
     def wake(self) -> None:
@@ -458,6 +538,14 @@ class _Runner:
     def _due(self) -> None:
         self._timer = None
         self.wake()
+
+
+def _of_record(account: AccountId, ident: str, record: _Record, if_modseq: int) -> ObjectChange:
+    return ObjectChange(account, KIND, ident, msgspec.json.encode(record), if_modseq=if_modseq)
+
+
+def _of_state(account: AccountId, ident: str, state: _State, if_modseq: int) -> ObjectChange:
+    return ObjectChange(account, STATE, ident, msgspec.json.encode(state), if_modseq=if_modseq)
 
 
 def _whose(account: AccountId, ident: str) -> str:

@@ -14,6 +14,7 @@ from mailsys.core.refusal import MailboxExists, NotAllowed, UnknownRecipient
 from mailsys.log import Log
 from mailsys.ports.accounts import (
     Account,
+    AccountPatch,
     Address,
     AddressKind,
     Credentials,
@@ -24,6 +25,7 @@ from mailsys.ports.accounts import (
 from mailsys.ports.ids import AccountId, QueueId, TraceId
 from mailsys.ports.mail import IMailStore
 from mailsys.ports.queue import IQueueStore, QueueItem
+from mailsys.ports.storage import Checked, IStorage, Progress
 from mailsys.ports.timeline import TimelineEntry
 from mailsys.services.access.own_password import check_new_password
 from mailsys.services.dns.records import records
@@ -33,6 +35,10 @@ from mailsys.services.operating.drop import drop
 log = Log("administration")
 
 _PAGE: Final = 500  # queue items looked at at a time
+
+
+def _go_on(progress: Progress) -> bool:
+    return True
 
 
 class Administration:
@@ -51,6 +57,7 @@ class Administration:
         accounts: IAccountStore,
         mail: IMailStore,
         queue: IQueueStore,
+        storage: IStorage,
         hash_password: Callable[[str], Awaitable[Credentials]],
         make_keys: Callable[[str], Awaitable[list[DkimKey]]],
         hostname: str,
@@ -64,6 +71,7 @@ class Administration:
         self._accounts = accounts
         self._mail = mail
         self._queue = queue
+        self._storage = storage
         self._hash_password = hash_password
         self._make_keys = make_keys
         self._hostname = hostname
@@ -95,12 +103,13 @@ class Administration:
             c.HoldQueue: self._hold_queue,
             c.DropQueue: self._drop_queue,
             c.TraceMessage: self._trace,
-            c.Check: self._check,
         }
 
-    async def perform(self, command: c.Command) -> object:
+    async def perform(self, command: c.Command, tell: Callable[[Progress], bool] = _go_on) -> object:
         """Carry out one command; its result is plain JSON data. Raises Refusal with a text for the
-        operator."""
+        operator. `tell` hears how far a long one is, and answers whether to go on."""
+        if isinstance(command, c.Check):
+            return await self._check(command, tell)
         result = await self._ways[type(command)](command)
         if self._changed is not None:
             await self._changed()
@@ -145,8 +154,7 @@ class Administration:
             for name in ("name", "admin", "enabled", "quota", "sends_per_hour", "sends_per_day")
             if (value := getattr(command, name)) is not None
         }
-        account = replace(account, **wanted)
-        await self._accounts.update_account(account)
+        account = await self._accounts.change_account(account.id, AccountPatch(**wanted))
         if not account.enabled and self._shut_out is not None:
             await self._shut_out(account.id)
         log.info("account changed", address=account.address, what=", ".join(wanted))
@@ -310,8 +318,13 @@ class Administration:
 
     # -- check -----------------------------------------------------------------------------------
 
-    async def _check(self, command: c.Check) -> object:
-        complaints = [f"store: {each}" for each in await self._mail.integrity()]
+    async def _check(self, command: c.Check, tell: Callable[[Progress], bool]) -> object:
+        complaints: list[str] = []
+        blobs = octets = 0
+        if command.store:
+            checked: Checked = await self._storage.check(tell)
+            complaints += checked.complaints
+            blobs, octets = checked.blobs, checked.octets
         domains = await self._accounts.domains()
         if not domains:
             complaints.append("domains: there is none; add one with `mailsys domain add`")
@@ -323,7 +336,7 @@ class Administration:
                 and await self._accounts.address(f"postmaster@{domain.name}") is None
             ):
                 complaints.append(f"domains: nobody reads postmaster@{domain.name}")
-        return {"complaints": complaints + self._look()}
+        return {"complaints": complaints + self._look(), "blobs": blobs, "octets": octets}
 
     # -- looking things up -----------------------------------------------------------------------
 

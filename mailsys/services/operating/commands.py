@@ -148,7 +148,10 @@ class TraceMessage(Command, frozen=True, tag="trace"):
 
 
 class Check(Command, frozen=True, tag="check"):
-    """Look for trouble: the store's integrity, the certificate, missing keys."""
+    """Look for trouble: every blob and row of the store, the certificate, missing keys. On the control
+    socket lines of progress come before the reply. `store`: False leaves the store itself out."""
+
+    store: bool = True
 
 
 AnyCommand = (
@@ -182,3 +185,4 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     result: object = None
     refused: str = ""
+    progress: object = None  # when there is one, this is not the reply yet

@@ -1,7 +1,8 @@
 """The control socket: how commands reach the process that owns the store.
 
 A Unix socket `control.sock` in the state folder, mode 0600. A connection carries one JSON line with
-a command (`services.operating.commands`) and one with the reply. Whoever may open it may do everything.
+a command (`services.operating.commands`) and one with the reply; a command that takes long sends lines
+with its progress before that, and ends when the other side leaves. Whoever may open it may do everything.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from twisted.python.failure import Failure
 
 from mailsys.core.refusal import Refusal
 from mailsys.log import Log
+from mailsys.ports.storage import Progress
 from mailsys.services.operating.administration import Administration, decode
 from mailsys.services.operating.commands import Reply
 
@@ -41,12 +43,14 @@ class ControlProtocol(Protocol):
         self._octets = 0
         self._timer: IDelayedCall | None = None
         self._asked = False
+        self._left = False
 
     def connectionMade(self) -> None:  # noqa: N802
         self._timer = self.factory.clock.callLater(_PATIENCE, self._close)
 
     def connectionLost(self, reason: Failure = ...) -> None:  # type: ignore[assignment] # noqa: N802
         self._rest()
+        self._left = True
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         if self._asked:
@@ -62,7 +66,7 @@ class ControlProtocol(Protocol):
 
     async def _answer(self, line: bytes) -> None:
         try:
-            reply = Reply(result=await self.factory.administration.perform(decode(line)))
+            reply = Reply(result=await self.factory.administration.perform(decode(line), self._tell))
         except Refusal as refusal:
             reply = Reply(refused=refusal.text)
         except Exception as problem:
@@ -71,6 +75,11 @@ class ControlProtocol(Protocol):
         if self.transport is not None:
             self.transport.write(msgspec.json.encode(reply) + b"\n")
             self._close()
+
+    def _tell(self, progress: Progress) -> bool:
+        if self.transport is not None and not self._left:
+            self.transport.write(msgspec.json.encode(Reply(progress=progress)) + b"\n")
+        return not self._left
 
     def _rest(self) -> None:
         if self._timer is not None and self._timer.active():

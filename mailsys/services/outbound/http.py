@@ -29,7 +29,49 @@ CONNECT_WITHIN: Final = 10.0  # seconds, per address
 ANSWER_WITHIN: Final = 30.0  # seconds, in all
 _ADDRESSES: Final = 4  # that are tried
 _HEAD: Final = 64 * 1024  # octets of an answer's header, and of what else comes before its body
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
+# What IANA's registries of special-purpose addresses (RFC 6890) take out of the whole internet, written
+# out: Python's own list grows from version to version, and counts some of these as global (the relays and
+# anycast services of 192.0.0.0/24 and 192.88.99.0/24, the translators' prefixes), which lead inside.
+_SPECIAL: Final = tuple(
+    ipaddress.ip_network(each)
+    for each in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # shared by customers of a carrier
+        "127.0.0.0/8",
+        "169.254.0.0/16",  # link-local, and metadata of clouds
+        "172.16.0.0/12",
+        "192.0.0.0/24",  # protocol assignments
+        "192.0.2.0/24",  # documentation
+        "192.31.196.0/24",  # AS112
+        "192.52.193.0/24",  # AMT
+        "192.88.99.0/24",  # relays of 6to4
+        "192.168.0.0/16",
+        "192.175.48.0/24",  # AS112
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, and broadcast
+        "::/8",  # unspecified, loopback, IPv4-compatible and -mapped (::ffff:0:0/96), and what is unassigned
+        "64:ff9b:1::/48",  # translation within a site
+        "100::/64",  # discard
+        "100:0:0:1::/64",  # dummy
+        "2001::/23",  # protocol assignments: Teredo, benchmarks, ORCHID, AMT, AS112, DETs
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4: it leads to the IPv4 address within
+        "2620:4f:8000::/48",  # AS112
+        "3fff::/20",  # documentation
+        "5f00::/16",  # segment routing
+        "fc00::/7",  # unique local
+        "fe80::/10",  # link-local
+        "fec0::/10",  # site-local, once
+        "ff00::/8",  # multicast
+    )
+)
+_ALLOCATED: Final = ipaddress.ip_network("2000::/3")  # all that IPv6 has given to the whole internet
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")  # the IPv4 address at its end is what is reached
 
 
 class ForbiddenTarget(Exception):
@@ -93,17 +135,19 @@ def target_of(url: str, allow_private: bool = False, plain: bool = False) -> Tar
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the whole internet's, whatever it is dressed as."""
-    found = ipaddress.ip_address(address)
+    """Whether that is an IP address, and one of the whole internet's, whatever it is dressed as."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
     if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
-        if found in _NAT64:
-            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-        if found.is_site_local:
+        if found.scope_id is not None:
             return False
-    return found.is_global and not found.is_multicast and not found.is_reserved
+        if found in _NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)))
+        if found not in _ALLOCATED:
+            return False
+    return found.is_global and not any(found in each for each in _SPECIAL if each.version == found.version)
 
 
 def is_loopback(host: str) -> bool:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from twisted.internet.defer import Deferred, gatherResults
 
 from mailsys.core.contacts.card import wrong_properties
 from mailsys.core.contacts.entry import Entry, entry
@@ -21,6 +20,7 @@ from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import AccountId, BlobId
 from mailsys.ports.mail import IMailStore
 from mailsys.ports.objects import IObjectStore, ObjectChange, StoredObject
+from mailsys.services.conditional import until_it_holds
 from mailsys.services.content.blob_access import BlobGone, BlobReader
 from mailsys.services.content.reading import Offload
 
@@ -41,7 +41,9 @@ _CHANGES: Final = 5000
 _DATA: Final = re.compile(r"data:([A-Za-z0-9!#$&^_.+/-]*)(?:;[A-Za-z0-9!#$&^_.+=-]*)*;base64,", re.ASCII)
 _TYPE: Final = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 
+Book = dict[str, Any]
 Card = dict[str, Any]
+BlobIds = set[str]
 
 encode: Final = msgspec.json.Encoder().encode
 _decoder: Final = msgspec.json.Decoder(dict[str, Any])
@@ -62,7 +64,11 @@ def same_uid(uid: str) -> str:
 
 
 class Contacts:
-    """What an account's contacts are. Changes are to be made within `JmapApi.exclusive`."""
+    """What an account's contacts are.
+
+    Cards are written under the condition that the state of CARD is the one that was read first. A card that
+    enters an address book touches it in the same commit, and a book goes under the condition that the state
+    of BOOK is the one that was read first: so no card is ever in a book that is gone."""
 
     def __init__(
         self,
@@ -86,18 +92,32 @@ class Contacts:
 
     # -- what there is -----------------------------------------------------------------------------------
 
-    async def books(self, account: AccountId) -> dict[str, dict[str, Any]]:
+    async def books(self, account: AccountId) -> dict[str, Book]:
         """All address books by id; the first one is made now if there is none yet."""
-        found = {one.id: decode(one) for one in await self._objects.objects(account, BOOK)}
+        return {one.id: decode(one) for one in await self.stored_books(account)}
+
+    async def stored_books(self, account: AccountId) -> list[StoredObject]:
+        """The same as they are stored."""
+        return await until_it_holds(lambda: self._stored_books(account))
+
+    async def _stored_books(self, account: AccountId) -> list[StoredObject]:
+        found: list[StoredObject] = await self._objects.objects(account, BOOK)
         if not found:
-            made = new_book("Contacts") | {"isDefault": True}
-            await self._objects.write([ObjectChange(account, BOOK, DEFAULT_BOOK, encode(made))])
-            found = {DEFAULT_BOOK: made}
+            state = await self.state(account, BOOK)
+            made = encode(new_book("Contacts") | {"isDefault": True})
+            change = ObjectChange(account, BOOK, DEFAULT_BOOK, made, if_modseq=0)
+            await self._objects.write([change], if_state=state)
+            found = await self._objects.objects(account, BOOK)
         return found
+
+    async def state(self, account: AccountId, kind: str) -> int:
+        """The modseq of the last change of a kind."""
+        states: dict[str, int] = await self._mail.states(account)
+        return states.get(kind, 0)
 
     async def entries(self, account: AccountId) -> Mapping[str, Entry]:
         """All cards in short, by id, in order of creation; as new as the account's state at the call."""
-        state = (await self._mail.states(account)).get(CARD, 0)
+        state = await self.state(account, CARD)
         known = self._known.get(account)
         if known is None or known[0] != state:
             entries = None if known is None else await self._followed(account, *known)
@@ -131,7 +151,12 @@ class Contacts:
 
     async def cards(self, account: AccountId, ids: Sequence[str] | None) -> dict[str, Card]:
         """Whole cards by id; those that are missing are left out. None: all."""
-        return {one.id: decode(one) for one in await self._objects.objects(account, CARD, ids)}
+        return {one.id: decode(one) for one in await self.stored_cards(account, ids)}
+
+    async def stored_cards(self, account: AccountId, ids: Sequence[str] | None) -> list[StoredObject]:
+        """The same as they are stored."""
+        found: list[StoredObject] = await self._objects.objects(account, CARD, ids)
+        return found
 
     async def touched_since(self, account: AccountId, since: int) -> set[str] | None:
         """Cards that were touched in any way; None when that is not known any more."""
@@ -142,8 +167,9 @@ class Contacts:
 
     # -- changing ----------------------------------------------------------------------------------------
 
-    async def settle(self, account: AccountId, card: Card, books: Collection[str]) -> Card:
-        """The card as it is kept: checked, its media in the blob store and held there. Raises SetError."""
+    async def settle(self, account: AccountId, card: Card, books: Collection[str], held: BlobIds) -> Card:
+        """The card as it is kept: checked, its media in the blob store and held there; `held` gathers
+        their blobs, for `release` when all is done. Raises SetError."""
         wrong = wrong_properties(card)
         given = card.get("addressBookIds")
         if not isinstance(given, dict) or not given or any(one is not True for one in given.values()):
@@ -155,17 +181,17 @@ class Contacts:
         if "media" in card:
             card = {
                 **card,
-                "media": {key: await self._medium(account, one) for key, one in card["media"].items()},
+                "media": {key: await self._medium(account, one, held) for key, one in card["media"].items()},
             }
         size = len(encode(card))
         if size > CARD_SIZE:
             raise SetError("tooLarge", f"A card has at most {CARD_SIZE} octets, its media aside.")
         return card
 
-    async def _medium(self, account: AccountId, medium: dict[str, Any]) -> dict[str, Any]:
+    async def _medium(self, account: AccountId, medium: dict[str, Any], held: BlobIds) -> dict[str, Any]:
         """With a blobId instead of octets in its URI (RFC 9610 §3)."""
         if "blobId" in medium:
-            return await self._held(account, medium)
+            return await self._held(account, medium, held)
         data = _DATA.match(medium["uri"])
         if data is None:
             if medium["uri"].startswith("data:") and len(medium["uri"]) > CARD_SIZE:
@@ -186,11 +212,12 @@ class Contacts:
             sink.abort()
             raise
         kind = str(medium.get("mediaType") or data[1] or "application/octet-stream")
+        held.add(blob_id(staged.id))
         await self._mail.hold(account, staged, _fit(kind), _FOREVER)
         kept = {name: value for name, value in medium.items() if name != "uri"}
         return {**kept, "blobId": blob_id(staged.id), "mediaType": kind}
 
-    async def _held(self, account: AccountId, medium: dict[str, Any]) -> dict[str, Any]:
+    async def _held(self, account: AccountId, medium: dict[str, Any], held: BlobIds) -> dict[str, Any]:
         found = await self._reader.find(account, medium["blobId"])
         if found is None:
             raise invalid_properties("There is no such blob.", "media")
@@ -202,25 +229,44 @@ class Contacts:
             raise invalid_properties("There is no such blob.", "media") from None
         name = staged if isinstance(staged, bytes) else staged.id
         kind = medium.get("mediaType") or await self._mail.held_type(account, BlobId(name))
+        held.add(blob_id(name))
         await self._mail.hold(account, staged, _fit(str(kind or "")), _FOREVER)
         kept = {key: value for key, value in medium.items() if key != "uri"} | {"blobId": blob_id(name)}
         return kept | ({"mediaType": kind} if kind else {})
 
-    async def write(self, account: AccountId, changes: Iterable[ObjectChange]) -> None:
-        """A commit each, so that /changes can tell of each alone; all at once, so that they share a sync."""
-        waits: list[Deferred[int]] = [self._objects.write([change]) for change in changes]
-        await gatherResults(waits)
+    async def write_cards(
+        self, account: AccountId, cards: Mapping[str, Card], entered: Iterable[StoredObject], state: int
+    ) -> None:
+        """In one commit. StateMismatch or ObjectConflict when the state of CARD is not `state` any more, or
+        one of the books was changed that cards enter."""
+        if cards:
+            first = ObjectChange(account, CARD, next(iter(cards)))  # whose state is expected
+            changes = [ObjectChange(account, CARD, id_, encode(card)) for id_, card in cards.items()]
+            await self._objects.write([first, *touches(account, entered), *changes], if_state=state)
 
     async def release(self, account: AccountId, blobs: Collection[str]) -> None:
-        """Media that a change took away: let go of those that no card has now."""
+        """After the commit: hold those of these media that a card has, let go of those that none has.
+
+        Another change may give one to a card at the same time. It holds it again after its own commit, as
+        this does; and what was let go of is looked for again. So whichever comes last sees the other, and
+        in doubt (a crash between) there is a day."""
+        left = await self._without_card(account, blobs)
+        await self._hold_again(account, set(blobs) - left)
+        for name in filter(None, map(parse_blob_id, left)):
+            await self._mail.let_go(account, BlobId(name.blob), self._now() + _KEPT)
+        await self._hold_again(account, left - await self._without_card(account, left))
+
+    async def _without_card(self, account: AccountId, blobs: Collection[str]) -> set[str]:
         if not blobs:
-            return
+            return set()
         entries = await self.entries(account)
-        left = set(blobs).difference(*(one.blobs for one in entries.values() if one.blobs))
-        for text in left:
-            name = parse_blob_id(text)
-            if name is not None:
-                await self._mail.let_go(account, BlobId(name.blob), self._now() + _KEPT)
+        return set(blobs).difference(*(one.blobs for one in entries.values() if one.blobs))
+
+    async def _hold_again(self, account: AccountId, blobs: Collection[str]) -> None:
+        for name in filter(None, map(parse_blob_id, blobs)):
+            kind = await self._mail.held_type(account, BlobId(name.blob))
+            if kind is not None:
+                await self._mail.hold(account, BlobId(name.blob), kind, _FOREVER)
 
     async def with_octets(self, account: AccountId, card: Card) -> Card:
         """The card for others: media with data: URIs instead of blobIds."""
@@ -248,7 +294,12 @@ class Contacts:
             return None
 
 
-def new_book(name: str) -> dict[str, Any]:
+def touches(account: AccountId, entered: Iterable[StoredObject]) -> list[ObjectChange]:
+    """To be written with cards that enter these address books: each still is what it was."""
+    return [ObjectChange(account, BOOK, book.id, if_modseq=book.modseq) for book in entered]
+
+
+def new_book(name: str) -> Book:
     return {"name": name, "description": None, "sortOrder": 0, "isDefault": False, "isSubscribed": True}
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final
 
 from mailsys.core.contacts.from_vcard import read_card
 from mailsys.core.contacts.lines import RawCard, Splitter
@@ -13,22 +13,14 @@ from mailsys.core.contacts.to_vcard import Version, write_card
 from mailsys.core.jmap.dates import render_utc_date
 from mailsys.core.jmap.problems import SetError
 from mailsys.ports.ids import AccountId
-from mailsys.ports.objects import ObjectChange
+from mailsys.services.conditional import until_it_holds
 from mailsys.services.content.blob_access import BlobReader, FoundBlob
 from mailsys.services.content.reading import Offload
-from mailsys.services.people.contacts import CARD, Card, Contacts, blobs_of, card_id, encode
+from mailsys.services.people.contacts import CARD, BlobIds, Card, Contacts, blobs_of, card_id, decode
 
 _AT_ONCE: Final = 50  # cards that are read, and written, together
 _MOST_FAULTS: Final = 100  # that are told of; the others are counted
 _LONGEST_NAME: Final = 100  # characters of a name in a fault
-
-T = TypeVar("T")
-
-
-class Exclusive(Protocol):
-    """JmapApi.exclusive."""
-
-    async def __call__(self, account: AccountId, work: Callable[[], Awaitable[T]]) -> T: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +46,14 @@ class Imported:
         if len(self.faults) < _MOST_FAULTS:
             self.faults.append(Fault(line, name[:_LONGEST_NAME], text))
 
+    def add(self, more: Imported) -> None:
+        self.created += more.created
+        self.updated += more.updated
+        self.unchanged += more.unchanged
+        self.failed += more.failed
+        faults = [*(self.faults or ()), *(more.faults or ())][:_MOST_FAULTS]
+        self.faults = faults or None
+
 
 Read = tuple[RawCard, Card | str]  # a card, or why it is none
 
@@ -64,13 +64,11 @@ class VCards:
         contacts: Contacts,
         reader: BlobReader,
         offload: Offload,
-        exclusive: Exclusive,
         now: Callable[[], float],
     ) -> None:
         self._contacts = contacts
         self._reader = reader
         self._offload = offload
-        self._exclusive = exclusive
         self._now = now
 
     # -- in ------------------------------------------------------------------------------------------------
@@ -96,25 +94,28 @@ class VCards:
     async def _take(
         self, account: AccountId, cards: Sequence[Read], book: str | None, done: Imported
     ) -> None:
-        async def work() -> None:
-            books = await self._contacts.books(account)
-            into = book
-            if into is None:
-                into = next(id_ for id_, one in books.items() if one["isDefault"])
-            if into not in books:
-                raise LookupError("There is no such address book.")
-            await self._take_into(account, cards, into, set(books), done)
+        media: BlobIds = set()  # that may be with a card now, or not any more
+        try:
+            taken = await until_it_holds(lambda: self._take_once(account, cards, book, media))
+        finally:
+            await self._contacts.release(account, media)
+        done.add(taken)
 
-        await self._exclusive(account, work)
-
-    async def _take_into(
-        self, account: AccountId, cards: Sequence[Read], book: str, books: set[str], done: Imported
-    ) -> None:
+    async def _take_once(
+        self, account: AccountId, cards: Sequence[Read], into: str | None, media: BlobIds
+    ) -> Imported:
+        state = await self._contacts.state(account, CARD)  # before the cards: they may be newer, never older
+        stored_books = {one.id: one for one in await self._contacts.stored_books(account)}
+        books = {id_: decode(one) for id_, one in stored_books.items()}
+        book = next(id_ for id_, one in books.items() if one["isDefault"]) if into is None else into
+        if book not in books:
+            raise LookupError("There is no such address book.")
+        done = Imported()
         entries = await self._contacts.entries(account)
         ids = [card_id(card["uid"]) for _, card in cards if isinstance(card, dict)]
         known = await self._contacts.cards(account, [one for one in dict.fromkeys(ids) if one in entries])
         changed: dict[str, Card] = {}
-        dropped: set[str] = set()
+        entered = False
         added = 0
         for raw, card in cards:
             if isinstance(card, str):
@@ -127,7 +128,7 @@ class VCards:
                 done.fail(raw.line, shown_name(card), f"An account has at most {most} contacts.")
                 continue
             try:
-                after = await self._contacts.settle(account, self._merged(card, before, book), books)
+                after = await self._contacts.settle(account, self._merged(card, before, book), books, media)
             except SetError as error:
                 named = f" ({', '.join(error.properties)})" if error.properties else ""
                 done.fail(raw.line, shown_name(card), error.description + named)
@@ -140,12 +141,11 @@ class VCards:
                 continue
             else:
                 done.updated += 1
-                dropped |= blobs_of(before) - blobs_of(after)
+                media |= blobs_of(before) - blobs_of(after)
             changed[id_] = after
-        await self._contacts.write(
-            account, [ObjectChange(account, CARD, id_, encode(card)) for id_, card in changed.items()]
-        )
-        await self._contacts.release(account, dropped)
+            entered = entered or before is None or book not in before["addressBookIds"]
+        await self._contacts.write_cards(account, changed, [stored_books[book]] if entered else [], state)
+        return done
 
     def _merged(self, card: Card, before: Card | None, book: str) -> Card:
         now = render_utc_date(self._now())

@@ -118,6 +118,7 @@ class Reception:
     async def _begin(self, client: Client, sender: str, parameters: MailParameters) -> ITransaction:
         if parameters.size is not None and parameters.size > self.limits.message_size:
             raise MessageTooBig()  # RFC 1870 §6.1
+        self.blobs.check_room(parameters.size or 0)  # so that nobody sends what will not be taken
         if sender and self.directory.is_local_domain(sender.rpartition("@")[2]):
             log.info("own sender from outside", peer=client.address, sender=sender)
         return _Incoming(self, client, sender, parameters)
@@ -158,6 +159,8 @@ class _Incoming:
             raise TooManyRecipients()
         route = await service.directory.route(address)
         if route is None:
+            if not await service.directory.peopled():
+                raise TemporaryFailure("No mailbox has been set up here yet", cause=address)
             ours = "@" not in address or service.directory.is_local_domain(address.rpartition("@")[2])
             log.info(
                 "recipient refused",

@@ -16,6 +16,7 @@ from mailsys.core.message.header import MAX_HEADER
 from mailsys.core.queue.report import Reported
 from mailsys.core.queue.schedule import LONGEST_PAUSE as REPORT_LATER
 from mailsys.core.queue.schedule import Schedule
+from mailsys.core.refusal import ContentLost
 from mailsys.core.smtp.envelope import Envelope, EnvelopeRecipient, Fate, Result
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
@@ -327,7 +328,10 @@ class Attempt:
         self, queued: QueueItem, reports: Sequence[Reported], header: bytes | None
     ) -> Acceptance | None:
         if header is None:
-            start = await self._read(queued.blob, 0, min(queued.size, MAX_HEADER)) or b""
+            try:
+                start = await self._read(queued.blob, 0, min(queued.size, MAX_HEADER)) or b""
+            except ContentLost:
+                start = b""  # its sender is told all the same
             end = start.find(b"\r\n\r\n")
             header = start if end < 0 else start[: end + 4]
         return await self.reporter.make_report(

@@ -55,6 +55,7 @@ FINISH: Final = 15.0  # seconds that running transactions get when the service s
 SLOW: Final = 30.0  # seconds after which an attempt no longer counts among settings.connections
 UNANSWERED: Final = 1.0  # seconds without a greeting, after which it does not either
 TARPITS: Final = 3  # times settings.connections that there may be with those that do not count
+LOOK: Final = 45.0  # seconds without a look, at most and about: word of what was queued may be lost
 REST: Final = 1.0  # seconds between rounds when what is due has no room
 WATCH: Final = 1.0  # seconds between looks at whether the wall clock was set
 FOLLOW: Final = 3.0  # seconds until it is followed forward: time for all processes to keep their leases
@@ -97,6 +98,7 @@ class Sending(Service):
         self._settings = settings
         self._clock = clock
         self._now = now
+        self._random = random
         self._steady = SteadyClock(now, clock.seconds)
         self._schedule = schedule_of(settings)
         self._longest_hold = longest_hold
@@ -226,9 +228,11 @@ class Sending(Service):
         if not self.running:
             return
         next_due: float | None = await self._queue.next_due()
-        if self._looking or not self.running or next_due is None:
+        if self._looking or not self.running:
             return
         now = self._time()
+        if next_due is None:
+            next_due = now + LOOK
         self._set_timer(max(next_due - now, REST if next_due <= now else 0.01))
 
     def _fill(self) -> None:
@@ -301,7 +305,8 @@ class Sending(Service):
 
     def _set_timer(self, seconds: float) -> None:
         self._stop_timer()
-        self._timer = self._clock.callLater(min(seconds, 3600.0), self._timer_fired)
+        longest = LOOK * (0.75 + 0.5 * self._random.random())  # several processes do not all look at once
+        self._timer = self._clock.callLater(min(seconds, longest), self._timer_fired)
 
     def _timer_fired(self) -> None:
         self._timer = None
@@ -375,11 +380,13 @@ class Sending(Service):
 
     async def _extend_all(self) -> None:
         until = max(self._now(), self._steady.seconds()) + LEASE
-        for ident, held in list(self._held.items()):
-            lease = held.lease
-            if self._held.get(ident) is not held or await self._queue.extend(lease, until):
-                continue
-            if self._held.get(ident) is held and held.lease is lease:
+        leases = {ident: held.lease for ident, held in self._held.items()}
+        if not leases:
+            return
+        kept: list[bool] = await self._queue.extend(list(leases.values()), until)
+        for (ident, lease), still_ours in zip(leases.items(), kept, strict=True):
+            held = self._held.get(ident)
+            if not still_ours and held is not None and held.lease is lease:
                 del self._held[ident]
                 _log.warning("lease-lost", trace=lease.item.item.trace, queue=ident)
 

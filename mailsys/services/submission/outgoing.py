@@ -28,8 +28,10 @@ from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.log import Log
 from mailsys.ports.accounts import Account
 from mailsys.ports.blobs import IBlobSink, StagedBlob
-from mailsys.ports.intake import Acceptance, Delivery
+from mailsys.ports.ids import EmailId
+from mailsys.ports.intake import Acceptance, Accepted, Delivery
 from mailsys.ports.objects import ObjectChange
+from mailsys.ports.patches import EmailPatch
 from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery import received_fields as tracing
@@ -156,13 +158,25 @@ class Outgoing:
             self._body = None
 
     def commit(self, blob: StagedBlob) -> Deferred[str]:
-        return Deferred.fromCoroutine(self.send(blob))
+        return Deferred.fromCoroutine(self._commit(blob))
+
+    async def _commit(self, blob: StagedBlob) -> str:
+        await self.send(blob)
+        return f"Queued as {self.trace}"
 
     async def send(
-        self, blob: StagedBlob, objects: Sequence[ObjectChange] = (), keep: Delivery | None = None
-    ) -> str:
-        """As `commit`; `objects` are written by the same commit, and `keep` is a copy for the submitter
-        (in Sent), the same email as what reaches his inbox when he writes to himself."""
+        self,
+        blob: StagedBlob,
+        objects: Sequence[ObjectChange] = (),
+        keep: Delivery | None = None,
+        *,
+        patches: Sequence[EmailPatch] = (),
+        destroy: Sequence[EmailId] = (),
+        objects_if_state: int | None = None,
+    ) -> Accepted:
+        """As `commit`; by the same commit `objects` are written and emails of the submitter patched and
+        destroyed (the draft that this was). `keep` is a copy for the submitter (in Sent), the same email as
+        what reaches his inbox when he writes to himself."""
         service, trace, account, body = self._service, self.trace, self._account, self._body
         if body is None or not self._recipients:
             raise MessageRejected(cause="commit without body or recipients")
@@ -195,6 +209,10 @@ class Outgoing:
             timeline=tuple(steps),
             header=block,
             objects=tuple(objects),
+            objects_if_state=objects_if_state,
+            patches=tuple(patches),
+            destroy=tuple(destroy),
+            patched_for=account.id if patches or destroy else None,
             sent_by=account.id,
             sent_to=tuple(
                 name
@@ -203,7 +221,7 @@ class Outgoing:
             ),
         )
         try:
-            await service.mail.accept(acceptance)
+            accepted: Accepted = await service.mail.accept(acceptance)
         except UnknownRecipient as gone:  # an account was removed since RCPT
             await service.directory.refresh()
             raise TemporaryFailure(cause=str(gone)) from gone
@@ -225,7 +243,7 @@ class Outgoing:
             await confirm(service.reporter, service.mail, item, addressed, block, now)
             if service.arrivals is not None:
                 service.arrivals.arrives(self.sender, made.accounts, block, blob.id)
-        return f"Queued as {trace}"
+        return accepted
 
     async def _checked(self, body: SubmissionBody) -> SubmittedHeader:
         """The header, once it is sure that all who are said to have written it are the submitter."""

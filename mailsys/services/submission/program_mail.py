@@ -1,7 +1,8 @@
 """Mail that programs hand over as JSON: composed here, and sent as any submission is.
 
-With an idempotency key, a message is sent once however often it is asked for: the answer is written by
-the commit that takes the message, so there is no moment at which the one is known without the other.
+With an idempotency key, a message is sent once however often it is asked for: the answer is created by
+the commit that takes the message, so there is no moment at which the one is known without the other. Of two
+that ask at the same time, in whatever processes, one commits; the other finds that, and answers the same.
 """
 
 from __future__ import annotations
@@ -20,13 +21,12 @@ from mailsys.core.bad_field import BadField
 from mailsys.core.message import compose
 from mailsys.core.message.address import Mailbox, canonical, split
 from mailsys.core.message.keywords import canonical as canonical_keywords
-from mailsys.core.refusal import MessageTooBig, Refusal
+from mailsys.core.refusal import MessageTooBig, ObjectConflict, Refusal
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.log import Log
 from mailsys.ports.accounts import Account
 from mailsys.ports.ids import AccountId
 from mailsys.ports.intake import Delivery
-from mailsys.ports.limits import ILimits
 from mailsys.ports.mailboxes import Role
 from mailsys.ports.objects import IObjectStore, ObjectChange
 from mailsys.services.content.reading import Offload
@@ -38,6 +38,7 @@ log = Log("program_mail")
 
 KIND: Final = "Idempotency"
 KEPT: Final = 7 * 86400.0  # seconds that a key is remembered
+CLOCKS_DIFFER: Final = 60.0  # seconds that a `send_at` may lie back: it goes at once
 _SWEEP_EVERY: Final = 3600.0
 _SWEPT: Final = 1000
 _PIECE: Final = 64 * 1024  # octets written at a time
@@ -51,7 +52,7 @@ _NOT_YOURS: Final = re.compile(
 
 
 class KeyInUse(Refusal):
-    """The same idempotency key is being worked on; try again in a moment."""
+    """The same idempotency key was being worked on; try again in a moment."""
 
     http = 409
 
@@ -110,18 +111,14 @@ class _Record(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An idempotency key with what it was given for."""
+    """An idempotency key, and a hash of the JSON value (`hash_of_json`) that it was given with."""
 
     text: str
-    request: bytes
+    request_hash: str
 
     @property
     def ident(self) -> str:
         return hashlib.blake2b(self.text.encode("utf-8", "replace"), digest_size=20).hexdigest()
-
-    @property
-    def request_hash(self) -> str:
-        return hashlib.blake2b(self.request, digest_size=32).hexdigest()
 
 
 @dataclass(slots=True)
@@ -130,24 +127,26 @@ class ProgramMail:
 
     submission: Submission
     objects: IObjectStore
-    limits: ILimits
     clock: IReactorTime
     random: Random
     offload: Offload
-    _working: set[tuple[AccountId, str]] = field(default_factory=set)
     _swept: dict[AccountId, float] = field(default_factory=dict)
 
     async def known(self, account: AccountId, key: Key) -> Sent | None:
         """The answer that was given for this key. KeyReused when it was for something else."""
+        return (await self._known(account, key))[0]
+
+    async def _known(self, account: AccountId, key: Key) -> tuple[Sent | None, int]:
+        """That, and the modseq of what stands in its place: 0, or that of an answer which is too old."""
         found = await self.objects.objects(account, KIND, [key.ident])
         if not found:
-            return None
+            return None, 0
         record = msgspec.json.decode(found[0].value, type=_Record)
         if record.at + KEPT < self.clock.seconds():
-            return None
+            return None, found[0].modseq
         if record.request != key.request_hash:
             raise KeyReused()
-        return record.answer
+        return record.answer, found[0].modseq
 
     async def send(
         self, account: Account, letter: Callable[[], Letter], peer: str, key: Key | None = None
@@ -155,33 +154,24 @@ class ProgramMail:
         """What was sent, and whether that was before. `letter` is only asked for when it is needed.
         Raises BadField, KeyInUse, KeyReused, and what submission refuses with."""
         if key is None:
-            return await self._send(account, letter(), peer, None), False
-        place = (account.id, key.ident)
-        if place in self._working:
-            raise KeyInUse()
-        self._working.add(place)
-        counter = f"idempotency:{account.id}:{key.ident}"
+            return await self._send(account, letter(), peer, None, 0), False
+        known, place = await self._known(account.id, key)
+        if known is not None:
+            return known, True
         try:
-            # The answer is looked for after the place is taken: who had it before has finished.
-            if await self.limits.hit(counter, 120.0) > 1:  # in another process
-                known = await self.known(account.id, key)
-                if known is None:
-                    raise KeyInUse()
-                return known, True
-            try:
-                known = await self.known(account.id, key)
-                if known is not None:
-                    return known, True
-                sent = await self._send(account, letter(), peer, key)
-            finally:
-                await self.limits.clear(counter)
-        finally:
-            self._working.discard(place)
+            sent = await self._send(account, letter(), peer, key, place)
+        except ObjectConflict as conflict:
+            known = await self.known(account.id, key)
+            if known is None:
+                raise KeyInUse() from conflict
+            return known, True
         await self._sweep(account.id)
         return sent, False
 
-    async def _send(self, account: Account, letter: Letter, peer: str, key: Key | None) -> Sent:
+    async def _send(self, account: Account, letter: Letter, peer: str, key: Key | None, place: int) -> Sent:
         now = self.clock.seconds()
+        if letter.send_at is not None and letter.send_at < now - CLOCKS_DIFFER:
+            raise BadField("sendAt", "That time is over.")
         recipients = [*letter.to, *letter.cc, *letter.bcc]
         if not recipients:
             raise BadField("to", "There is no recipient.")
@@ -210,7 +200,8 @@ class ProgramMail:
             objects: list[ObjectChange] = []
             if key is not None:
                 record = _Record(key.request_hash, now, answer)
-                objects.append(ObjectChange(account.id, KIND, key.ident, msgspec.json.encode(record)))
+                value = msgspec.json.encode(record)
+                objects.append(ObjectChange(account.id, KIND, key.ident, value, if_modseq=place))
             keep = None
             if letter.save_to_sent:
                 keep = Delivery(account.id, (Role.SENT,), canonical_keywords(["$seen"]))
@@ -232,9 +223,26 @@ class ProgramMail:
         for each in await self.objects.objects(account, KIND):  # oldest first
             if msgspec.json.decode(each.value, type=_Record).at + KEPT >= now or len(old) == _SWEPT:
                 break
-            old.append(ObjectChange(account, KIND, each.id, remove=True))
-        if old:
+            old.append(ObjectChange(account, KIND, each.id, remove=True, if_modseq=each.modseq))
+        try:
             await self.objects.write(old)
+        except ObjectConflict:
+            log.info("old idempotency keys were left", account=account)  # one was used anew; the next hour
+
+
+def hash_of_json(body: bytes) -> str:
+    """The same for bodies that are the same JSON value, whatever the order of names, the white space and
+    the spelling of strings and numbers. Takes time with its size: for a thread. Raises ValueError."""
+    value = _plain(msgspec.json.decode(body))
+    return hashlib.blake2b(msgspec.json.encode(value, order="deterministic"), digest_size=32).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def check_header(name: str, value: str) -> None:

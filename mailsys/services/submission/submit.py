@@ -95,6 +95,7 @@ class Submission:
             raise AuthenticationRequired(cause="account is gone or disabled")
         if parameters.size is not None and parameters.size > self.limits.message_size:
             raise MessageTooBig()  # RFC 1870 §6.1
+        self.blobs.check_room(parameters.size or 0)  # so that nobody sends what will not be taken
         # The null sender is allowed (RFC 6409 §8.2: read receipts and the like come from it).
         if sender and not await self.directory.owns(account.id, sender):
             log.warning("sender refused", account=account.id, sender=sender, peer=client.address)

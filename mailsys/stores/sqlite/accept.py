@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final
 
 import zstandard
 
 from mailsys.core.message.facts import MessageFacts
-from mailsys.core.message.keywords import with_added
-from mailsys.core.refusal import MessageRejected, NoSuchMailbox, OverQuota, TemporaryFailure
+from mailsys.core.message.keywords import names, with_added, with_removed
+from mailsys.core.refusal import MessageRejected, NoSuchMailbox, OverQuota, Refusal, TemporaryFailure
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId, ThreadId
-from mailsys.ports.intake import Acceptance, Delivered, Delivery
+from mailsys.ports.intake import Acceptance, Accepted, Delivered, Delivery
 from mailsys.ports.mailboxes import Role
-from mailsys.stores.sqlite import objects
+from mailsys.stores.sqlite import edits, objects
 from mailsys.stores.sqlite.batch import AccountState, Batch, BlobState, MailboxState
 from mailsys.stores.sqlite.correspondents import credit
-from mailsys.stores.sqlite.flags import ATTACHMENT, DELETED, SEEN, flags_of, is_unread
+from mailsys.stores.sqlite.flags import ATTACHMENT, MARK, flags_of
 from mailsys.stores.sqlite.items import enqueue
+from mailsys.stores.sqlite.placing import NewEmail, add_email, place
 from mailsys.stores.sqlite.rows import values
 from mailsys.stores.sqlite.timeline import record
 
@@ -83,9 +85,12 @@ def _look_up_references(batch: Batch, wanted: set[tuple[int, int]]) -> None:
         batch.references[account, key] = thread
 
 
-def accept(batch: Batch, acceptance: Acceptance) -> tuple[Delivered, ...]:
+def accept(batch: Batch, acceptance: Acceptance) -> Accepted:
     """Refusals come before the first change."""
     targets = _targets(batch, acceptance)
+    patched_for, patched, before = _patched_for(batch, acceptance), None, 0
+    if patched_for is not None:
+        before = patched_for.email_state
     blob = stored(batch, acceptance.blob)
     delivered: list[Delivered] = []
     if targets:
@@ -105,16 +110,46 @@ def accept(batch: Batch, acceptance: Acceptance) -> tuple[Delivered, ...]:
         enqueue(batch, item, blob)
     if acceptance.sent_by is not None and batch.find_account(acceptance.sent_by) is not None:
         credit(batch, acceptance.sent_by, "", acceptance.sent_to, "")
-    if acceptance.objects:
-        objects.apply(batch, acceptance.objects)
+    written = objects.apply(batch, acceptance.objects) if acceptance.objects else None
+    if patched_for is not None:
+        patched = edits.apply(batch, patched_for, acceptance.patches, acceptance.destroy, before)
     record(batch, acceptance.timeline)
-    return tuple(delivered)
+    return Accepted(tuple(delivered), written, patched)
+
+
+def accept_all(
+    batch: Batch, account_id: int, acceptances: Sequence[Acceptance], if_state: int | None
+) -> tuple[int, int, tuple[Accepted | Refusal, ...]]:
+    account = batch.account(account_id)
+    edits.check_state(account, if_state)
+    before = account.email_state
+    prepare(batch, list(acceptances))
+    outcomes: list[Accepted | Refusal] = []
+    for acceptance in acceptances:
+        batch.next_job()  # a modseq each, so that a page of changes can end between them
+        writes = batch.writes
+        try:
+            outcomes.append(accept(batch, acceptance))
+        except Refusal as refusal:
+            if batch.writes != writes:
+                raise
+            outcomes.append(refusal)
+    return before, account.email_state, tuple(outcomes)
+
+
+def _patched_for(batch: Batch, acceptance: Acceptance) -> AccountState | None:
+    if not acceptance.patches and not acceptance.destroy:
+        return None
+    if acceptance.patched_for is None:
+        raise TypeError("patches need the account whose emails they are of")
+    return batch.account(acceptance.patched_for)
 
 
 def _targets(batch: Batch, acceptance: Acceptance) -> list[tuple[Delivery, AccountState, list[MailboxState]]]:
     """Whose mailboxes; all that can be refused is refused here."""
     found = []
     objects.check(batch, acceptance.objects)
+    objects.check_state(batch, acceptance.objects, acceptance.objects_if_state)
     if acceptance.sent_by is not None:
         batch.account(acceptance.sent_by)
     room: dict[int, int] = {}
@@ -231,7 +266,8 @@ def _deliver(
     keys: list[int],
 ) -> Delivered:
     thread = _thread(batch, account.id, keys)
-    keywords = delivery.keywords
+    marked = MARK in delivery.keywords and MARK in names(delivery.keywords)
+    keywords = with_removed(delivery.keywords, MARK) if marked else delivery.keywords
     if delivery.heed_mute and account.inbox in boxes and _is_muted(batch, account.id, thread):
         keywords = with_added(keywords, MUTED)
         archive = account.roles.get(Role.ARCHIVE.value, account.inbox)
@@ -245,12 +281,15 @@ def _deliver(
         facts.size,
         keywords,
         flags_of(keywords) | (ATTACHMENT if facts.has_attachment else 0),
+        hidden=marked,
     )
     add_email(batch, account, email)
-    modseq = account.delivery_state = batch.stamp(account)
+    modseq = batch.stamp(account)
+    if not marked:
+        account.delivery_state = modseq
     placements = []
     for box in boxes:
-        uid = place(batch, account, box, email)
+        uid = place(batch, account, box, email, marked=marked)
         placements.append((MailboxId(box.id), box.uid_validity, uid))
     if delivery.heard_from or delivery.sent_to:
         credit(batch, account.id, delivery.heard_from, delivery.sent_to, facts.sender)
@@ -282,58 +321,3 @@ def _is_muted(batch: Batch, account: int, thread: int) -> bool:
     if thread in batch.lists.fresh or batch.read(_ANY_MUTED, (MUTED,)) is None:
         return False
     return batch.read(_THREAD_MUTED, (account, thread, MUTED)) is not None
-
-
-class NewEmail(NamedTuple):
-    """What an email is, apart from where it lies."""
-
-    id: int
-    blob: int
-    thread: int
-    received_at: float
-    size: int
-    keywords: str
-    flags: int
-
-
-def add_email(batch: Batch, account: AccountState, email: NewEmail) -> None:
-    """An email without placements yet."""
-    modseq = account.email_state = account.thread_state = batch.stamp(account)
-    batch.insert["email"](
-        (
-            account.id,
-            email.id,
-            email.blob,
-            email.thread,
-            email.received_at,
-            email.size,
-            modseq,
-            batch.keywords_id(email.keywords),
-            modseq,
-            modseq,
-            email.flags,
-        )
-    )
-    batch.insert["wording"]((email.id, account.id, 0))
-    batch.tell_arrival(account)
-    batch.hold(email.blob)
-    batch.lists.put(-account.id, email.thread, (email.received_at, email.id), False)
-    account.used += email.size
-
-
-def place(batch: Batch, account: AccountState, box: MailboxState, email: NewEmail) -> int:
-    """Put an email into a mailbox; its uid."""
-    modseq = batch.stamp(account)
-    uid = box.uid_next
-    box.uid_next += 1
-    box.total += 1
-    box.size += email.size
-    flags = email.flags
-    unread = is_unread(flags)
-    box.unread += unread
-    box.unseen += not flags & SEEN
-    box.deleted += bool(flags & DELETED)
-    batch.insert["placement"]((box.id, uid, email.id, modseq, email.received_at))
-    batch.lists.put(box.id, email.thread, (email.received_at, email.id), unread)
-    batch.change_mailbox(account, box)
-    return uid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any, Final
 
 import apsw
@@ -10,9 +11,10 @@ import msgspec
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from mailsys.core.refusal import MailboxExists, NotAllowed, UnknownRecipient
+from mailsys.core.refusal import MailboxExists, NotAllowed, ObjectConflict, UnknownRecipient
 from mailsys.ports.accounts import (
     Account,
+    AccountPatch,
     Address,
     AddressKind,
     Credentials,
@@ -165,23 +167,20 @@ class AccountStore:
 
         return self._write(change)
 
-    def update_account(self, account: Account) -> Deferred[None]:
-        def change(batch: Batch) -> None:
-            batch.account(account.id)
+    def change_account(self, account: AccountId, patch: AccountPatch) -> Deferred[Account]:
+        def change(batch: Batch) -> Account:
+            batch.account(account)
             batch.execute(
-                """UPDATE account SET name = ?, admin = ?, enabled = ?, quota = ?, sends_per_hour = ?,
-                sends_per_day = ? WHERE id = ?""",
-                (
-                    account.name,
-                    account.admin,
-                    account.enabled,
-                    account.quota,
-                    account.sends_per_hour,
-                    account.sends_per_day,
-                    account.id,
-                ),
+                """UPDATE account SET name = ifnull(?, name), admin = ifnull(?, admin),
+                enabled = ifnull(?, enabled), quota = ifnull(?, quota),
+                sends_per_hour = ifnull(?, sends_per_hour), sends_per_day = ifnull(?, sends_per_day)
+                WHERE id = ?""",
+                (*astuple(patch), account),
             )
-            batch.forget_account(account.id)
+            batch.forget_account(account)
+            changed = _account(batch.one(f"SELECT {_ACCOUNT} WHERE a.id = ?", (account,)))
+            assert changed is not None
+            return changed
 
         return self._write(change)
 
@@ -209,9 +208,15 @@ class AccountStore:
             lambda row: _decode(row[0]) if row else None
         )
 
-    def set_credentials(self, account: AccountId, credentials: Credentials) -> Deferred[None]:
+    def set_credentials(
+        self, account: AccountId, credentials: Credentials, replacing: Credentials | None = None
+    ) -> Deferred[None]:
         def change(batch: Batch) -> None:
             batch.account(account)
+            if replacing is not None:
+                row = batch.one("SELECT credentials FROM account WHERE id = ?", (account,))
+                if _decode(row[0]) != replacing:
+                    raise ObjectConflict(cause="the credentials were changed")
             batch.execute("UPDATE account SET credentials = ? WHERE id = ?", (_encode(credentials), account))
 
         return self._write(change)

@@ -21,7 +21,7 @@ from mailsys.ports.ids import AccountId, MailboxId
 from mailsys.stores.sqlite.lists import Lists
 from mailsys.stores.sqlite.rows import Inserts, one, values
 
-_REMEMBERED = 20_000  # accounts, keyword sets: then start over
+REMEMBERED = 20_000  # accounts, keyword sets: then the next transaction starts over
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class MailboxState:
     deleted: int = 0
     size: int = 0
     recent: int = 1
-    unread: int = 0  # unseen and no draft
+    unread: int = 0  # unseen, no draft, and not marked $deleted
     threads: int = 0
     unread_threads: int = 0
     counted: int = 0  # modseq of the last change of `told`
@@ -52,7 +52,7 @@ class MailboxState:
 
     def counts(self) -> tuple[int, ...]:
         """What JMAP shows of it (RFC 8621 §2), and IMAP's unseen."""
-        return (self.total, self.unseen, self.unread, self.threads, self.unread_threads)
+        return (self.total - self.deleted, self.unseen, self.unread, self.threads, self.unread_threads)
 
 
 @dataclass(slots=True)
@@ -69,6 +69,7 @@ class AccountState:
     mailboxes: dict[int, MailboxState]
     inbox: MailboxState
     roles: dict[str, MailboxState]
+    kinds: dict[str, int] = field(default_factory=dict)  # states of kinds of objects, as far as asked for
     stamped: int = -1  # serial of the job that took the current modseq
 
 
@@ -130,6 +131,13 @@ class Batch:
 
     def begin(self) -> None:
         self._forget_transaction()
+        # Only here: a job holds the states that it was given, and counts in them until the commit.
+        if len(self._accounts) > REMEMBERED:
+            self._accounts.clear()
+        if len(self._keyword_texts) > REMEMBERED:
+            self._keyword_ids.clear()
+            self._keyword_texts.clear()
+        self.lists.forget_some()
         self.connection.execute("BEGIN IMMEDIATE")
 
     def next_job(self) -> None:
@@ -315,8 +323,6 @@ class Batch:
         )
         if row is None:
             return None
-        if len(self._accounts) > _REMEMBERED:
-            self._accounts.clear()
         boxes = {box[0]: MailboxState(*box) for box in values(row[8])}
         for box in boxes.values():
             box.told = box.counts()
@@ -391,8 +397,17 @@ class Batch:
         """An object of this kind changes with this job's modseq."""
         modseq = self.stamp(account)
         self._changes[account.id].kinds.add(kind)
+        account.kinds[kind] = modseq
         self.insert["state"]((account.id, kind, modseq))
         return modseq
+
+    def kind_state(self, account: AccountState, kind: str) -> int:
+        """The modseq of the last change of an object of this kind; 0: there was none."""
+        found = account.kinds.get(kind)
+        if found is None:
+            row = self.read("SELECT modseq FROM state WHERE account = ? AND kind = ?", (account.id, kind))
+            found = account.kinds[kind] = 0 if row is None else int(row[0])
+        return found
 
     # -- keyword sets -----------------------------------------------------------------------------------
 
@@ -400,10 +415,6 @@ class Batch:
         """The number of a canonical keyword string."""
         found = self._keyword_ids.get(text)
         if found is None:
-            if len(self._keyword_ids) > _REMEMBERED:
-                self.flush()
-                self._keyword_ids.clear()
-                self._keyword_texts.clear()
             row = one(self.connection, "SELECT id FROM keywords WHERE words = ?", (text,))
             if row is not None:
                 found = int(row[0])

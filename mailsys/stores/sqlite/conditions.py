@@ -107,16 +107,20 @@ class Conditions:
 
     def sql(self, found: Filter | None, alias: str, depth: int = 0) -> str:
         if found is None:
-            return "1"
+            return self._always(True)
         if depth > _DEPTH:
             raise ValueError("filter nested too deeply")
         if isinstance(found, Condition):
-            return " AND ".join(self._member(*pair, alias) for pair in _members(found)) or "1"
+            return " AND ".join(self._member(*pair, alias) for pair in _members(found)) or self._always(True)
         pieces = [f"({self.sql(inner, alias, depth + 1)})" for inner in found.conditions]
         if found.operator is Operator.AND:
-            return " AND ".join(pieces) or "1"
-        either = " OR ".join(pieces) or "0"
+            return " AND ".join(pieces) or self._always(True)
+        either = " OR ".join(pieces) or self._always(False)
         return either if found.operator is Operator.OR else f"NOT ({either})"
+
+    def _always(self, outcome: bool) -> str:
+        """No literal: SQLite forgets a WHERE with a false one, and then takes no partial index."""
+        return self.bind(int(outcome))
 
     def _member(self, field: str, value: Any, alias: str) -> str:
         bind = self.bind
@@ -124,11 +128,12 @@ class Conditions:
             return self.text(field, value, alias)
         if field == "in_mailbox":
             return f"""EXISTS (SELECT 1 FROM placement p INDEXED BY placement_email
-                WHERE p.email = {alias}.id AND p.mailbox = {bind(value)})"""
+                WHERE p.email = {alias}.id AND p.mailbox = {bind(value)} AND p.mark <= 0)"""
         if field == "in_mailbox_other_than":
             others = bind(_JSON.encode(list(value)).decode())
             return f"""EXISTS (SELECT 1 FROM placement p INDEXED BY placement_email
-                WHERE p.email = {alias}.id AND p.mailbox NOT IN (SELECT value FROM json_each({others})))"""
+                WHERE p.email = {alias}.id AND p.mark <= 0
+                AND p.mailbox NOT IN (SELECT value FROM json_each({others})))"""
         if field == "before":
             return f"{alias}.received_at < {bind(float(value))}"
         if field == "after":
@@ -172,7 +177,8 @@ class Conditions:
         has = self.has(keyword, "o")
         no = "NOT " if all_of else ""  # all have it: there is none that has not
         return f"""{no}EXISTS (SELECT 1 FROM email o INDEXED BY email_thread
-            WHERE o.account = {alias}.account AND o.thread = {alias}.thread AND {no}{has})"""
+            WHERE o.account = {alias}.account AND o.thread = {alias}.thread AND o.hidden = 0
+                AND {no}{has})"""
 
     # -- texts ----------------------------------------------------------------------------------------
 

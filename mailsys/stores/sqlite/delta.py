@@ -65,22 +65,25 @@ def _delta(
 
 
 def _came(connection: apsw.Connection, account: int, number: int, since: int, limit: int) -> list[list[int]]:
-    """(email, thread) of what came into a list after a state."""
+    """(email, thread) of what came into a list after a state: placed there, or no longer marked."""
     if number > 0:
         sql = """SELECT e.id, e.thread FROM email e INDEXED BY email_touched
             CROSS JOIN placement p INDEXED BY placement_email ON p.email = e.id
-            WHERE e.account = ?1 AND e.touched > ?2 AND p.mailbox = ?3 AND p.modseq > ?2"""
+            WHERE e.account = ?1 AND e.touched > ?2 AND p.mailbox = ?3 AND p.mark <= 0
+                AND max(p.modseq, -p.mark) > ?2"""
     else:
-        sql = (
-            "SELECT id, thread FROM email INDEXED BY email_created WHERE account = ?1 AND created > ?2 AND ?3"
-        )
+        sql = """SELECT id, thread FROM email INDEXED BY email_created
+            WHERE account = ?1 AND created > ?2 AND ?3 AND hidden = 0"""
     return _rows(connection, sql, (account, since, number), limit)
 
 
 def _went(connection: apsw.Connection, account: int, number: int, since: int, limit: int) -> list[list[int]]:
-    """(email, thread) of what left it."""
+    """(email, thread) of what left it: removed or marked, be it that it is back."""
     if number > 0:
-        sql = "SELECT DISTINCT email, thread FROM vanished WHERE mailbox = ?3 AND modseq > ?2 AND ?1"
+        sql = """SELECT email, thread FROM vanished WHERE mailbox = ?3 AND modseq > ?2
+            UNION SELECT e.id, e.thread FROM email e INDEXED BY email_touched
+                CROSS JOIN placement p INDEXED BY placement_email ON p.email = e.id
+                WHERE e.account = ?1 AND e.touched > ?2 AND p.mailbox = ?3 AND abs(p.mark) > ?2"""
     else:
         sql = (
             "SELECT email, thread FROM destroyed WHERE account = ?1 AND modseq > ?2 AND created <= ?2 AND ?3"
@@ -141,9 +144,9 @@ def _shown(
         return []
     inside = (
         """EXISTS (SELECT 1 FROM placement p INDEXED BY placement_email
-            WHERE p.email = e.id AND p.mailbox = ?2 AND p.modseq <= ?3)"""
+            WHERE p.email = e.id AND p.mailbox = ?2 AND p.modseq <= ?3 AND p.mark BETWEEN -?3 AND 0)"""
         if number > 0
-        else "e.created <= ?3 AND ?2"
+        else "e.created <= ?3 AND ?2 AND e.hidden = 0"
     )
     row = one(
         connection,

@@ -14,45 +14,54 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
+from mailsys.stores.sqlite.disk import DISK, Disk
+
+BLOBS: Final = "blobs"
 YOUNG: Final = 600.0  # seconds in which a staged file may wait for its commit
 
 
 class BlobFiles:
-    def __init__(self, folder: str) -> None:
-        self._blobs = os.path.join(folder, "blobs")
+    def __init__(self, folder: str, disk: Disk = DISK) -> None:
+        self.disk = disk
+        self.folder = os.path.join(folder, BLOBS)
         self._spool = os.path.join(folder, "spool")
         self._lock = threading.Lock()  # between a rename into place and the sweep's look and unlink
         self._number = 0
         self._staged: dict[bytes, float] = {}  # when each came, until it is known that a commit named it
-        for path in (folder, self._blobs, self._spool):
-            os.makedirs(path, mode=0o700, exist_ok=True)
-        _sync_folder(folder)
-        _sync_folder(os.path.dirname(os.path.abspath(folder)))
+        for path in (folder, self.folder, self._spool):
+            disk.make_folders(path)
+        # A process that died may have made folders and not come to sync them.
+        for path in (os.path.dirname(os.path.abspath(folder)), folder, self.folder):
+            disk.sync_folder(path)
+        self._durable = set(os.listdir(self.folder))
 
     def path(self, digest: bytes) -> str:
         name = digest.hex()
-        return os.path.join(self._blobs, name[:2], name[2:])
+        return os.path.join(self.folder, name[:2], name[2:])
 
     def open_spool(self) -> tuple[int, str]:
         """A new, empty file: descriptor and path."""
         with self._lock:
             self._number += 1
             path = os.path.join(self._spool, f"{os.getpid()}-{self._number}")
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), path
+        return self.disk.create(path), path
 
     def keep(self, fd: int, spool: str, digest: bytes) -> str:
         """Make a finished spool file durable under its final name. Renaming over an equal file also
         makes it young again, so that the sweep cannot take it from under the coming commit."""
-        os.fsync(fd)
+        self.disk.sync(fd)
         path = self.path(digest)
         folder = os.path.dirname(path)
-        if not os.path.isdir(folder):
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            _sync_folder(self._blobs)
+        name = os.path.basename(folder)
+        if name not in self._durable:
+            # Another thread may have made it a moment ago: that it is there does not mean that it stays.
+            self.disk.make_folder(folder)
+            self.disk.sync_folder(self.folder)
+            self._durable.add(name)
         with self._lock:
-            os.rename(spool, path)
+            self.disk.rename(spool, path)
             self._staged[digest] = time.time()
-        _sync_folder(folder)
+        self.disk.sync_folder(folder)
         return path
 
     def discard(self, digest: bytes) -> None:
@@ -62,7 +71,7 @@ class BlobFiles:
             try:
                 staged = os.stat(path).st_mtime
                 if time.time() - staged >= YOUNG:
-                    os.unlink(path)
+                    self.disk.unlink(path)
                 else:
                     self._staged.setdefault(digest, staged)
             except FileNotFoundError:
@@ -80,14 +89,14 @@ class BlobFiles:
     def empty_spool(self) -> None:
         """At start, under the store's lock: whatever lies there belongs to a process that died."""
         for entry in os.scandir(self._spool):
-            os.unlink(entry.path)
+            self.disk.unlink(entry.path)
 
     def found(self) -> Iterator[list[bytes]]:
         """Digests of files old enough to be swept, a folder at a time."""
         before = time.time() - YOUNG
-        for folder in sorted(os.listdir(self._blobs)):
+        for folder in sorted(os.listdir(self.folder)):
             digests = []
-            for entry in os.scandir(os.path.join(self._blobs, folder)):
+            for entry in os.scandir(os.path.join(self.folder, folder)):
                 try:
                     if entry.stat().st_mtime < before:
                         digests.append(bytes.fromhex(folder + entry.name))
@@ -98,12 +107,4 @@ class BlobFiles:
 
     def remove(self) -> None:
         """The whole folder (stores in memory)."""
-        shutil.rmtree(os.path.dirname(self._blobs), ignore_errors=True)
-
-
-def _sync_folder(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        shutil.rmtree(os.path.dirname(self.folder), ignore_errors=True)

@@ -10,11 +10,11 @@ from mailsys.core.message import keywords as words
 SEEN: Final = 1
 FLAGGED: Final = 2
 DRAFT: Final = 4
-DELETED: Final = 8
 ATTACHMENT: Final = 16  # of the content; not a keyword
-KEYWORDS: Final = SEEN | FLAGGED | DRAFT | DELETED
+KEYWORDS: Final = SEEN | FLAGGED | DRAFT
 
-BITS: Final = {"$seen": SEEN, "$flagged": FLAGGED, "$draft": DRAFT, "$deleted": DELETED}
+BITS: Final = {"$seen": SEEN, "$flagged": FLAGGED, "$draft": DRAFT}
+MARK: Final = "$deleted"  # belongs to a placement, never to an email
 
 
 @lru_cache(maxsize=4096)

@@ -6,6 +6,7 @@ from typing import Final
 
 import apsw
 
+from mailsys.stores.sqlite.readers import one_state
 from mailsys.stores.sqlite.rows import integers, one, values
 from mailsys.stores.sqlite.tally import CONVERSATIONS, EMAILS, HIGHEST, LOWEST, READ, entries
 
@@ -41,7 +42,7 @@ _CHECKS: Final = {
         FROM mailbox m JOIN mailbox_count k ON k.mailbox = m.id LEFT JOIN (
             SELECT p.mailbox, count(*) n, sum(e.size) s,
                 sum(' ' || w.words || ' ' NOT LIKE '% $seen %') u,
-                sum(' ' || w.words || ' ' LIKE '% $deleted %') d, max(p.uid) last
+                sum(p.mark > 0) d, max(p.uid) last
             FROM placement p JOIN mailbox b ON b.id = p.mailbox
             JOIN email e ON e.account = b.account AND e.id = p.email
             JOIN keywords w ON w.id = e.keywords GROUP BY p.mailbox) x ON x.mailbox = m.id
@@ -57,7 +58,7 @@ _CHECKS: Final = {
     "mailbox without its parent": """SELECT m.id FROM mailbox m LEFT JOIN mailbox p
         ON p.id = m.parent AND p.account = m.account WHERE m.parent IS NOT NULL AND p.id IS NULL""",
     "snooze without its placement": """SELECT s.mailbox, s.email FROM snooze s
-        LEFT JOIN placement p ON p.email = s.email AND p.mailbox = s.mailbox
+        LEFT JOIN placement p ON p.email = s.email AND p.mailbox = s.mailbox AND p.mark <= 0
         WHERE p.email IS NULL AND s.account NOT IN (SELECT account FROM removal)""",
     "account without an inbox": """SELECT a.id FROM account a WHERE NOT EXISTS
         (SELECT 1 FROM mailbox m WHERE m.account = a.id AND m.role = 'inbox')""",
@@ -66,8 +67,8 @@ _CHECKS: Final = {
 # What lists.py keeps: rows of threads and tallies, by list (a mailbox, or minus an account).
 _ENTRIES: Final = """(SELECT p.mailbox list, e.thread, e.id email, e.received_at, e.flags & 5 = 0 unread
         FROM placement p JOIN mailbox m ON m.id = p.mailbox JOIN email e ON e.account = m.account
-        AND e.id = p.email
-    UNION ALL SELECT -account, thread, id, received_at, 0 FROM email)"""
+        AND e.id = p.email WHERE p.mark <= 0
+    UNION ALL SELECT -account, thread, id, received_at, 0 FROM email WHERE hidden = 0)"""
 _LIVE: Final = """list IN (SELECT id FROM mailbox WHERE account NOT IN (SELECT account FROM removal)
     UNION ALL SELECT -id FROM account)"""
 _LISTS: Final = {
@@ -75,9 +76,14 @@ _LISTS: Final = {
         JOIN mailbox m ON m.id = p.mailbox JOIN email e ON e.account = m.account AND e.id = p.email
         WHERE p.received_at <> e.received_at""",
     "email with flags unlike its keywords": """SELECT e.account, e.id, e.flags, k.words FROM email e
-        JOIN keywords k ON k.id = e.keywords WHERE (e.flags & 15) <>
+        JOIN keywords k ON k.id = e.keywords WHERE (e.flags & 7) <>
         (' ' || words || ' ' LIKE '% $seen %') + 2 * (' ' || words || ' ' LIKE '% $flagged %')
-        + 4 * (' ' || words || ' ' LIKE '% $draft %') + 8 * (' ' || words || ' ' LIKE '% $deleted %')""",
+        + 4 * (' ' || words || ' ' LIKE '% $draft %')""",
+    "email with $deleted, which is its placements'": """SELECT e.account, e.id FROM email e
+        JOIN keywords k ON k.id = e.keywords WHERE ' ' || words || ' ' LIKE '% $deleted %'""",
+    "email hidden or shown unlike its placements": """SELECT e.account, e.id, e.hidden FROM email e
+        WHERE e.account NOT IN (SELECT account FROM removal) AND (e.hidden = 0) <>
+            EXISTS (SELECT 1 FROM placement p WHERE p.email = e.id AND p.mark <= 0)""",
     "thread counts its emails wrongly": f"""SELECT list, thread, sum(n), sum(u) FROM (
         SELECT list, thread, emails n, unread u FROM conversation WHERE {_LIVE}
         UNION ALL SELECT list, thread, -1, -unread FROM {_ENTRIES} WHERE {_LIVE})
@@ -86,17 +92,20 @@ _LISTS: Final = {
         FROM mailbox m JOIN conversation c ON c.list = m.id
         WHERE m.account NOT IN (SELECT account FROM removal) AND (
             NOT EXISTS (SELECT 1 FROM placement p INDEXED BY placement_email
-                WHERE p.email = c.email AND p.mailbox = m.id AND p.received_at = c.received_at)
+                WHERE p.email = c.email AND p.mailbox = m.id AND p.received_at = c.received_at
+                    AND p.mark <= 0)
             OR EXISTS (SELECT 1 FROM email e INDEXED BY email_thread
                 JOIN placement p INDEXED BY placement_email ON p.email = e.id AND p.mailbox = m.id
+                    AND p.mark <= 0
                 WHERE e.account = m.account AND e.thread = c.thread
                     AND (e.received_at, e.id) > (c.received_at, c.email)))""",
     "thread stands at another than its newest email": """SELECT c.list, c.thread, c.email
         FROM account a JOIN conversation c ON c.list = -a.id
         WHERE NOT EXISTS (SELECT 1 FROM email e
-                WHERE e.account = a.id AND e.id = c.email AND e.received_at = c.received_at)
+                WHERE e.account = a.id AND e.id = c.email AND e.received_at = c.received_at
+                    AND e.hidden = 0)
             OR EXISTS (SELECT 1 FROM email e INDEXED BY email_thread
-                WHERE e.account = a.id AND e.thread = c.thread
+                WHERE e.account = a.id AND e.thread = c.thread AND e.hidden = 0
                     AND (e.received_at, e.id) > (c.received_at, c.email))""",
     "mailbox counts its threads wrongly": """SELECT k.mailbox, k.unread, u, k.threads, t, k.unread_threads, ut
         FROM mailbox_count k LEFT JOIN (SELECT list, sum(unread) u, count(*) t, sum(unread > 0) ut
@@ -112,14 +121,19 @@ def check(connection: apsw.Connection) -> list[str]:
     complaints = [
         str(row[0]) for row in connection.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"
     ]
-    complaints += _tallies(connection)
-    for what, sql in (_CHECKS | _LISTS).items():
+    complaints += tallies(connection)
+    for what, sql in statements().items():
         rows = connection.execute(f"SELECT * FROM ({sql}) LIMIT {_SHOWN}").fetchall()
         complaints += [f"{what}: {' '.join(map(str, row))}" for row in rows]
     return complaints
 
 
-def _tallies(connection: apsw.Connection) -> list[str]:
+def statements() -> dict[str, str]:
+    """What should not be, in words, and a query of it."""
+    return _CHECKS | _LISTS
+
+
+def tallies(connection: apsw.Connection) -> list[str]:
     """Each stretch against the entries that it is of."""
     found: list[str] = []
     numbers = integers(
@@ -130,16 +144,25 @@ def _tallies(connection: apsw.Connection) -> list[str]:
         )[0]
     )
     for number in numbers:
-        for kind in (EMAILS, CONVERSATIONS):
-            source, bound = entries(number, kind)
-            rows = values(one(connection, READ, (number, kind))[0]) or [(*LOWEST, 0)]
-            bounds = [*((at, email) for at, email, _ in rows), HIGHEST]
-            for row, start, end in zip(rows, bounds, bounds[1:], strict=False):
-                count = one(
-                    connection,
-                    f"SELECT count(*) FROM {source} WHERE (at, email) >= (?2, ?3) AND (at, email) < (?4, ?5)",
-                    (bound, *start, *end),
-                )[0]
-                if count != row[2] and len(found) < _SHOWN:
-                    found.append(f"tally counts wrongly: {number} {kind} {start} {row[2]} {count}")
+        with one_state(connection):  # somebody may write meanwhile
+            found += _tallies_of(connection, number)
+        if len(found) >= _SHOWN:
+            break
+    return found
+
+
+def _tallies_of(connection: apsw.Connection, number: int) -> list[str]:
+    found = []
+    for kind in (EMAILS, CONVERSATIONS):
+        source, bound = entries(number, kind)
+        rows = values(one(connection, READ, (number, kind))[0]) or [(*LOWEST, 0)]
+        bounds = [*((at, email) for at, email, _ in rows), HIGHEST]
+        for row, start, end in zip(rows, bounds, bounds[1:], strict=False):
+            count = one(
+                connection,
+                f"SELECT count(*) FROM {source} WHERE (at, email) >= (?2, ?3) AND (at, email) < (?4, ?5)",
+                (bound, *start, *end),
+            )[0]
+            if count != row[2]:
+                found.append(f"tally counts wrongly: {number} {kind} {start} {row[2]} {count}")
     return found

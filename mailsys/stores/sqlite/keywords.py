@@ -1,16 +1,40 @@
 """STORE: changing keywords of many emails with one modseq."""
 
+# ruff: noqa: S608 statements are put together from constants here
+
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from mailsys.core.message import keywords as words
 from mailsys.ports.ids import EmailId
 from mailsys.ports.placements import KeywordChange, KeywordsChanged
-from mailsys.stores.sqlite.batch import AccountState, Batch, ids
-from mailsys.stores.sqlite.flags import DELETED, KEYWORDS, SEEN, flags_of, is_unread
+from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
+from mailsys.stores.sqlite.flags import KEYWORDS, MARK, SEEN, flags_of, is_unread
+from mailsys.stores.sqlite.marks import Row, set_marks
+from mailsys.stores.sqlite.placing import EMAIL_COLUMNS, emails_of
 from mailsys.stores.sqlite.rows import integers, values
+
+
+@lru_cache(maxsize=256)
+def _parts(change: KeywordChange) -> tuple[KeywordChange, bool | None]:
+    """What a change is to emails, and to the marks of placements: set, taken away, or (None) left alone."""
+    marked: bool | None = None
+    if change.replace is not None:
+        marked = MARK in words.names(change.replace)
+    elif MARK in words.names(change.remove):
+        marked = False
+    elif MARK in words.names(change.add):
+        marked = True
+    replaced = None if change.replace is None else words.with_removed(change.replace, MARK)
+    return (
+        KeywordChange(
+            words.with_removed(change.add, MARK), words.with_removed(change.remove, MARK), replaced
+        ),
+        marked,
+    )
 
 
 def _changed(keywords: str, change: KeywordChange) -> str:
@@ -23,35 +47,84 @@ def _changed(keywords: str, change: KeywordChange) -> str:
     return keywords
 
 
+_FROM: Final = """FROM carray(?1) w
+    CROSS JOIN email e ON e.account = ?2 AND e.id = w.value
+    CROSS JOIN placement p INDEXED BY placement_email ON p.email = w.value AND p.mailbox = ?3"""
+_MODSEQS: Final = "group_concat(max(e.modseq, p.modseq, abs(p.mark)))"
+
+
+class _Read:
+    """The rows that a change is about, in order of email: as narrow as it can do with."""
+
+    def __init__(
+        self, batch: Batch, account: AccountState, box: MailboxState, emails: Sequence[int], *, modseqs: bool
+    ) -> None:
+        marks = "group_concat(p.mark > 0)" if box.deleted else "NULL"
+        row = batch.one(
+            f"""SELECT group_concat(e.id), group_concat(e.keywords), {marks},
+                {_MODSEQS if modseqs else "NULL"} {_FROM}""",
+            (ids(sorted(set(emails))), account.id, box.id),
+        )
+        self.emails = integers(row[0])
+        self.keywords = integers(row[1])
+        self.marked = integers(row[2]) if box.deleted else [0] * len(self.emails)
+        self.modseqs = integers(row[3]) if modseqs else [0] * len(self.emails)
+
+
 def set_keywords(
-    batch: Batch, account_id: int, emails: Sequence[int], change: KeywordChange, unchanged_since: int | None
+    batch: Batch,
+    account_id: int,
+    mailbox: int,
+    emails: Sequence[int],
+    change: KeywordChange,
+    unchanged_since: int | None,
 ) -> KeywordsChanged:
     account = batch.account(account_id)
-    if not emails:
-        return KeywordsChanged(account.modseq, (), ())
-    row = batch.one(
-        """SELECT group_concat(e.id), group_concat(e.keywords), group_concat(e.modseq)
-        FROM (SELECT DISTINCT value FROM carray(?1) ORDER BY value) w
-        CROSS JOIN email e ON e.account = ?2 AND e.id = w.value""",
-        (ids(emails), account_id),
-    )
-    conflicts: list[int] = []
+    box = account.mailboxes.get(mailbox)
+    if not emails or box is None:
+        return KeywordsChanged(account.modseq, (), (), ())
+    change, marked = _parts(change)
+    found = _Read(batch, account, box, emails, modseqs=unchanged_since is not None)
+    conflicts: list[EmailId] = []
     moves: dict[int, list[int]] = {}  # keyword set before -> emails
-    for email, before, modseq in zip(integers(row[0]), integers(row[1]), integers(row[2]), strict=True):
+    marks: list[int] = []
+    changed: dict[int, str] = {}  # email -> keywords of its row
+    known: dict[int, tuple[str, str, str]] = {}  # keyword set -> before, after, and after with $deleted
+    for email, number, was_marked, modseq in zip(
+        found.emails, found.keywords, found.marked, found.modseqs, strict=True
+    ):
         if unchanged_since is not None and modseq > unchanged_since:
-            conflicts.append(email)
-        else:
-            moves.setdefault(before, []).append(email)
-    changed: list[int] = []
-    for before, found in moves.items():
-        old = batch.keywords_text(before)
-        new = _changed(old, change)
-        if new == old:
+            conflicts.append(EmailId(email))
             continue
-        changed += found
-        replace(batch, account, found, old, new)
-    changed.sort()
-    return KeywordsChanged(account.modseq, tuple(map(EmailId, changed)), tuple(map(EmailId, conflicts)))
+        texts = known.get(number)
+        if texts is None:
+            old = batch.keywords_text(number)
+            new = _changed(old, change)
+            texts = known[number] = (old, new, words.with_added(new, MARK))
+        is_marked = was_marked if marked is None else marked
+        if texts[0] != texts[1]:
+            moves.setdefault(number, []).append(email)
+        elif is_marked == was_marked:
+            continue
+        if is_marked != was_marked:
+            marks.append(email)
+        changed[email] = texts[2] if is_marked else texts[1]
+    for number, moved in moves.items():
+        replace(batch, account, moved, *known[number][:2])
+    if marks and marked is not None:
+        set_marks(batch, account, box, _rows(batch, account, box, marks), marked=marked)
+    return KeywordsChanged(
+        account.modseq, tuple(map(EmailId, changed)), tuple(changed.values()), tuple(conflicts)
+    )
+
+
+def _rows(batch: Batch, account: AccountState, box: MailboxState, emails: list[int]) -> list[Row]:
+    """After what was changed about them."""
+    row = batch.one(
+        f"SELECT group_concat(p.uid), group_concat(p.mark > 0), {EMAIL_COLUMNS} {_FROM}",
+        (ids(emails), account.id, box.id),
+    )
+    return list(map(Row, integers(row[0]), emails_of(batch, row[2:]), map(bool, integers(row[1]))))
 
 
 def replace(batch: Batch, account: AccountState, emails: list[int], old: str, new: str) -> None:
@@ -61,47 +134,51 @@ def replace(batch: Batch, account: AccountState, emails: list[int], old: str, ne
     numbers = ids(emails)
     batch.execute(
         f"""UPDATE email SET keywords = ?, modseq = ?, touched = ?, flags = flags & {~KEYWORDS} | ?
-        WHERE account = ? AND id IN (SELECT value FROM carray(?))""",  # noqa: S608
+        WHERE account = ? AND id IN (SELECT value FROM carray(?))""",
         (batch.keywords_id(new), stamp, stamp, after, account.id, numbers),
     )
     unread = is_unread(after) - is_unread(before)
-    for mailbox, count, threads in _by_mailbox(batch, account, numbers, unread):
+    for mailbox, rows, shown, threads in _by_mailbox(batch, account, numbers, unread):
         box = account.mailboxes[mailbox]
-        box.unseen += (bool(before & SEEN) - bool(after & SEEN)) * count
-        box.deleted += (bool(after & DELETED) - bool(before & DELETED)) * count
-        box.unread += unread * count
+        box.unseen += (bool(before & SEEN) - bool(after & SEEN)) * rows
+        box.unread += unread * shown
         box.unread_threads += unread * threads
         batch.change_mailbox(account, box)
 
 
-def _by_mailbox(batch: Batch, account: AccountState, emails: Any, unread: int) -> list[tuple[int, int, int]]:
-    """(mailbox, how many of the emails, how many threads become unread or read) of each mailbox that
-    holds any. All in SQL: ten thousand rows would take three times as long through Python."""
+def _by_mailbox(
+    batch: Batch, account: AccountState, emails: Any, unread: int
+) -> list[tuple[int, int, int, int]]:
+    """(mailbox, how many rows of the emails, how many of these are not marked $deleted, how many threads
+    become unread or read) of each mailbox that holds any. All in SQL: ten thousand rows would take three
+    times as long through Python."""
     if unread == 0:
         row = batch.one(
-            """SELECT json_group_array(json_array(mailbox, n, 0)) FROM (
+            """SELECT json_group_array(json_array(mailbox, n)) FROM (
                 SELECT p.mailbox, count(*) n FROM carray(?) w CROSS JOIN placement p ON p.email = w.value
                 GROUP BY p.mailbox)""",
             (emails,),
         )
-        return [(box, count, threads) for box, count, threads in values(row[0])]
+        return [(box, rows, 0, 0) for box, rows in values(row[0])]
+    shown = "sum(p.mark <= 0)" if any(box.deleted for box in account.mailboxes.values()) else "count(*)"
     batch.execute(
-        """INSERT INTO temp.unread_change SELECT p.mailbox, e.thread, count(*) FROM carray(?) w
-        CROSS JOIN email e ON e.account = ? AND e.id = w.value
+        f"""INSERT INTO temp.unread_change SELECT p.mailbox, e.thread, count(*), {shown}
+        FROM carray(?) w CROSS JOIN email e ON e.account = ? AND e.id = w.value
         CROSS JOIN placement p ON p.email = w.value GROUP BY p.mailbox, e.thread""",
         (emails, account.id),
     )
-    crossing = "c.unread = 0" if unread > 0 else "c.unread = d.count"
+    crossing = "c.unread = 0" if unread > 0 else "c.unread = d.shown"
     row = batch.one(
-        f"""SELECT json_group_array(json_array(list, n, threads)) FROM (
-            SELECT d.list, sum(d.count) n, sum({crossing}) threads FROM temp.unread_change d
-            CROSS JOIN conversation c ON c.list = d.list AND c.thread = d.thread GROUP BY d.list)"""  # noqa: S608
+        f"""SELECT json_group_array(json_array(list, n, shown, threads)) FROM (
+            SELECT d.list, sum(d.count) n, sum(d.shown) shown, sum(d.shown > 0 AND {crossing}) threads
+            FROM temp.unread_change d LEFT JOIN conversation c ON c.list = d.list AND c.thread = d.thread
+            GROUP BY d.list)"""
     )
     batch.execute(
-        """UPDATE conversation SET unread = unread + ? * (SELECT count FROM temp.unread_change d
+        """UPDATE conversation SET unread = unread + ? * (SELECT shown FROM temp.unread_change d
             WHERE d.list = conversation.list AND d.thread = conversation.thread)
-        WHERE (list, thread) IN (SELECT list, thread FROM temp.unread_change)""",
+        WHERE (list, thread) IN (SELECT list, thread FROM temp.unread_change WHERE shown > 0)""",
         (unread,),
     )
     batch.execute("DELETE FROM temp.unread_change")
-    return [(box, count, threads) for box, count, threads in values(row[0])]
+    return [(box, rows, shown, threads) for box, rows, shown, threads in values(row[0])]

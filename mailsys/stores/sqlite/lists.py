@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mailsys.stores.sqlite.batch import MailboxState
 
-_REMEMBERED: Final = 100_000  # stretches of all tallies: then start over
+REMEMBERED: Final = 100_000  # stretches of all tallies: then the next transaction starts over
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -56,9 +56,28 @@ class Lists:
         self._counted: set[Tally] = set()
         self.fresh: set[int] = set()  # threads that have no row anywhere yet
 
+    def forget_some(self) -> None:
+        """Between two transactions."""
+        if self._loaded > REMEMBERED:
+            self._tallies.clear()
+            self._loaded = 0
+
     def put(self, number: int, thread: int, key: Key, unread: bool) -> None:
         """An email came into a list."""
-        self._count(number, EMAILS, key, 1)
+        tally = self._tally(number, EMAILS)
+        tally.add(key, 1)
+        self._counted.add(tally)
+        self._came(number, thread, key, unread)
+
+    def put_all(self, number: int, entries: Iterable[tuple[int, Key, bool]]) -> None:
+        """Many emails (thread, key, unread) came into a list."""
+        tally = self._tally(number, EMAILS)
+        self._counted.add(tally)
+        for thread, key, unread in entries:
+            tally.add(key, 1)
+            self._came(number, thread, key, unread)
+
+    def _came(self, number: int, thread: int, key: Key, unread: bool) -> None:
         entry = self._entries.get((number, thread))
         if entry is None:
             entry = self._entries[number, thread] = _Entry()
@@ -67,17 +86,21 @@ class Lists:
         if entry.best is None or key > entry.best:
             entry.best = key
 
-    def take(self, number: int, thread: int, key: Key, unread: bool) -> None:
-        """An email went out of a list."""
-        self._count(number, EMAILS, key, -1)
-        entry = self._entries.get((number, thread))
-        if entry is None:
-            entry = self._entries[number, thread] = _Entry()
-        entry.emails -= 1
-        entry.unread -= unread
-        if entry.gone is None:
-            entry.gone = set()
-        entry.gone.add(key[1])
+    def take_all(self, number: int, entries: Iterable[tuple[int, Key, bool]]) -> None:
+        """Many emails went out of a list."""
+        tally = self._tally(number, EMAILS)
+        self._counted.add(tally)
+        known = self._entries
+        for thread, key, unread in entries:
+            tally.add(key, -1)
+            entry = known.get((number, thread))
+            if entry is None:
+                entry = known[number, thread] = _Entry()
+            entry.emails -= 1
+            entry.unread -= unread
+            if entry.gone is None:
+                entry.gone = set()
+            entry.gone.add(key[1])
 
     def total(self, number: int, kind: int) -> int:
         return self._tally(number, kind).total
@@ -199,9 +222,6 @@ class Lists:
                     "DELETE FROM tally WHERE list = ? AND kind = ? AND received_at = ? AND email = ?",
                     (tally.number, tally.kind, *key),
                 ).fetchall()
-        if self._loaded > _REMEMBERED:
-            self._tallies.clear()
-            self._loaded = 0
         return True
 
     def drop(self, number: int) -> None:
@@ -219,7 +239,7 @@ _NEWEST_PLACED: Final = """SELECT json_group_array(json_array(list, thread, json
         (SELECT json_array(e.received_at, e.id) FROM mailbox m CROSS JOIN email e INDEXED BY email_thread
          WHERE m.id = json_extract(w.value, '$[0]') AND e.account = m.account
             AND e.thread = json_extract(w.value, '$[1]')
-            AND EXISTS (SELECT 1 FROM placement p WHERE p.email = e.id AND p.mailbox = m.id)
+            AND EXISTS (SELECT 1 FROM placement p WHERE p.email = e.id AND p.mailbox = m.id AND p.mark <= 0)
          ORDER BY e.received_at DESC, e.id DESC LIMIT 1) top
     FROM json_each(?) w)"""
 _NEWEST: Final = """SELECT json_group_array(json_array(list, thread, json_extract(top, '$[0]'),
@@ -227,5 +247,6 @@ _NEWEST: Final = """SELECT json_group_array(json_array(list, thread, json_extrac
     SELECT -json_extract(w.value, '$[0]') list, json_extract(w.value, '$[1]') thread,
         (SELECT json_array(e.received_at, e.id) FROM email e INDEXED BY email_thread
          WHERE e.account = json_extract(w.value, '$[0]') AND e.thread = json_extract(w.value, '$[1]')
+            AND e.hidden = 0
          ORDER BY e.received_at DESC, e.id DESC LIMIT 1) top
     FROM json_each(?) w)"""

@@ -13,12 +13,12 @@ from mailsys.core.refusal import Refusal
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.change_log import EmailChanges, IdChanges
 from mailsys.ports.correspondents import Correspondent
-from mailsys.ports.emails import Column, EmailUpdate, Woken
+from mailsys.ports.emails import Column, Woken
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId
-from mailsys.ports.intake import Acceptance, Delivered
+from mailsys.ports.intake import Acceptance, Accepted
 from mailsys.ports.mail import IMailStore
-from mailsys.ports.mailboxes import Mailbox, MailboxUpdate, Role
-from mailsys.ports.patches import Snooze
+from mailsys.ports.mailboxes import Mailbox, Role, TreeChange, TreeChanged
+from mailsys.ports.patches import EmailPatch, EmailsPatched, Snooze
 from mailsys.ports.placements import Copied, Delta, KeywordChange, KeywordsChanged, Snapshot
 from mailsys.ports.query import EmailPage, EmailQuery, QueryDelta, TextField
 from mailsys.stores.sqlite import (
@@ -35,6 +35,7 @@ from mailsys.stores.sqlite import (
     search,
     snoozes,
     tidy,
+    tree_changes,
     uploads,
     views,
 )
@@ -56,8 +57,13 @@ class MailStore:
         self._readers = readers
         self._texts = views.KeywordTexts()
 
-    def accept(self, acceptance: Acceptance) -> Deferred[tuple[Delivered, ...]]:
+    def accept(self, acceptance: Acceptance) -> Deferred[Accepted]:
         return self._writer.submit(lambda batch: accept.accept(batch, acceptance), accept.prepare, acceptance)
+
+    def accept_all(
+        self, account: AccountId, acceptances: Sequence[Acceptance], if_state: int | None = None
+    ) -> Deferred[tuple[int, int, tuple[Accepted | Refusal, ...]]]:
+        return self._writer.submit(lambda batch: accept.accept_all(batch, account, acceptances, if_state))
 
     # -- mailboxes -----------------------------------------------------------------------------------
 
@@ -76,8 +82,9 @@ class MailStore:
         subscribed: bool | None = None,
         sort_order: int = 0,
     ) -> Deferred[Mailbox]:
-        wanted = MailboxUpdate(subscribed=subscribed, sort_order=sort_order)
-        return self._writer.submit(lambda batch: mailboxes.create(batch, account, path, role, wanted))
+        return self._writer.submit(
+            lambda batch: mailboxes.create(batch, account, path, role, subscribed, sort_order)
+        )
 
     def rename_mailbox(self, account: AccountId, mailbox: MailboxId, path: str) -> Deferred[None]:
         return self._writer.submit(lambda batch: mailboxes.rename(batch, account, mailbox, path))
@@ -87,6 +94,11 @@ class MailStore:
 
     def subscribe(self, account: AccountId, path: str, subscribed: bool) -> Deferred[None]:
         return self._writer.submit(lambda batch: mailboxes.subscribe(batch, account, path, subscribed))
+
+    def change_tree(
+        self, account: AccountId, change: TreeChange, if_state: int | None = None
+    ) -> Deferred[TreeChanged]:
+        return self._writer.submit(lambda batch: tree_changes.change_tree(batch, account, change, if_state))
 
     def lost_subscriptions(self, account: AccountId) -> Deferred[list[str]]:
         return self._readers.run(lambda c: mailboxes.lost_subscriptions(c, account))
@@ -105,12 +117,13 @@ class MailStore:
     def set_keywords(
         self,
         account: AccountId,
+        mailbox: MailboxId,
         emails: Sequence[int],
         change: KeywordChange,
         unchanged_since: int | None = None,
     ) -> Deferred[KeywordsChanged]:
         return self._writer.submit(
-            lambda batch: keywords.set_keywords(batch, account, emails, change, unchanged_since)
+            lambda batch: keywords.set_keywords(batch, account, mailbox, emails, change, unchanged_since)
         )
 
     def copy(
@@ -218,16 +231,16 @@ class MailStore:
     def mailboxes_changed(self, account: AccountId, since: int, limit: int) -> Deferred[IdChanges]:
         return self._readers.run(lambda c: changes.mailboxes_changed(c, account, since, limit))
 
-    def update(
-        self, account: AccountId, updates: Sequence[EmailUpdate]
-    ) -> Deferred[tuple[int, dict[int, Refusal | None]]]:
-        return self._writer.submit(lambda batch: edits.update(batch, account, updates))
-
-    def destroy(self, account: AccountId, emails: Sequence[int]) -> Deferred[tuple[int, tuple[EmailId, ...]]]:
-        return self._writer.submit(lambda batch: edits.destroy(batch, account, emails))
-
-    def update_mailbox(self, account: AccountId, mailbox: MailboxId, update: MailboxUpdate) -> Deferred[int]:
-        return self._writer.submit(lambda batch: mailboxes.update(batch, account, mailbox, update))
+    def change_emails(
+        self,
+        account: AccountId,
+        patches: Sequence[EmailPatch] = (),
+        destroy: Sequence[EmailId] = (),
+        if_state: int | None = None,
+    ) -> Deferred[EmailsPatched]:
+        return self._writer.submit(
+            lambda batch: edits.change_emails(batch, account, patches, destroy, if_state)
+        )
 
     def snoozed(self, account: AccountId, emails: Sequence[int]) -> Deferred[dict[int, Snooze]]:
         return self._readers.run(lambda c: snoozes.snoozed(c, account, emails))

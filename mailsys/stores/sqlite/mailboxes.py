@@ -10,14 +10,21 @@ from typing import Final
 
 import apsw
 
-from mailsys.core.refusal import MailboxExists, MailboxHasChildren, NoSuchMailbox, NotAllowed
+from mailsys.core.refusal import (
+    MailboxExists,
+    MailboxHasChildren,
+    NoSuchMailbox,
+    NotAllowed,
+    RoleTaken,
+    TooManyMailboxes,
+)
 from mailsys.ports.ids import MailboxId
-from mailsys.ports.mailboxes import Mailbox, MailboxUpdate, Role
+from mailsys.ports.mailboxes import Mailbox, Role
 from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState
 from mailsys.stores.sqlite.placements import remove_placements
 from mailsys.stores.sqlite.rows import one, values
 
-_MAILBOXES: Final = 5000  # of one account
+MAILBOXES: Final = 5000  # of one account
 _LEVELS: Final = 64
 _NAME: Final = 1000  # octets of one level
 
@@ -77,7 +84,7 @@ def subscribe(batch: Batch, account_id: int, path: str, subscribed: bool) -> Non
     account = batch.account(account_id)
     if subscribed:
         row = batch.one("SELECT count(*) FROM subscription WHERE account = ?", (account_id,))
-        if row[0] >= 2 * _MAILBOXES or len(path) > _LEVELS * _NAME:
+        if row[0] >= 2 * MAILBOXES or len(path) > _LEVELS * _NAME:
             raise NotAllowed("Too many subscriptions")
         changed = batch.execute("INSERT OR IGNORE INTO subscription VALUES (?, ?)", (account_id, path))
     else:
@@ -85,7 +92,7 @@ def subscribe(batch: Batch, account_id: int, path: str, subscribed: bool) -> Non
     if changed:
         found, missing = _descend(account, path.split("/"))
         if found is not None and not missing:
-            _write(batch, account, found)
+            write(batch, account, found)
         batch.change_tree(account)
 
 
@@ -93,15 +100,21 @@ def subscribe(batch: Batch, account_id: int, path: str, subscribed: bool) -> Non
 
 
 def insert(
-    batch: Batch, account: int, parent: int | None, name: str, role: Role | None, modseq: int
+    batch: Batch,
+    account: int,
+    parent: int | None,
+    name: str,
+    role: Role | None,
+    modseq: int,
+    sort_order: int = 0,
 ) -> MailboxState:
     """A new, empty mailbox. Its uid_validity is later than any other's of this store, so a mailbox
     that comes back under an old name is seen to be another one (RFC 9051 §2.3.1.1)."""
     number = batch.number("mailbox")
     validity = batch.number("uid_validity", least=int(time.time()))
-    batch.execute(
-        "INSERT INTO mailbox VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)",
-        (number, account, parent, name, role.value if role else None, validity, modseq, modseq),
+    batch.write(
+        "INSERT INTO mailbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (number, account, parent, name, role.value if role else None, validity, sort_order, modseq, modseq),
     )
     batch.insert["mailbox_count"]((number, 1, modseq, 0, 0, 0, 0, 1, 0, 0, 0, modseq))
     return MailboxState(
@@ -111,7 +124,7 @@ def insert(
         name,
         role.value if role else None,
         validity,
-        0,
+        sort_order,
         modseq,
         modseq,
         modseq=modseq,
@@ -121,15 +134,23 @@ def insert(
 
 def _levels(path: str) -> list[str]:
     levels = path.split("/")
-    if len(levels) > _LEVELS or not all(levels):
+    if len(levels) > _LEVELS:
         raise NotAllowed("That is no mailbox name", cause=path[:200])
-    if any(len(name.encode("utf-8", "surrogatepass")) > _NAME for name in levels):
-        raise NotAllowed("That mailbox name is too long", cause=path[:200])
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        raise NotAllowed("That is no mailbox name", cause=repr(path[:200])) from None
+    for name in levels:
+        check_name(name)
     return levels
+
+
+def check_name(name: str) -> None:
+    """NotAllowed when it cannot be the name of one level."""
+    if not name or "/" in name:
+        raise NotAllowed("That is no mailbox name", cause=repr(name[:200]))
+    try:
+        octets = name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise NotAllowed("That is no mailbox name", cause=repr(name[:200])) from None
+    if len(octets) > _NAME:
+        raise NotAllowed("That mailbox name is too long", cause=name[:200])
 
 
 def _child(account: AccountState, parent: int | None, name: str) -> MailboxState | None:
@@ -149,11 +170,16 @@ def _descend(account: AccountState, levels: list[str]) -> tuple[MailboxState | N
     return found, []
 
 
-def _add(
-    batch: Batch, account: AccountState, parent: int | None, name: str, role: Role | None
+def add(
+    batch: Batch,
+    account: AccountState,
+    parent: int | None,
+    name: str,
+    role: Role | None,
+    sort_order: int = 0,
 ) -> MailboxState:
     modseq = batch.stamp(account)
-    box = insert(batch, account.id, parent, name, role, modseq)
+    box = insert(batch, account.id, parent, name, role, modseq, sort_order)
     account.mailboxes[box.id] = box
     if role is not None:
         account.roles[role.value] = box
@@ -161,25 +187,38 @@ def _add(
     return box
 
 
-def create(batch: Batch, account_id: int, path: str, role: Role | None, wanted: MailboxUpdate) -> Mailbox:
+def create(
+    batch: Batch, account_id: int, path: str, role: Role | None, subscribed: bool | None, sort_order: int
+) -> Mailbox:
     account = batch.account(account_id)
     found, missing = _descend(account, _levels(path))
     if not missing:
-        raise MailboxExists(cause=path)
+        raise MailboxExists(cause=path, existing=None if found is None else found.id)
     if role is not None and role.value in account.roles:
-        raise MailboxExists("There is a mailbox for that use already", cause=role.value)
-    if len(account.mailboxes) + len(missing) > _MAILBOXES:
-        raise NotAllowed("Too many mailboxes")
+        raise RoleTaken(cause=role.value, existing=account.roles[role.value].id)
+    if len(account.mailboxes) + len(missing) > MAILBOXES:
+        raise TooManyMailboxes()
     for name in missing[:-1]:
-        found = _add(batch, account, found.id if found else None, name, None)
-    box = _add(batch, account, found.id if found else None, missing[-1], role)
+        found = add(batch, account, found.id if found else None, name, None)
+    box = add(batch, account, found.id if found else None, missing[-1], role, sort_order)
     batch.change_tree(account)
-    update(batch, account_id, box.id, wanted)
+    if subscribed is not None:
+        set_subscription(batch, account_id, path, subscribed)
     batch.flush()
     created = find(batch.connection, account_id, box.id)
     if created is None:
         raise RuntimeError("a mailbox that was just created is not there")
     return created
+
+
+def set_subscription(batch: Batch, account: int, path: str, subscribed: bool) -> bool:
+    """Whether it was otherwise."""
+    sql = (
+        "INSERT OR IGNORE INTO subscription VALUES (?, ?)"
+        if subscribed
+        else "DELETE FROM subscription WHERE account = ? AND path = ?"
+    )
+    return bool(batch.write(sql, (account, path)))
 
 
 def _own(account: AccountState, mailbox: int) -> MailboxState:
@@ -189,7 +228,7 @@ def _own(account: AccountState, mailbox: int) -> MailboxState:
     return box
 
 
-def _write(batch: Batch, account: AccountState, box: MailboxState) -> None:
+def write(batch: Batch, account: AccountState, box: MailboxState) -> None:
     """Its row, stamped with this job's modseq."""
     box.changed = batch.stamp(account)
     batch.write(
@@ -212,9 +251,9 @@ def _way(account: AccountState, box: MailboxState, path: str) -> tuple[MailboxSt
         raise NotAllowed("The inbox cannot be renamed")
     found, missing = _descend(account, _levels(path))
     if not missing:
-        raise MailboxExists(cause=path)
-    if len(account.mailboxes) + len(missing) - 1 > _MAILBOXES:
-        raise NotAllowed("Too many mailboxes")
+        raise MailboxExists(cause=path, existing=None if found is None else found.id)
+    if len(account.mailboxes) + len(missing) - 1 > MAILBOXES:
+        raise TooManyMailboxes()
     above = found
     while above is not None:
         if above is box:
@@ -227,68 +266,9 @@ def _move(
     batch: Batch, account: AccountState, box: MailboxState, found: MailboxState | None, missing: list[str]
 ) -> None:
     for name in missing[:-1]:
-        found = _add(batch, account, found.id if found else None, name, None)
+        found = add(batch, account, found.id if found else None, name, None)
     box.parent, box.name = (found.id if found else None), missing[-1]
-    _write(batch, account, box)
-
-
-def _path(account: AccountState, box: MailboxState) -> str:
-    above = account.mailboxes[box.parent] if box.parent is not None else None
-    return box.name if above is None else f"{_path(account, above)}/{box.name}"
-
-
-def update(batch: Batch, account_id: int, mailbox: int, wanted: MailboxUpdate) -> int:
-    """Refusals come before the first change."""
-    account = batch.account(account_id)
-    box = _own(account, mailbox)
-    before = path = _path(account, box)
-    way = None
-    changed = False
-    if wanted.path is not None and wanted.path != before:
-        way = _way(account, box, wanted.path)
-        path = wanted.path
-    role = None if wanted.clear_role else box.role if wanted.role is None else wanted.role.value
-    if role != box.role:
-        if box is account.inbox:
-            raise NotAllowed("The inbox stays the inbox")
-        if role is not None and role in account.roles:
-            raise MailboxExists("There is a mailbox for that use already", cause=role)
-    if way is not None:
-        changed = True
-        _move(batch, account, box, *way)
-        _rename_subscriptions(batch, account_id, before, path)
-    if role != box.role:
-        if box.role is not None:
-            del account.roles[box.role]
-        if role is not None:
-            account.roles[role] = box
-        box.role = role
-        changed = True
-    if wanted.sort_order is not None and wanted.sort_order != box.sort_order:
-        box.sort_order = wanted.sort_order
-        changed = True
-    if wanted.subscribed is not None:
-        sql = (
-            "INSERT OR IGNORE INTO subscription VALUES (?, ?)"
-            if wanted.subscribed
-            else "DELETE FROM subscription WHERE account = ? AND path = ?"
-        )
-        changed = bool(batch.write(sql, (account_id, path))) or changed
-    if changed:
-        _write(batch, account, box)
-        batch.change_tree(account)
-    return account.modseq
-
-
-def _rename_subscriptions(batch: Batch, account: int, before: str, after: str) -> None:
-    """Whoever changes a mailbox's place by its id did not ask to unsubscribe from it or its children.
-    (IMAP's RENAME goes by names, and leaves subscriptions to names alone: RFC 9051 §6.3.6.)"""
-    below = f"{before}/"
-    batch.write(
-        """UPDATE OR REPLACE subscription SET path = ?3 || substr(path, length(?2) + 1)
-        WHERE account = ?1 AND (path = ?2 OR substr(path, 1, length(?4)) = ?4)""",
-        (account, before, after, below),
-    )
+    write(batch, account, box)
 
 
 def delete(batch: Batch, account_id: int, mailbox: int) -> None:
@@ -298,9 +278,14 @@ def delete(batch: Batch, account_id: int, mailbox: int) -> None:
         raise NotAllowed("The inbox cannot be deleted")
     if any(other.parent == box.id for other in account.mailboxes.values()):
         raise MailboxHasChildren(cause=box.name)
+    drop(batch, account, box)
+    batch.change_tree(account)
+
+
+def drop(batch: Batch, account: AccountState, box: MailboxState) -> None:
+    """Take it out of the tree, with the emails that are only in it. It has no children."""
     remove_placements(batch, account, box, None, only_deleted=False)
     batch.drop_mailbox(account, box)
-    batch.change_tree(account)
     del account.mailboxes[box.id]
     if box.role is not None:
         del account.roles[box.role]
@@ -310,7 +295,7 @@ def delete(batch: Batch, account_id: int, mailbox: int) -> None:
     batch.lists.drop(box.id)
     batch.write(
         "INSERT OR REPLACE INTO gone_mailbox VALUES (?, ?, ?, ?)",
-        (account_id, batch.stamp(account), box.id, box.created),
+        (account.id, batch.stamp(account), box.id, box.created),
     )
 
 

@@ -9,9 +9,10 @@ import apsw
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from mailsys.core.refusal import ObjectConflict, StateMismatch
 from mailsys.ports.ids import AccountId
-from mailsys.ports.objects import IObjectStore, ObjectChange, ObjectChanges, StoredObject
-from mailsys.stores.sqlite.batch import Batch
+from mailsys.ports.objects import IObjectStore, ObjectChange, ObjectChanges, ObjectsWritten, StoredObject
+from mailsys.stores.sqlite.batch import AccountState, Batch
 from mailsys.stores.sqlite.readers import Readers
 from mailsys.stores.sqlite.rows import one, values
 from mailsys.stores.sqlite.writer import Writer
@@ -20,56 +21,86 @@ _ALL: Final = 10_000
 
 
 def check(batch: Batch, changes: Sequence[ObjectChange]) -> None:
-    """UnknownRecipient when an account is missing: before anything is changed."""
+    """UnknownRecipient when an account is missing, ObjectConflict when a condition does not hold: before
+    anything is changed."""
     for change in changes:
         batch.account(change.account)
+    check_conditions(batch, changes)
 
 
-def apply(batch: Batch, changes: Sequence[ObjectChange]) -> int:
-    """Write them; what belongs to an account that is gone is left out. The last account's modseq."""
-    modseq = 0
+def check_conditions(batch: Batch, changes: Sequence[ObjectChange]) -> None:
     for change in changes:
-        account = batch.find_account(change.account)
-        if account is None:
+        if change.if_modseq is None:
             continue
-        found = batch.read(
-            "SELECT number, created FROM object WHERE account = ? AND kind = ? AND id = ?",
+        row = batch.read(
+            "SELECT modseq FROM object WHERE account = ? AND kind = ? AND id = ?",
             (change.account, change.kind, change.id),
         )
-        modseq = account.modseq
-        if change.remove:
-            if found is not None:
-                modseq = batch.change_kind(account, change.kind)
-                batch.insert["gone_object"]((change.account, change.kind, modseq, change.id, found[1]))
-                batch.write("DELETE FROM object WHERE number = ?", (found[0],))
-        elif change.value is None:
-            if found is not None:
-                modseq = batch.change_kind(account, change.kind)
-                batch.write("UPDATE object SET modseq = ? WHERE number = ?", (modseq, found[0]))
-        elif found is not None:
-            modseq = batch.change_kind(account, change.kind)
-            batch.write(
-                "UPDATE object SET modseq = ?, value = ? WHERE number = ?", (modseq, change.value, found[0])
-            )
-        else:
-            modseq = batch.change_kind(account, change.kind)
-            batch.write(
-                "INSERT INTO object VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    batch.number("object"),
-                    change.account,
-                    change.kind,
-                    change.id,
-                    modseq,
-                    modseq,
-                    change.value,
-                ),
-            )
-    return modseq
+        modseq = 0 if row is None else row[0]
+        if modseq != change.if_modseq:
+            raise ObjectConflict(cause=f"{change.kind} {change.id} of account {change.account}: {modseq}")
 
 
-def _write(batch: Batch, changes: Sequence[ObjectChange]) -> int:
+def apply(batch: Batch, changes: Sequence[ObjectChange]) -> ObjectsWritten:
+    """Write them; what belongs to an account that is gone is left out."""
+    accounts = {change.account: batch.find_account(change.account) for change in changes}
+    last = changes[-1] if changes else None
+    owner = None if last is None else accounts[last.account]
+    before = 0 if owner is None or last is None else batch.kind_state(owner, last.kind)
+    for change in changes:
+        account = accounts[change.account]
+        if account is not None:
+            _apply(batch, account, change)
+    if owner is None or last is None:
+        return ObjectsWritten(0, 0, 0)
+    return ObjectsWritten(before, batch.kind_state(owner, last.kind), owner.modseq)
+
+
+def _apply(batch: Batch, account: AccountState, change: ObjectChange) -> None:
+    found = batch.read(
+        "SELECT number, created FROM object WHERE account = ? AND kind = ? AND id = ?",
+        (change.account, change.kind, change.id),
+    )
+    if found is None and (change.remove or change.value is None):
+        return
+    modseq = batch.change_kind(account, change.kind)
+    if change.remove:
+        batch.insert["gone_object"]((change.account, change.kind, modseq, change.id, found[1]))
+        batch.write("DELETE FROM object WHERE number = ?", (found[0],))
+    elif change.value is None:
+        batch.write("UPDATE object SET modseq = ? WHERE number = ?", (modseq, found[0]))
+    elif found is not None:
+        batch.write(
+            "UPDATE object SET modseq = ?, value = ? WHERE number = ?", (modseq, change.value, found[0])
+        )
+    else:
+        batch.write(
+            "INSERT INTO object VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                batch.number("object"),
+                change.account,
+                change.kind,
+                change.id,
+                modseq,
+                modseq,
+                change.value,
+            ),
+        )
+
+
+def check_state(batch: Batch, changes: Sequence[ObjectChange], if_state: int | None) -> None:
+    """StateMismatch when the state of the first change's kind in its account is another."""
+    if not changes or if_state is None:
+        return
+    first = changes[0]
+    state = batch.kind_state(batch.account(first.account), first.kind)
+    if state != if_state:
+        raise StateMismatch(cause=f"account {first.account}: {first.kind} state is {state}")
+
+
+def _write(batch: Batch, changes: Sequence[ObjectChange], if_state: int | None) -> ObjectsWritten:
     check(batch, changes)
+    check_state(batch, changes, if_state)
     return apply(batch, changes)
 
 
@@ -79,8 +110,8 @@ class ObjectStore:
         self._writer = writer
         self._readers = readers
 
-    def write(self, changes: Sequence[ObjectChange]) -> Deferred[int]:
-        return self._writer.submit(lambda batch: _write(batch, changes))
+    def write(self, changes: Sequence[ObjectChange], if_state: int | None = None) -> Deferred[ObjectsWritten]:
+        return self._writer.submit(lambda batch: _write(batch, changes, if_state))
 
     def objects(
         self, account: AccountId, kind: str, ids: Sequence[str] | None = None

@@ -106,7 +106,9 @@ class OrderedList:
 def key_of(connection: apsw.Connection, account: int, spec: ListSpec, email: int) -> Key | None:
     """Where an email stands in a list; None when it is not in it (of a thread, only the newest is)."""
     row = one(
-        connection, "SELECT received_at, thread FROM email WHERE account = ? AND id = ?", (account, email)
+        connection,
+        "SELECT received_at, thread FROM email WHERE account = ? AND id = ? AND hidden = 0",
+        (account, email),
     )
     if row is None:
         return None
@@ -119,7 +121,8 @@ def key_of(connection: apsw.Connection, account: int, spec: ListSpec, email: int
     elif spec.number > 0:
         inside = one(
             connection,
-            "SELECT 1 FROM placement INDEXED BY placement_email WHERE email = ? AND mailbox = ?",
+            "SELECT 1 FROM placement INDEXED BY placement_email"
+            " WHERE email = ? AND mailbox = ? AND mark <= 0",
             (email, spec.number),
         )
     else:

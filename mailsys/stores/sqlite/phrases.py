@@ -88,7 +88,8 @@ def match(wanted: list[Term], *, whole: bool = False) -> str:
     is matched as it is."""
     pieces = []
     for number, term in enumerate(wanted, 1):
-        piece = '"' + term.text.replace("\ue000", " ").replace("\0", " ").replace('"', '""') + '"'
+        text = fold(term.text)  # as the index has it: "ß" is "ss" there
+        piece = '"' + text.replace("\ue000", " ").replace('"', '""') + '"'
         if number == len(wanted) and not whole and not term.quoted and _begins(term.text):
             piece += " *"
         pieces.append(piece)

@@ -2,62 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.ports.placements import Copied
-from mailsys.stores.sqlite.accept import NewEmail, add_email, place
 from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
-from mailsys.stores.sqlite.flags import DELETED, SEEN, is_unread
-from mailsys.stores.sqlite.rows import integers, reals
+from mailsys.stores.sqlite.flags import SEEN, is_unread
+from mailsys.stores.sqlite.marks import Row, bury, end_snoozes, show_or_hide, touch
+from mailsys.stores.sqlite.placing import EMAIL_COLUMNS, NewEmail, add_email, emails_of, place
+from mailsys.stores.sqlite.rows import integers
+from mailsys.stores.sqlite.tally import Key
 
 
-class Row(NamedTuple):
-    """One placement."""
-
-    uid: int
-    email: NewEmail
-
-
-# Columns of `email e` for `emails_of`, aggregated.
-EMAIL_COLUMNS: Final = """group_concat(e.id), group_concat(e.blob), group_concat(e.thread),
-    json_group_array(e.received_at), group_concat(e.size), group_concat(e.keywords), group_concat(e.flags)"""
-
-
-def emails_of(batch: Batch, row: Sequence[Any]) -> Iterator[NewEmail]:
-    numbers, blobs, threads, times, sizes, keywords, flags = row
-    return map(
-        NewEmail,
-        integers(numbers),
-        integers(blobs),
-        integers(threads),
-        reals(times),
-        integers(sizes),
-        map(batch.keywords_text, integers(keywords)),
-        integers(flags),
-    )
-
-
-def _rows(batch: Batch, account: AccountState, box: MailboxState, uids: Sequence[int] | None) -> list[Row]:
+def _rows(
+    batch: Batch,
+    account: AccountState,
+    box: MailboxState,
+    uids: Sequence[int] | None,
+    *,
+    only_marked: bool = False,
+) -> list[Row]:
     """The placements of a mailbox (None: all), ascending by uid."""
     if uids is not None and not uids:
         return []
-    columns = f"SELECT group_concat(p.uid), {EMAIL_COLUMNS}"
+    columns = f"SELECT group_concat(p.uid), group_concat(p.mark > 0), {EMAIL_COLUMNS}"
+    marked = " AND p.mark > 0" if only_marked else ""
     if uids is None:
         row = batch.one(
             f"""{columns} FROM placement p CROSS JOIN email e ON e.account = ?2 AND e.id = p.email
-            WHERE p.mailbox = ?1 AND p.uid > 0""",  # in order of uid
+            WHERE p.mailbox = ?1 AND p.uid > 0{marked}""",  # in order of uid
             (box.id, account.id),
         )
     else:
         row = batch.one(
             f"""{columns} FROM (SELECT value FROM carray(?3) ORDER BY value) w
-            CROSS JOIN placement p ON p.mailbox = ?1 AND p.uid = w.value
+            CROSS JOIN placement p ON p.mailbox = ?1 AND p.uid = w.value{marked}
             CROSS JOIN email e ON e.account = ?2 AND e.id = p.email""",  # noqa: S608
             (box.id, account.id, ids(sorted(set(uids)))),
         )
-    return list(map(Row, integers(row[0]), emails_of(batch, row[1:])))
+    return list(map(Row, integers(row[0]), emails_of(batch, row[2:]), map(bool, integers(row[1]))))
 
 
 def _boxes(
@@ -102,24 +86,14 @@ def _copy(
     for row in rows:
         email = row.email
         if source is target or email.id in there:
-            email = email._replace(id=batch.number("email"))
+            email = email._replace(id=batch.number("email"), hidden=False)
             add_email(batch, account, email)
         else:
             again.append(email.id)
         uids.append(place(batch, account, target, email))
     touch(batch, account, again)
+    show_or_hide(batch, account, (row.email.id for row in rows if row.email.hidden))
     return Copied(target.uid_validity, tuple(row.uid for row in rows), tuple(uids), batch.stamp(account))
-
-
-def touch(batch: Batch, account: AccountState, emails: Iterable[int]) -> None:
-    """These emails' sets of mailboxes changed (JMAP sees it; IMAP's MODSEQ stays)."""
-    found = list(emails)
-    if found:
-        account.email_state = batch.stamp(account)
-        batch.execute(
-            "UPDATE email SET touched = ? WHERE account = ? AND id IN (SELECT value FROM carray(?))",
-            (account.email_state, account.id, ids(found)),
-        )
 
 
 def expunge(
@@ -137,9 +111,7 @@ def remove_placements(
 ) -> tuple[int, ...]:
     if only_deleted and box.deleted == 0:
         return ()
-    rows = _rows(batch, account, box, uids)
-    if only_deleted:
-        rows = [row for row in rows if row.email.flags & DELETED]
+    rows = _rows(batch, account, box, uids, only_marked=only_deleted)
     remove(batch, account, box, rows)
     return tuple(row.uid for row in rows)
 
@@ -154,23 +126,22 @@ def remove(batch: Batch, account: AccountState, box: MailboxState, rows: list[Ro
         "DELETE FROM placement WHERE mailbox = ? AND uid IN (SELECT value FROM carray(?))",
         (box.id, ids(row.uid for row in rows)),
     )
-    # Whatever waits ends with its place, and so does the order in which it came back.
-    batch.write(
-        "DELETE FROM snooze WHERE mailbox = ? AND email IN (SELECT value FROM carray(?))",
-        (box.id, ids(row.email.id for row in rows)),
-    )
+    end_snoozes(batch, box, [row.email.id for row in rows])
     gone: list[Any] = []
-    take = batch.lists.take
-    for uid, email in rows:
+    shown: list[tuple[int, Key, bool]] = []
+    for uid, email, marked in rows:
         flags = email.flags
-        unread = is_unread(flags)
         box.total -= 1
         box.size -= email.size
-        box.unread -= unread
         box.unseen -= not flags & SEEN
-        box.deleted -= bool(flags & DELETED)
         gone += (box.id, modseq, uid, email.id, email.thread)
-        take(box.id, email.thread, (email.received_at, email.id), unread)
+        if marked:
+            box.deleted -= 1
+        else:
+            unread = is_unread(flags)
+            box.unread -= unread
+            shown.append((email.thread, email.key, unread))
+    batch.lists.take_all(box.id, shown)
     batch.insert["vanished"](gone)
     batch.change_mailbox(account, box)
     emails = {row.email.id: row.email for row in rows}
@@ -181,27 +152,25 @@ def remove(batch: Batch, account: AccountState, box: MailboxState, rows: list[Ro
     )
     kept = set(integers(left[0]))
     touch(batch, account, (email for email in emails if email in kept))
+    show_or_hide(batch, account, sorted(kept))
     _destroy(batch, account, [email for email in emails.values() if email.id not in kept])
 
 
 def _destroy(batch: Batch, account: AccountState, emails: list[NewEmail]) -> None:
-    """Emails that are in no mailbox any more."""
+    """Emails that are in no mailbox any more. For JMAP the hidden ones were destroyed before."""
     if not emails:
         return
-    modseq = account.email_state = account.thread_state = batch.stamp(account)
-    numbers = ids(email.id for email in emails)
-    batch.flush()
+    seen = [email for email in emails if not email.hidden]
+    if seen:
+        account.email_state = account.thread_state = batch.stamp(account)
+        bury(batch, account, [email.id for email in seen])
     batch.execute(
-        """INSERT INTO destroyed SELECT e.account, ?, e.id, e.created, e.thread FROM carray(?) w
-        CROSS JOIN email e ON e.account = ? AND e.id = w.value""",
-        (modseq, numbers, account.id),
-    )
-    batch.execute(
-        "DELETE FROM email WHERE account = ? AND id IN (SELECT value FROM carray(?))", (account.id, numbers)
+        "DELETE FROM email WHERE account = ? AND id IN (SELECT value FROM carray(?))",
+        (account.id, ids(email.id for email in emails)),
     )
     for email in emails:
         account.used -= email.size
         batch.hold(email.blob, -1)
         batch.insert["wording"]((email.id, account.id, 1))
-        batch.lists.take(-account.id, email.thread, (email.received_at, email.id), False)
+    batch.lists.take_all(-account.id, ((email.thread, email.key, False) for email in seen))
     batch.touch_account(account)

@@ -14,17 +14,19 @@ import apsw
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from mailsys.ports.ids import AccountId, QueueId, TraceId
+from mailsys.ports.ids import AccountId, EmailId, QueueId, TraceId
 from mailsys.ports.objects import ObjectChange
-from mailsys.ports.queue import Destination, IQueueStore, Lease, QueueItem, Rescheduled, Settlement
+from mailsys.ports.patches import EmailPatch
+from mailsys.ports.queue import Destination, IQueueStore, Lease, QueueItem, Rescheduled, Settlement, Withdrawn
 from mailsys.ports.queue_items import NewQueueItem, Outcome
 from mailsys.ports.timeline import TimelineEntry
-from mailsys.stores.sqlite import timeline
+from mailsys.stores.sqlite import edits, timeline
 from mailsys.stores.sqlite.accept import accept
 from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.correspondents import discredit
 from mailsys.stores.sqlite.items import COLUMNS, decode, encode, is_pending, item_of
 from mailsys.stores.sqlite.objects import apply as write_objects
+from mailsys.stores.sqlite.objects import check_conditions, check_state
 from mailsys.stores.sqlite.readers import Readers
 from mailsys.stores.sqlite.rows import many, one, values
 from mailsys.stores.sqlite.writer import Writer
@@ -87,14 +89,17 @@ class QueueStore:
 
         return self._writer.submit(run)
 
-    def extend(self, lease: Lease, until: float) -> Deferred[bool]:
-        def run(batch: Batch) -> bool:
-            return bool(
-                batch.execute(
-                    "UPDATE queue SET ready = ? WHERE id = ? AND token = ? AND hold = 0",
-                    (until, lease.item.id, lease.token),
+    def extend(self, leases: Sequence[Lease], until: float) -> Deferred[list[bool]]:
+        def run(batch: Batch) -> list[bool]:
+            return [
+                bool(
+                    batch.execute(
+                        "UPDATE queue SET ready = ? WHERE id = ? AND token = ? AND hold = 0",
+                        (until, lease.item.id, lease.token),
+                    )
                 )
-            )
+                for lease in leases
+            ]
 
         return self._writer.submit(run)
 
@@ -201,6 +206,8 @@ class QueueStore:
                     (ids(queues),),
                 )[0]
             )
+            if rows:
+                check_conditions(batch, objects)
             for number, blob in rows:
                 _remove(batch, number, blob)
             if rows:
@@ -216,8 +223,11 @@ class QueueStore:
         trace: TraceId,
         entries: Sequence[TimelineEntry] = (),
         objects: Sequence[ObjectChange] = (),
-    ) -> Deferred[bool]:
-        def run(batch: Batch) -> bool:
+        patches: Sequence[EmailPatch] = (),
+        destroy: Sequence[EmailId] = (),
+        objects_if_state: int | None = None,
+    ) -> Deferred[Withdrawn | None]:
+        def run(batch: Batch) -> Withdrawn | None:
             batch.flush()
             rows = many(
                 batch.connection,
@@ -227,15 +237,20 @@ class QueueStore:
             )
             items = [(row, item) for row in rows if (item := decode(row[4])).trace == trace]
             if not items:
-                return False
+                return None
             for (_, _, attempts, token, _), item in items:
                 if attempts or token or any(r.outcome is not Outcome.PENDING for r in item.recipients):
-                    return False
+                    return None
+            check_conditions(batch, objects)
+            check_state(batch, objects, objects_if_state)
+            owner = batch.account(account) if patches or destroy else None
+            before = 0 if owner is None else owner.email_state
             for (number, blob, *_), _ in items:
                 _remove(batch, number, blob)
-            write_objects(batch, objects)
+            written = write_objects(batch, objects) if objects else None
+            patched = None if owner is None else edits.apply(batch, owner, patches, destroy, before)
             timeline.record(batch, entries)
-            return True
+            return Withdrawn(written, patched)
 
         return self._writer.submit(run)
 
@@ -279,6 +294,7 @@ def _settle(batch: Batch, lease: Lease, settlement: Settlement) -> bool:
         if merged != item.recipients:
             _write_recipients(batch, number, blob, replace(item, recipients=merged))
         return False
+    check_conditions(batch, settlement.objects)
     for acceptance in settlement.accept:
         accept(batch, acceptance)
     write_objects(batch, settlement.objects)

@@ -16,9 +16,9 @@ import apsw
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from mailsys.core.refusal import ShuttingDown, TemporaryFailure
+from mailsys.core.refusal import ShuttingDown
 from mailsys.log import Log
-from mailsys.stores.sqlite.failures import failure
+from mailsys.stores.sqlite.failures import failure, refusal_of
 
 log = Log("store")
 T = TypeVar("T")
@@ -136,7 +136,7 @@ class Readers:
             return read(connection)
         except (apsw.Error, OSError) as error:
             log.error("read failed", failure=error)
-            return failure(TemporaryFailure(cause=f"{type(error).__name__}: {error}"))
+            return failure(refusal_of(error))
         except Exception as error:
             return failure(error)
 

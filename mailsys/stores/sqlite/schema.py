@@ -4,12 +4,14 @@ What the layout is for (measured, see bench/store_ingest.py):
 - What depends on the content alone (facts, header, search text) hangs on the *blob*, once however
   many accounts hold the message. An email is then some forty octets in a clustered table.
 - `placement` and `email` are narrow and WITHOUT ROWID: a mailbox's rows lie side by side.
-- `placement` rows never change after they are written; an email's `modseq` is that of its keywords,
-  `touched` that of anything about it (JMAP: also its set of mailboxes). One index, (account,
-  touched), is the change log.
+- Of a `placement` only `mark` changes after it is written: `$deleted` and its modseq in one number
+  (marks.py). An email's `modseq` is that of its keywords, `touched` that of anything about it (JMAP: also
+  its set of mailboxes), `created` when it last came to be seen. One index, (account, touched), is the
+  change log.
 - A *list* is a mailbox (its id) or all mail of an account (minus its id). `conversation` has a row for
   each thread in a list, `tally` counts the entries of a list between two keys, so that collapsed
-  pages, totals and positions cost the same in a mailbox of a million (lists.py).
+  pages, totals and positions cost the same in a mailbox of a million (lists.py). Neither they nor the
+  indexes that they are read by have anything that is marked `$deleted`.
 - Times are REAL seconds, sizes octets. Ids come from `counter`, are never reused.
 """
 
@@ -21,7 +23,7 @@ import apsw
 
 from mailsys.stores.sqlite.rows import one
 
-VERSION: Final = 3
+VERSION: Final = 4
 PAGE_SIZE: Final = 8192
 
 # until: while it waits, when it is due; once woken, when it came back to this mailbox
@@ -32,6 +34,12 @@ CREATE TABLE snooze (
 CREATE INDEX snooze_email ON snooze (account, email);
 CREATE INDEX snooze_due ON snooze (until) WHERE woken = 0;
 CREATE INDEX snooze_until ON snooze (mailbox, until) WHERE woken = 1;
+"""
+
+# How often a key was used (ports.once); forgotten after `until`.
+ONCE: Final = """
+CREATE TABLE once (key TEXT PRIMARY KEY, taken INTEGER NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX once_until ON once (until);
 """
 
 TABLES: Final = """
@@ -92,23 +100,24 @@ CREATE TABLE body_text (blob INTEGER PRIMARY KEY, body BLOB NOT NULL);
 
 CREATE TABLE keywords (id INTEGER PRIMARY KEY, words TEXT NOT NULL UNIQUE);
 CREATE TABLE keyword (word TEXT, keywords INTEGER, PRIMARY KEY (word, keywords)) WITHOUT ROWID;
--- flags: 1 seen, 2 flagged, 4 draft, 8 deleted, 16 has an attachment (flags.py)
+-- flags: 1 seen, 2 flagged, 4 draft, 16 has an attachment (flags.py); hidden: all placements are marked
 CREATE TABLE email (
     account INTEGER, id INTEGER, blob INTEGER NOT NULL, thread INTEGER NOT NULL, received_at REAL NOT NULL,
     size INTEGER NOT NULL, created INTEGER NOT NULL, keywords INTEGER NOT NULL, modseq INTEGER NOT NULL,
-    touched INTEGER NOT NULL, flags INTEGER NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;
+    touched INTEGER NOT NULL, flags INTEGER NOT NULL, hidden INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (account, id)) WITHOUT ROWID;
 CREATE INDEX email_touched ON email (account, touched);
 CREATE INDEX email_created ON email (account, created);
 CREATE INDEX email_blob ON email (blob);
-CREATE INDEX email_received ON email (account, received_at, id);
+CREATE INDEX email_received ON email (account, received_at, id) WHERE hidden = 0;
 CREATE INDEX email_thread ON email (account, thread, received_at, id);
 CREATE INDEX email_unseen ON email (account, received_at, id) WHERE flags & 1 = 0;
 CREATE INDEX email_flagged ON email (account, received_at, id) WHERE flags & 2 <> 0;
 CREATE TABLE placement (
     mailbox INTEGER, uid INTEGER, email INTEGER NOT NULL, modseq INTEGER NOT NULL, received_at REAL NOT NULL,
-    PRIMARY KEY (mailbox, uid)) WITHOUT ROWID;
+    mark INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (mailbox, uid)) WITHOUT ROWID;
 CREATE INDEX placement_email ON placement (email);
-CREATE INDEX placement_received ON placement (mailbox, received_at, email);
+CREATE INDEX placement_received ON placement (mailbox, received_at, email) WHERE mark <= 0;
 -- received_at and email: of the newest in the list
 CREATE TABLE conversation (
     list INTEGER, thread INTEGER, emails INTEGER NOT NULL, unread INTEGER NOT NULL,
@@ -185,7 +194,79 @@ CREATE TABLE wording (email INTEGER PRIMARY KEY, account INTEGER NOT NULL, gone 
 
 # Of the writing connection alone: what keywords.py works with inside one statement after another.
 TEMPORARY: Final = """CREATE TEMP TABLE unread_change (
-    list INTEGER, thread INTEGER, count INTEGER NOT NULL, PRIMARY KEY (list, thread)) WITHOUT ROWID"""
+    list INTEGER, thread INTEGER, count INTEGER NOT NULL, shown INTEGER NOT NULL,
+    PRIMARY KEY (list, thread)) WITHOUT ROWID"""
+
+# $deleted was a keyword of emails, and is a mark of all their placements from now on: at the modseq that
+# IMAP knows it by already. JMAP did not see them before either, but counted them; they get tombstones.
+_MARKS: Final = """
+ALTER TABLE placement ADD COLUMN mark INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE email ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
+CREATE TEMP TABLE marked AS SELECT account, id, thread, modseq, created FROM email WHERE flags & 8 <> 0;
+UPDATE email SET hidden = 1, flags = flags & ~8 WHERE flags & 8 <> 0;
+UPDATE placement SET mark = m.modseq FROM temp.marked m WHERE placement.email = m.id;
+DROP INDEX placement_received;
+DROP INDEX email_received;
+CREATE INDEX placement_received ON placement (mailbox, received_at, email) WHERE mark <= 0;
+CREATE INDEX email_received ON email (account, received_at, id) WHERE hidden = 0;
+
+CREATE TEMP TABLE stripped AS SELECT k.id, s.id other FROM keywords k LEFT JOIN keywords s
+    ON s.words = trim(replace(' ' || k.words || ' ', ' $deleted ', ' '))
+    WHERE ' ' || k.words || ' ' LIKE '% $deleted %';
+UPDATE email SET keywords = s.other FROM temp.stripped s
+    WHERE email.hidden <> 0 AND s.id = email.keywords AND s.other IS NOT NULL;
+DELETE FROM keyword WHERE word = '$deleted'
+    OR keywords IN (SELECT id FROM temp.stripped WHERE other IS NOT NULL);
+DELETE FROM keywords WHERE id IN (SELECT id FROM temp.stripped WHERE other IS NOT NULL);
+UPDATE keywords SET words = trim(replace(' ' || words || ' ', ' $deleted ', ' '))
+    WHERE id IN (SELECT id FROM temp.stripped);
+
+CREATE TEMP TABLE touched AS
+    SELECT DISTINCT p.mailbox list, m.account, m.thread FROM temp.marked m JOIN placement p ON p.email = m.id
+    UNION SELECT -account, account, thread FROM temp.marked;
+DELETE FROM conversation WHERE (list, thread) IN (SELECT list, thread FROM temp.touched);
+INSERT INTO conversation SELECT t.list, t.thread, count(*), sum(e.flags & 5 = 0), max(e.received_at),
+        (SELECT l.id FROM email l INDEXED BY email_thread JOIN placement o ON o.email = l.id
+            AND o.mailbox = t.list AND o.mark <= 0 WHERE l.account = t.account AND l.thread = t.thread
+            ORDER BY l.received_at DESC, l.id DESC LIMIT 1)
+    FROM temp.touched t JOIN email e ON e.account = t.account AND e.thread = t.thread
+    JOIN placement p ON p.email = e.id AND p.mailbox = t.list AND p.mark <= 0
+    WHERE t.list > 0 GROUP BY t.list, t.thread;
+INSERT INTO conversation SELECT t.list, t.thread, count(*), 0, max(e.received_at),
+        (SELECT l.id FROM email l INDEXED BY email_thread WHERE l.account = t.account
+            AND l.thread = t.thread AND l.hidden = 0 ORDER BY l.received_at DESC, l.id DESC LIMIT 1)
+    FROM temp.touched t JOIN email e ON e.account = t.account AND e.thread = t.thread AND e.hidden = 0
+    WHERE t.list < 0 GROUP BY t.list, t.thread;
+
+CREATE TEMP TABLE stretch AS SELECT list, kind, received_at, email,
+        lead(received_at, 1, 9e99) OVER w next_at, lead(email, 1, 0) OVER w next_email
+    FROM tally WHERE list IN (SELECT list FROM temp.touched)
+    WINDOW w AS (PARTITION BY list, kind ORDER BY received_at, email);
+UPDATE tally SET count = CASE
+    WHEN tally.kind = 1 THEN (SELECT count(*) FROM conversation c WHERE c.list = s.list
+        AND (c.received_at, c.email) >= (s.received_at, s.email)
+        AND (c.received_at, c.email) < (s.next_at, s.next_email))
+    WHEN tally.list > 0 THEN (SELECT count(*) FROM placement p WHERE p.mailbox = s.list AND p.mark <= 0
+        AND (p.received_at, p.email) >= (s.received_at, s.email)
+        AND (p.received_at, p.email) < (s.next_at, s.next_email))
+    ELSE (SELECT count(*) FROM email e WHERE e.account = -s.list AND e.hidden = 0
+        AND (e.received_at, e.id) >= (s.received_at, s.email)
+        AND (e.received_at, e.id) < (s.next_at, s.next_email)) END
+    FROM temp.stretch s WHERE s.list = tally.list AND s.kind = tally.kind
+        AND s.received_at = tally.received_at AND s.email = tally.email;
+
+INSERT OR IGNORE INTO destroyed SELECT account, modseq, id, created, thread FROM temp.marked;
+DELETE FROM snooze WHERE email IN (SELECT id FROM temp.marked);
+UPDATE account_count SET modseq = modseq + 1, mailbox_state = modseq + 1
+    WHERE account IN (SELECT account FROM temp.marked);
+UPDATE mailbox_count SET counted = (SELECT c.modseq FROM mailbox m JOIN account_count c
+        ON c.account = m.account WHERE m.id = mailbox_count.mailbox),
+    unread = (SELECT ifnull(sum(unread), 0) FROM conversation c WHERE c.list = mailbox_count.mailbox),
+    threads = (SELECT count(*) FROM conversation c WHERE c.list = mailbox_count.mailbox),
+    unread_threads = (SELECT count(*) FROM conversation c WHERE c.list = mailbox_count.mailbox AND unread > 0)
+    WHERE mailbox IN (SELECT list FROM temp.touched WHERE list > 0);
+DROP TABLE temp.marked; DROP TABLE temp.stripped; DROP TABLE temp.touched; DROP TABLE temp.stretch;
+"""
 
 UPGRADES: Final[dict[int, str]] = {  # from version n to n + 1
     1: """
@@ -195,6 +276,7 @@ CREATE INDEX timeline_address ON timeline (lower(ifnull(sender, recipient)), tra
 CREATE INDEX timeline_account ON timeline (account, trace) WHERE account IS NOT NULL;
 """,
     2: SNOOZE,
+    3: _MARKS + ONCE,
 }
 
 
@@ -206,12 +288,12 @@ class SchemaTooNew(StoreError):
     """The file was written by a later version of this program."""
 
 
-def connect(path: str, *, read_only: bool = False) -> apsw.Connection:
-    """A connection with our settings; `path` may be ":memory:"."""
+def connect(path: str, *, read_only: bool = False, vfs: str | None = None) -> apsw.Connection:
+    """A connection with our settings; `path` may be ":memory:". `vfs`: SQLite's way to the disk (disk.py)."""
     flags = (
         apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     ) | apsw.SQLITE_OPEN_NOMUTEX
-    connection = apsw.Connection(path, flags=flags, statementcachesize=400)
+    connection = apsw.Connection(path, flags=flags, vfs=vfs, statementcachesize=400)
     connection.set_busy_timeout(10_000)
     memory = path == ":memory:"
     connection.execute("PRAGMA temp_store=MEMORY").fetchall()
@@ -242,7 +324,7 @@ def version_of(connection: apsw.Connection) -> int:
 def create(connection: apsw.Connection) -> None:
     """Lay out an empty file, in one commit."""
     with connection:
-        connection.execute(TABLES + SNOOZE)
+        connection.execute(TABLES + SNOOZE + ONCE)
         connection.execute(f"PRAGMA user_version={VERSION}")
 
 

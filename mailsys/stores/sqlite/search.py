@@ -163,7 +163,7 @@ def without_owner(text: str) -> str:
 
 
 def _quoted(word: str) -> str:
-    return '"' + without_owner(word).replace('"', '""').replace("\0", " ") + '"'
+    return '"' + without_owner(fold(word)).replace('"', '""') + '"'
 
 
 def match_words(
@@ -179,6 +179,7 @@ def match_words(
         connection,
         """SELECT json_group_array(id) FROM (
             SELECT e.id FROM words w CROSS JOIN email e ON e.account = ?1 AND e.id = w.rowid
+                AND e.hidden = 0
             WHERE words MATCH ?2 ORDER BY w.rowid DESC LIMIT ?3)""",
         (account, query, limit),
     )

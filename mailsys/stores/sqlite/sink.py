@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from mailsys.core.refusal import TemporaryFailure
+from mailsys.core.refusal import Refusal, TemporaryFailure
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobSink, StagedBlob
 from mailsys.ports.ids import BlobId
+from mailsys.stores.sqlite.failures import refusal_of
 from mailsys.stores.sqlite.files import BlobFiles
 
 log = Log("store")
@@ -35,8 +35,11 @@ class Sink:
     """At most one piece is on its way to the file; a second one makes the producer wait, so that at
     most twice 128 KiB (and the last write) are in memory."""
 
-    def __init__(self, files: Callable[[], BlobFiles], run: RunInThread) -> None:
+    def __init__(
+        self, files: Callable[[], BlobFiles], run: RunInThread, check_room: Callable[[], None]
+    ) -> None:
         self.size = 0
+        self._check_room = check_room
         self._files = files
         self._run = run
         self._pending: list[bytes] = []
@@ -50,6 +53,11 @@ class Sink:
         self._over = False
 
     def write(self, data: bytes) -> Deferred[None] | None:
+        if self._error is None:
+            try:
+                self._check_room()
+            except Refusal as refusal:
+                self._error = refusal
         if self._error is not None:
             return fail(self._error)
         self.size += len(data)
@@ -77,9 +85,7 @@ class Sink:
             self._hash = hashlib.blake2b(digest_size=32)
         for piece in pieces:
             self._hash.update(piece)
-            view = memoryview(piece)
-            while view:
-                view = view[os.write(self._fd, view) :]
+            self._files().disk.write(self._fd, piece)
 
     def _written(self, _: object) -> None:
         self._writing = None
@@ -94,7 +100,7 @@ class Sink:
     def _failed(self, failure: Any) -> None:
         self._writing = None
         log.error("spool write failed", failure=failure.value)
-        self._error = TemporaryFailure(cause=f"spool: {failure.value}")
+        self._error = refusal_of(failure.value)
         self._pending.clear()
         if self._over:
             self._discard()
@@ -132,7 +138,7 @@ class Sink:
             blob = BlobId(self._hash.digest())
             path = self._files().keep(self._fd, self._spool, blob)
             self._spool = ""
-            os.close(self._fd)
+            self._files().disk.close(self._fd)
             self._fd = -1
             return StagedBlob(blob, self.size, None, path)
 
@@ -142,7 +148,7 @@ class Sink:
         except OSError as error:
             log.error("staging failed", failure=error)
             self._discard()
-            raise TemporaryFailure(cause=f"spool: {error}") from error
+            raise refusal_of(error) from error
         return staged
 
     def abort(self) -> None:
@@ -157,11 +163,11 @@ class Sink:
     def _discard(self) -> None:
         """Remove the spool file; what fails here the sweep at the next start finishes."""
         if self._fd >= 0:
-            os.close(self._fd)
+            self._files().disk.close(self._fd)
             self._fd = -1
         if self._spool:
             try:
-                os.unlink(self._spool)
+                self._files().disk.unlink(self._spool)
             except OSError as error:
                 log.warning("spool file left behind", path=self._spool, cause=str(error))
             self._spool = ""

@@ -7,13 +7,12 @@ from typing import Final
 
 import apsw
 
-from mailsys.core.message.keywords import with_added, with_removed
-from mailsys.ports.emails import EmailUpdate, Woken
+from mailsys.ports.emails import Woken
 from mailsys.ports.ids import EmailId, MailboxId
-from mailsys.ports.patches import Snooze
+from mailsys.ports.patches import EmailPatch, Snooze
 from mailsys.stores.sqlite.batch import AccountState, Batch, ids
-from mailsys.stores.sqlite.edits import read, update
-from mailsys.stores.sqlite.placements import touch
+from mailsys.stores.sqlite.edits import apply
+from mailsys.stores.sqlite.marks import touch
 from mailsys.stores.sqlite.rows import integers, one, values
 
 # Of one mailbox: those that came back earlier stand at their received time again. A page costs some
@@ -73,26 +72,24 @@ class _Due:
 
 
 def _wake(batch: Batch, account: AccountState, found: list[_Due], now: float) -> int:
-    emails, places = read(batch, account, (due.email for due in found))
-    updates: list[EmailUpdate] = []
-    marks: list[tuple[int, int]] = []
+    patches: list[EmailPatch] = []
+    targets: dict[int, int] = {}
     for due in found:
-        email = emails.get(due.email)
-        if email is None:
-            continue
         target = due.target if due.target in account.mailboxes else None
         # One that was made the place to wait in, afterwards, would hold it for ever.
         to = account.inbox.id if target is None or target == due.mailbox else target
-        boxes = dict.fromkeys((*(box for box in places[email.id] if box != due.mailbox), to))
-        updates.append(
-            EmailUpdate(
-                EmailId(email.id),
-                with_added(with_removed(email.keywords, due.removed), due.added),
-                tuple(map(MailboxId, boxes)),
+        targets[due.email] = to
+        patches.append(
+            EmailPatch(
+                EmailId(due.email),
+                add=due.added,
+                remove=due.removed,
+                enter=(MailboxId(to),),
+                leave=(MailboxId(due.mailbox),),
             )
         )
-        marks.append((to, email.id))
-    update(batch, account.id, updates)
+    woken = apply(batch, account, patches, (), account.email_state).now
+    marks = [(targets[email], email) for email in woken]
     for mailbox, number in marks:
         batch.write(
             "INSERT OR REPLACE INTO snooze VALUES (?, ?, ?, ?, 1, NULL, '', '')",
@@ -111,4 +108,4 @@ def _wake(batch: Batch, account: AccountState, found: list[_Due], now: float) ->
                 (mailbox, ids(old)),
             )
             touch(batch, account, old)  # they stand elsewhere now
-    return len(updates)
+    return len(woken)

@@ -126,7 +126,11 @@ class Planner:
 
     def _where(self, parts: list[Filter], words: Words) -> str:
         return " AND ".join(
-            ["e.account = :account", *(f"({self._part(part, 'e', words)})" for part in parts)]
+            [
+                "e.account = :account",
+                "e.hidden = 0",
+                *(f"({self._part(part, 'e', words)})" for part in parts),
+            ]
         )
 
     # -- where to begin -----------------------------------------------------------------------------
@@ -151,7 +155,7 @@ class Planner:
             return f"email e INDEXED BY {few}", *own
         if mailbox is not None:
             parts.remove(Condition(in_mailbox=mailbox))
-            inside = f"p.mailbox = {bind(mailbox)}{self._between(members)}"
+            inside = f"p.mailbox = {bind(mailbox)} AND p.mark <= 0{self._between(members)}"
             source = f"placement p INDEXED BY placement_received CROSS JOIN email e ON {inside}"
             return f"{source} AND e.id = p.email", "p.received_at", "p.email"
         return f"email e{' INDEXED BY email_received' if _by_time(sort) else ''}", *own
@@ -263,7 +267,7 @@ class Planner:
         pairs.append(("x.id", "e.id", sort[-1].ascending))
         passes = [f"({self._part(part, 'x', Words.SET)})" for part in every]
         return f"""EXISTS (SELECT 1 FROM email x INDEXED BY email_thread{self._texts(sort, "x")}
-            WHERE x.account = :account AND x.thread = e.thread
+            WHERE x.account = :account AND x.thread = e.thread AND x.hidden = 0
             AND {" AND ".join([f"({stands_before(pairs)})", *passes])})"""  # noqa: S608
 
 

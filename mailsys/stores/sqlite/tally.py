@@ -29,8 +29,9 @@ READ: Final = """SELECT json_group_array(json_array(received_at, email, count)) 
 _CONVERSATIONS: Final = """SELECT received_at at, email FROM conversation INDEXED BY conversation_received
     WHERE list = ?1"""
 _PLACEMENTS: Final = """SELECT received_at at, email FROM placement INDEXED BY placement_received
-    WHERE mailbox = ?1"""
-_MAIL: Final = "SELECT received_at at, id email FROM email INDEXED BY email_received WHERE account = ?1"
+    WHERE mailbox = ?1 AND mark <= 0"""
+_MAIL: Final = """SELECT received_at at, id email FROM email INDEXED BY email_received
+    WHERE account = ?1 AND hidden = 0"""
 
 
 def entries(number: int, kind: int) -> tuple[str, int]:

@@ -7,9 +7,11 @@ from typing import Final
 
 import apsw
 
+from mailsys.core.message.keywords import with_added
 from mailsys.ports.change_log import EmailChanges
 from mailsys.ports.ids import EmailId
 from mailsys.ports.placements import Delta, Placement, Snapshot
+from mailsys.stores.sqlite.flags import MARK
 from mailsys.stores.sqlite.mailboxes import TREE, tree
 from mailsys.stores.sqlite.rows import integers, one, values
 
@@ -23,6 +25,7 @@ class KeywordTexts:
         self._texts: dict[int, str] = {}
 
     def column(self, connection: apsw.Connection, numbers: list[int]) -> list[str]:
+        """`-n` is set n with `$deleted`: of a placement that is marked."""
         texts = self._texts
         missing = set(numbers) - texts.keys()
         if missing:
@@ -34,10 +37,14 @@ class KeywordTexts:
                 connection,
                 """SELECT json_group_array(json_array(id, words)) FROM carray(?) w
                 JOIN keywords k ON k.id = w.value""",
-                (apsw.carray(array("q", missing)),),
+                (apsw.carray(array("q", {abs(number) for number in missing})),),
             )
             texts.update(values(row[0]))
+            texts.update({n: with_added(texts[-n], MARK) for n in missing if n < 0})
         return [texts[number] for number in numbers]
+
+
+_KEYWORDS: Final = "CASE WHEN p.mark > 0 THEN -e.keywords ELSE e.keywords END"
 
 
 def snapshot(connection: apsw.Connection, texts: KeywordTexts, account: int, mailbox: int) -> Snapshot | None:
@@ -46,7 +53,8 @@ def snapshot(connection: apsw.Connection, texts: KeywordTexts, account: int, mai
         f"""SELECT c.modseq, k.recent, {TREE}, x.uids, x.emails, x.modseqs, x.keywords
         FROM account_count c, mailbox m, mailbox_count k,
             (SELECT group_concat(p.uid) uids, group_concat(p.email) emails,
-                group_concat(max(p.modseq, e.modseq)) modseqs, group_concat(e.keywords) keywords
+                group_concat(max(p.modseq, e.modseq, abs(p.mark))) modseqs,
+                group_concat({_KEYWORDS}) keywords
             FROM placement p CROSS JOIN email e ON e.account = ?1 AND e.id = p.email
             WHERE p.mailbox = ?2 AND p.uid > 0) x
         WHERE c.account = ?1 AND m.id = ?2 AND m.account = ?1 AND k.mailbox = ?2""",  # noqa: S608
@@ -70,18 +78,20 @@ def snapshot(connection: apsw.Connection, texts: KeywordTexts, account: int, mai
 def delta(connection: apsw.Connection, texts: KeywordTexts, account: int, mailbox: int, since: int) -> Delta:
     row = one(
         connection,
-        """SELECT c.modseq, c.floor,
+        f"""SELECT c.modseq, c.floor,
             (SELECT k.uid_next FROM mailbox m JOIN mailbox_count k ON k.mailbox = m.id
              WHERE m.id = ?2 AND m.account = ?1),
             (SELECT group_concat(uid) FROM vanished WHERE mailbox = ?2 AND modseq > ?3),
             group_concat(x.uid), group_concat(x.email), group_concat(x.keywords), group_concat(x.modseq),
             group_concat(x.placed)
         FROM account_count c LEFT JOIN (
-            SELECT p.uid, p.email, e.keywords, max(p.modseq, e.modseq) modseq, p.modseq placed
+            SELECT p.uid, p.email, {_KEYWORDS} keywords, max(p.modseq, e.modseq, abs(p.mark)) modseq,
+                p.modseq placed
             FROM email e INDEXED BY email_touched CROSS JOIN placement p ON p.email = e.id
-            WHERE e.account = ?1 AND e.touched > ?3 AND p.mailbox = ?2 AND (p.modseq > ?3 OR e.modseq > ?3)
+            WHERE e.account = ?1 AND e.touched > ?3 AND p.mailbox = ?2
+                AND max(p.modseq, e.modseq, abs(p.mark)) > ?3
             ORDER BY p.uid) x
-        WHERE c.account = ?1 GROUP BY c.account""",
+        WHERE c.account = ?1 GROUP BY c.account""",  # noqa: S608
         (account, mailbox, since),
     )
     if row is None:
@@ -107,16 +117,18 @@ def emails_changed(connection: apsw.Connection, account: int, since: int, limit:
     emails there is no state to stop at: `complete` is False then.
 
     A new email stands where it was created, not where it was last changed: a page that ends between
-    the two tells of its creation, the next one of its change.
+    the two tells of its creation, the next one of its change. One that was hidden and shown again was
+    there before and is there now: it is told as changed.
     """
     row = one(
         connection,
         """SELECT c.modseq, c.floor, (SELECT json_group_array(json_array(n, id, created, dead)) FROM (
             SELECT * FROM (SELECT created n, id, created, 0 dead FROM email INDEXED BY email_created
-                WHERE account = ?1 AND created > ?2 ORDER BY created LIMIT ?3 + 1)
+                WHERE account = ?1 AND created > ?2 AND hidden = 0 ORDER BY created LIMIT ?3 + 1)
             UNION ALL
             SELECT * FROM (SELECT touched, id, created, 0 FROM email INDEXED BY email_touched
-                WHERE account = ?1 AND touched > ?2 AND created <= ?2 ORDER BY touched LIMIT ?3 + 1)
+                WHERE account = ?1 AND touched > ?2 AND created <= ?2 AND hidden = 0
+                ORDER BY touched LIMIT ?3 + 1)
             UNION ALL
             SELECT * FROM (SELECT modseq, email, created, 1 FROM destroyed
                 WHERE account = ?1 AND modseq > ?2 AND created <= ?2 ORDER BY modseq LIMIT ?3 + 1)
@@ -135,11 +147,13 @@ def emails_changed(connection: apsw.Connection, account: int, since: int, limit:
         if not rows:
             return EmailChanges(since, True, (), (), (), complete=False)
         modseq = rows[-1][0]
+    gone = {email for _, email, _, dead in rows if dead}
+    alive = {email for _, email, _, dead in rows if not dead}
     return EmailChanges(
         modseq,
         more,
-        tuple(EmailId(e) for _, e, created, dead in rows if not dead and created > since),
-        tuple(EmailId(e) for _, e, created, dead in rows if not dead and created <= since),
-        tuple(EmailId(e) for _, e, created, dead in rows if dead),
+        tuple(EmailId(e) for _, e, created, dead in rows if not dead and created > since and e not in gone),
+        tuple(EmailId(e) for _, e, created, dead in rows if not dead and (created <= since or e in gone)),
+        tuple(EmailId(e) for _, e, created, dead in rows if dead and e not in alive),
         complete=since >= floor,
     )

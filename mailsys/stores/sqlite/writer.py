@@ -23,12 +23,12 @@ from typing import Any, TypeVar
 import apsw
 from twisted.internet.defer import Deferred, fail
 
-from mailsys.core.refusal import Refusal, ShuttingDown, TemporaryFailure
+from mailsys.core.refusal import Refusal, ShuttingDown
 from mailsys.log import Log
 from mailsys.ports.events import Changed, IEvents
 from mailsys.stores.sqlite.batch import Batch
 from mailsys.stores.sqlite.checkpoint import Checkpoint
-from mailsys.stores.sqlite.failures import failure
+from mailsys.stores.sqlite.failures import failure, refusal_of
 
 log = Log("store")
 T = TypeVar("T")
@@ -265,7 +265,7 @@ class Writer:
             return error
         log.error("write failed", failure=error)
         if isinstance(error, (apsw.Error, OSError)):
-            return TemporaryFailure(cause=f"{type(error).__name__}: {error}")
+            return refusal_of(error)
         return error
 
     # -- back on the reactor -----------------------------------------------------------------------------

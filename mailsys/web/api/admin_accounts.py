@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
@@ -12,11 +11,11 @@ from mailsys.core.bad_field import BadField, Taken
 from mailsys.core.jmap.ids import account_id, account_number
 from mailsys.core.refusal import MailboxExists
 from mailsys.log import Log
-from mailsys.ports.accounts import Account, Credentials, IAccountStore
+from mailsys.ports.accounts import Account, AccountPatch, Credentials, IAccountStore
 from mailsys.ports.ids import AccountId
 from mailsys.services.access.app_passwords import AppPasswords
 from mailsys.services.access.own_password import OwnPassword, check_new_password
-from mailsys.services.access.rights import AdminRights, Rights
+from mailsys.services.access.rights import AdminRights
 from mailsys.services.access.second_factor import SecondFactor
 from mailsys.services.access.sessions import Sessions
 from mailsys.web.api.domain_names import domain_name, mail_address
@@ -28,6 +27,7 @@ log = Log("api")
 Octets = Annotated[int, Meta(ge=0, le=2**53, description="Octets; 0: no bound.")]
 Sends = Annotated[int, Meta(ge=0, le=10**9, description="Recipients; 0: the server's default.")]
 Name = Annotated[str, Meta(max_length=100)]
+_OWN_LIMITS: Final = frozenset(("quota", "sends_per_hour", "sends_per_day"))
 
 
 class AccountInfo(Model, frozen=True):
@@ -198,7 +198,8 @@ class AccountRoutes:
         }
         if given.name is not None:
             wanted["name"] = _plain(given.name)
-        account = replace(account, **wanted)
+        if account.id == call.account and not call.rights.all and _OWN_LIMITS.intersection(wanted):
+            raise WebProblem(403, "Your own limits are set by who administers everything.")
         if given.admin_of is not None:
             known = {each.name for each in await self._accounts.domains()}
             names = [domain_name(each, "adminOf") for each in given.admin_of]
@@ -206,7 +207,7 @@ class AccountRoutes:
                 raise BadField("adminOf", "That is not a domain of ours.")
             await self._rights.grant(account.id, names)
         if wanted:
-            await self._accounts.update_account(account)
+            account = await self._accounts.change_account(account.id, AccountPatch(**wanted))
             await self._changed()
         if not account.enabled:
             await self._sessions.shut_out(account.id)
@@ -243,7 +244,7 @@ class AccountRoutes:
     # ------------------------------------------------------------------------------------------------------
 
     async def _account(self, call: Call) -> Account:
-        return await account_of(self._accounts, call.rights, call.path["id"])
+        return await account_of(self._accounts, self._rights, call, call.path["id"])
 
     async def _info(self, account: Account) -> AccountInfo:
         return AccountInfo(**_fields(account), admin_of=await self._admin_of(account))
@@ -252,11 +253,11 @@ class AccountRoutes:
         return sorted((await self._rights.of(account)).domains)
 
 
-async def account_of(accounts: IAccountStore, rights: Rights, text: str) -> Account:
-    """The account of an id, if the caller has rights over it; else it is not there."""
+async def account_of(accounts: IAccountStore, rights: AdminRights, call: Call, text: str) -> Account:
+    """The account of an id, if the caller may act on it; else it is not there."""
     number = account_number(text)
     account: Account | None = None if number is None else await accounts.account(AccountId(number))
-    if account is None or not rights.over_account(account):
+    if account is None or not await rights.over(call.rights, account):
         raise missing("There is no such account.")
     return account
 

@@ -14,6 +14,7 @@ from mailsys.core.refusal import MailboxExists, NotAllowed
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, Address, AddressKind, Domain, IAccountStore
 from mailsys.ports.ids import AccountId
+from mailsys.services.access.rights import AdminRights
 from mailsys.services.operating import commands as c
 from mailsys.services.operating.administration import Administration
 from mailsys.web.api.admin_accounts import account_of
@@ -90,10 +91,12 @@ class DomainRoutes:
     def __init__(
         self,
         accounts: IAccountStore,
+        rights: AdminRights,
         administration: Administration,
         changed: Callable[[], Awaitable[object]],
     ) -> None:
         self._accounts = accounts
+        self._rights = rights
         self._administration = administration
         self._changed = changed
 
@@ -149,6 +152,9 @@ class DomainRoutes:
     async def change_domain(self, call: Call) -> DomainInfo:
         domain = await self._domain(call)
         given: DomainChange = call.body
+        for changed, whose in ((given.postmaster, domain.postmaster), (given.catch_all, domain.catch_all)):
+            if changed is not None:
+                await self._require_over(call, whose)
         if given.postmaster is not None:
             domain = replace(domain, postmaster=_id(await self._ref(call, given.postmaster, "postmaster")))
         if given.catch_all is not None:
@@ -181,7 +187,7 @@ class DomainRoutes:
         asked: AliasQuery = call.query
         whose = None
         if asked.account:
-            whose = (await account_of(self._accounts, call.rights, asked.account)).id
+            whose = (await account_of(self._accounts, self._rights, call, asked.account)).id
         found = sorted(
             (
                 each
@@ -226,6 +232,8 @@ class DomainRoutes:
             raise missing("There is no such address.")
         if found.kind is AddressKind.PRIMARY:
             raise WebProblem(409, "This is an account's own address.")
+        if found.account is not None:
+            await self._require_over(call, found.account)
         await self._accounts.remove_address(address)
         await self._changed()
         log.info("alias removed", by=call.account, address=address)
@@ -242,11 +250,17 @@ class DomainRoutes:
                 return each
         raise missing("There is no such domain.")
 
+    async def _require_over(self, call: Call, whose: AccountId | None) -> None:
+        """That the caller may take from that account what it receives."""
+        account: Account | None = None if whose is None else await self._accounts.account(whose)
+        if account is not None and not await self._rights.over(call.rights, account):
+            raise WebProblem(403, "This belongs to an account that has rights which you lack.")
+
     async def _ref(self, call: Call, text: str, field: str) -> Account | None:
         if not text:
             return None
         try:
-            return await account_of(self._accounts, call.rights, text)
+            return await account_of(self._accounts, self._rights, call, text)
         except WebProblem:
             raise BadField(field, "There is no such account.") from None
 

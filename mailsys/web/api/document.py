@@ -49,6 +49,7 @@ class Problem(msgspec.Struct, frozen=True):
     type: str
     status: int
     title: str
+    code: str = ""
     detail: str = ""
     errors: list[FieldError] = []
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from mailsys.core.jmap.ids import email_id, email_number
-from mailsys.ports.objects import IObjectStore, ObjectChange
+from mailsys.core.refusal import ObjectConflict
+from mailsys.ports.objects import IObjectStore, ObjectChange, ObjectsWritten
 from mailsys.ports.timeline import TimelineEntry
 from mailsys.services.delivery import submission_link as submissions
 from mailsys.services.jmap.protocol.api import READ, WRITE
@@ -22,6 +24,7 @@ from mailsys.web.reply import Reply
 _SETTINGS = "Settings"
 _WEB = "web"
 _SETTINGS_SIZE = 64 * 1024  # octets
+_ETAG = re.compile(rb'"(0|[1-9][0-9]{0,17})"')
 
 
 class SuggestionQuery(Model, frozen=True):
@@ -155,7 +158,7 @@ class MailRoutes:
         if ways is None:
             raise missing("There is no such email.")
         if not ways.any:
-            raise WebProblem(409, "This email offers no way to unsubscribe.")
+            raise WebProblem(409, "This email offers no way to unsubscribe.", code="noWay")
         if ways.one_click is not None:
             await self._unsubscribing.leave(call.account, ways.one_click)
         return Unsubscribed(done=ways.one_click is not None, mail=ways.mail, page=ways.page)
@@ -169,16 +172,29 @@ class MailRoutes:
         return Reply(found[0].value, headers=[(b"ETag", b'"%d"' % found[0].modseq)])
 
     async def put_settings(self, call: Call) -> Reply:
-        expected = call.request.getHeader(b"if-match")
-        found = await self._objects.objects(call.account, _SETTINGS, [_WEB])
-        now = found[0].modseq if found else 0
-        if expected is not None and expected.strip() != b'"%d"' % now:
-            raise WebProblem(412, "The settings were changed meanwhile; read them again.")
         value = msgspec.json.encode(call.body)
         if len(value) > _SETTINGS_SIZE:
-            raise WebProblem(413, "Settings have at most 64 KiB.")
-        modseq = await self._objects.write([ObjectChange(call.account, _SETTINGS, _WEB, value)])
-        return Reply(value, headers=[(b"ETag", b'"%d"' % modseq)])
+            raise WebProblem(413, "Settings have at most 64 KiB.", code="tooLarge")
+        expected = call.request.getHeader(b"if-match")
+        change = ObjectChange(
+            call.account, _SETTINGS, _WEB, value, if_modseq=None if expected is None else _modseq(expected)
+        )
+        try:
+            written: ObjectsWritten = await self._objects.write([change])
+        except ObjectConflict as conflict:
+            raise _changed() from conflict
+        return Reply(value, headers=[(b"ETag", b'"%d"' % written.modseq)])
+
+
+def _modseq(etag: bytes) -> int:
+    found = _ETAG.fullmatch(etag.strip())
+    if found is None:
+        raise _changed()
+    return int(found[1])
+
+
+def _changed() -> WebProblem:
+    return WebProblem(412, "The settings were changed meanwhile; read them again.", code="stateMismatch")
 
 
 def step(entry: TimelineEntry) -> Step:

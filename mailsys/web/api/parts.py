@@ -11,11 +11,13 @@ from mailsys.ports.accounts import Credentials, IAccountStore
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
 from mailsys.ports.objects import IObjectStore
+from mailsys.ports.once import IOnceStore
 from mailsys.ports.sessions import ISessionStore
 from mailsys.services.access.app_passwords import AppPasswords
 from mailsys.services.access.at_rest import AtRest
 from mailsys.services.access.own_password import OwnPassword
 from mailsys.services.access.passkeys import Passkeys
+from mailsys.services.access.places import KnownPlaces
 from mailsys.services.access.registration import Invites, Registration
 from mailsys.services.access.revocation import APP, SESSION, Revocations
 from mailsys.services.access.rights import AdminRights
@@ -23,7 +25,6 @@ from mailsys.services.access.sealed import Seal
 from mailsys.services.access.second_factor import SecondFactor
 from mailsys.services.access.sessions import Lifetimes, Sessions, session_id
 from mailsys.services.access.sign_in import SignIn
-from mailsys.services.access.throttle import Throttle
 from mailsys.services.access.web_sign_in import WebSignIn
 from mailsys.services.content.blob_access import BlobReader
 from mailsys.services.jmap.protocol.api import JmapApi
@@ -68,6 +69,7 @@ class SignInParts:
     sessions: Sessions
     app_passwords: AppPasswords
     factor: SecondFactor
+    places: KnownPlaces
     revocations: Revocations
 
     async def holds(self, account: AccountId, credential: str) -> bool:
@@ -100,6 +102,7 @@ def sign_in_parts(
         SecondFactor(
             objects, accounts, limits, clock, random_bytes, settings.domain, AtRest(secret, random_bytes)
         ),
+        KnownPlaces(objects, clock, random_bytes),
         revocations,
     )
 
@@ -114,6 +117,7 @@ class AccountApi:
         sign_in: SignIn,
         jmap: JmapApi,
         contacts: Contacts,
+        once: IOnceStore,
         limits: ILimits,
         settings: Settings,
         clock: Any,
@@ -131,13 +135,13 @@ class AccountApi:
         accounts, objects = ports.accounts, ports.objects
         blobs = BlobReader(ports.mail, ports.blobs)
         changed = submission.directory.refresh
-        seal = Seal(secret, limits, clock, random_bytes)
-        throttle = Throttle(limits, settings.limits, clock)
-        rights = AdminRights(objects)
+        seal = Seal(secret, once, clock, random_bytes)
+        rights = AdminRights(objects, accounts)
         passkeys = Passkeys(objects, accounts, parts.factor, seal, clock, random_bytes, settings.domain)
         own_password = OwnPassword(accounts, sign_in, parts.sessions, hash_password)
+        throttle = sign_in.throttle
         web_sign_in = WebSignIn(
-            sign_in, parts.sessions, parts.factor, passkeys, accounts, seal, throttle, clock
+            sign_in, parts.sessions, parts.factor, passkeys, accounts, seal, throttle, parts.places, clock
         )
         invites = Invites(objects, accounts, rights, clock, random_bytes)
         registration = Registration(
@@ -155,7 +159,6 @@ class AccountApi:
             ports.mail,
             accounts,
             ports.events,
-            limits,
             outbound,
             clock,
             random_bytes,
@@ -186,25 +189,26 @@ class AccountApi:
                 changed,
                 basic.forget,
             ),
-            DomainRoutes(accounts, administration, changed),
+            DomainRoutes(accounts, rights, administration, changed),
             MailRoutes(
                 Suggestions(ports.mail, contacts),
                 Timelines(ports.mail, ports.queue, settings.hostname),
                 objects,
                 Unsubscribing(ports.mail, outbound, limits, clock),
             ),
-            ContactRoutes(VCards(contacts, blobs, ports.offload, jmap.exclusive, clock.seconds), blobs),
+            ContactRoutes(VCards(contacts, blobs, ports.offload, clock.seconds), blobs),
             MailServerRoutes(settings),
             QueueRoutes(ports.queue, accounts, rights, clock.seconds),
-            TraceRoutes(ports.queue, accounts),
+            TraceRoutes(ports.queue, accounts, rights),
             ImageRoutes(ImageProxy(outbound, timers), seal, limits, clock),
             WebhookRoutes(self.webhooks),
             SendRoutes(
-                ProgramMail(submission, objects, limits, clock, SystemRandom(), ports.offload),
+                ProgramMail(submission, objects, clock, SystemRandom(), ports.offload),
                 ports.mail,
                 ports.blobs,
                 settings.web.request_size,
                 settings.limits.message_size,
+                ports.offload,
             ),
         ):
             routes.mount(api)

@@ -105,10 +105,13 @@ class QueueRoutes:
             account: Account | None = (
                 None if wanted is None else await self._accounts.account(AccountId(wanted))
             )
-            if account is None or not (rights.over_account(account) or account.id == call.account):
+            if account is None or not (
+                account.id == call.account or await self._rights.over(rights, account)
+            ):
                 raise missing("There is no such account.")
             whose = account.id
         shown: list[QueueItem] = []
+        may: dict[AccountId | None, bool] = {}
         position = None if after is None else QueueId(after)
         scanned, more = 0, True
         while more and len(shown) < asked.limit and scanned < _SCANNED:
@@ -120,7 +123,10 @@ class QueueRoutes:
                     more = True
                     break
                 position = each.id
-                if whose is not None or await self._may(rights, each):
+                sender = each.item.account
+                if whose is None and sender not in may:
+                    may[sender] = await self._may(rights, each)
+                if whose is not None or may[sender]:
                     shown.append(each)
         return QueueList(
             items=[QueueItemInfo(**_fields(each)) for each in shown],
@@ -181,7 +187,7 @@ class QueueRoutes:
         if item.item.account is None:
             return False
         account: Account | None = await self._accounts.account(item.item.account)
-        return account is not None and rights.over_account(account)
+        return account is not None and await self._rights.over(rights, account)
 
 
 def _fields(item: QueueItem) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from mailsys.core.bad_field import BadField
+from mailsys.core.refusal import BadCredentials
 from mailsys.services.access.app_passwords import AppPassword, AppPasswords
 from mailsys.services.access.own_password import OwnPassword
 from mailsys.services.access.passkeys import Passkey, Passkeys
@@ -23,6 +24,10 @@ ThingName = Annotated[str, Meta(min_length=1, max_length=100)]
 class PasswordChange(Model, frozen=True):
     old_password: Password
     new_password: Password
+    end_app_passwords: Annotated[
+        bool,
+        Meta(description="Revoke all app passwords too: whoever knew the old one may have made some."),
+    ] = False
 
 
 class Confirmation(Model, frozen=True):
@@ -32,9 +37,16 @@ class Confirmation(Model, frozen=True):
 
 
 class NewAppPassword(Model, frozen=True):
+    """With the account's own password again and, when it has a second factor, a code or a passkey's answer
+    to POST /second-factor/passkey/options: what is made outlives the session."""
+
     name: ThingName
+    password: Password
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=7)]
     expires: Moment | None = None
+    code: Annotated[str, Meta(max_length=40)] = ""
+    passkey_challenge: Annotated[str, Meta(max_length=2048)] = ""
+    credential: dict[str, Any] = {}  # noqa: RUF012 msgspec copies it
 
 
 class AppPasswordInfo(Model, frozen=True):
@@ -152,6 +164,9 @@ class SecurityRoutes:
             Route("POST", "/second-factor/recovery-codes", self.recovery_codes,
                   "Make new recovery codes; older ones hold no more.", "Second factor", owner,
                   body=Confirmation, answer=RecoveryCodes),
+            Route("POST", "/second-factor/passkey/options", self.second_options,
+                  "What to ask the browser, to show a passkey as second factor again.",
+                  "Second factor", owner, answer=PasskeyAsked),
             Route("GET", "/passkeys", self.passkeys, "One's passkeys.", "Passkeys", owner,
                   answer=PasskeyList),
             Route("POST", "/passkeys/options", self.passkey_options,
@@ -170,6 +185,8 @@ class SecurityRoutes:
         ended = await self._own_password.change(
             call.me.account, given.old_password, given.new_password, call.visitor, here
         )
+        if given.end_app_passwords:
+            await self._app_passwords.revoke_all(call.account)
         self._forget(call.account)
         return Ended(ended=ended)
 
@@ -181,6 +198,8 @@ class SecurityRoutes:
 
     async def make_app_password(self, call: Call) -> AppPasswordMade:
         given: NewAppPassword = call.body
+        await self._prove(call)
+        await self._prove_second(call, given)
         expires = None if given.expires is None else given.expires.timestamp()
         made, secret = await self._app_passwords.create(call.account, given.name, given.scopes, expires)
         return AppPasswordMade(secret=secret, app_password=_app_password(made))
@@ -248,6 +267,26 @@ class SecurityRoutes:
         await self._prove(call)
         if not await self._passkeys.remove(call.account, call.path["id"]):
             raise missing("There is no such passkey.")
+
+    async def second_options(self, call: Call) -> PasskeyAsked:
+        asked = await self._passkeys.begin_sign_in(party_of(call.request), call.account)
+        return PasskeyAsked(challenge=asked.challenge, options=asked.options)
+
+    async def _prove_second(self, call: Call, given: NewAppPassword) -> None:
+        """The second factor again, if there is one."""
+        if not (await self._factor.state(call.account)).active:
+            return
+        try:
+            if given.passkey_challenge:
+                await self._passkeys.finish_sign_in(
+                    given.passkey_challenge, given.credential, party_of(call.request), call.account
+                )
+            elif given.code:
+                await self._factor.check(call.account, given.code)
+            else:
+                raise BadField("code", "A code of your second factor, or your passkey, is needed as well.")
+        except BadCredentials as wrong:
+            raise BadField("code", wrong.text, cause=wrong.cause) from wrong
 
     async def _prove(self, call: Call) -> None:
         """That it is not somebody who found an open browser."""

@@ -15,7 +15,8 @@ from mailsys.core.jmap.ids import parse_blob_id
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import BlobId
 from mailsys.ports.mail import IMailStore
-from mailsys.services.jmap.protocol.api import SEND
+from mailsys.services.content.reading import Offload
+from mailsys.services.jmap.protocol.api import READ, SEND
 from mailsys.services.submission.program_mail import (
     Attachment,
     Key,
@@ -25,6 +26,7 @@ from mailsys.services.submission.program_mail import (
     Sent,
     check_header,
     checked_person,
+    hash_of_json,
 )
 from mailsys.web.api.table import Api, Call, Model, Moment, Route, at
 from mailsys.web.problems import WebProblem
@@ -87,12 +89,14 @@ class SendRoutes:
         blobs: IBlobStore,
         request_size: int,
         message_size: int,
+        offload: Offload,
     ) -> None:
         self._program_mail = program_mail
         self._mail = mail
         self._blobs = blobs
         self._request_size = request_size
         self._message_size = message_size
+        self._offload = offload
 
     def mount(self, api: Api) -> None:
         api.add(
@@ -100,7 +104,7 @@ class SendRoutes:
                   answer=Accepted, status=202, problems=(400, 409, 413, 503, 507), limit=self._request_size,
                   request_headers=(
                       ("Idempotency-Key",
-                       "1 to 255 printable characters; the same key and body is sent once, within a week."),
+                       "1 to 255 printable characters; the same key and JSON is sent once in a week."),
                   )),
         )  # fmt: skip
 
@@ -110,8 +114,11 @@ class SendRoutes:
         if header is not None:
             text = header.decode("ascii", "replace")
             if _KEY.fullmatch(text) is None:
-                raise WebProblem(400, "An idempotency key has 1 to 255 printable ASCII characters.")
-            key = Key(text, call.request.body())
+                raise WebProblem(
+                    400, "An idempotency key has 1 to 255 printable ASCII characters.", code="badKey"
+                )
+            body = call.request.body()
+            key = Key(text, await self._offload(lambda: hash_of_json(body)))
         files = await self._attachments(call)
         letter = _letter(call, files)
         sent, before = await self._program_mail.send(
@@ -136,18 +143,22 @@ class SendRoutes:
             data = await self._blob(call, each, where) if each.blob_id else _decoded(each.data, where)
             room -= len(data)
             if room < 0:
-                raise WebProblem(413, f"A message has at most {self._message_size} octets.")
+                raise WebProblem(
+                    413, f"A message has at most {self._message_size} octets.", code="messageTooBig"
+                )
             found.append(Attachment(each.name, each.type, data, each.content_id))
         return found
 
     async def _blob(self, call: Call, each: AttachmentIn, where: str) -> bytes:
         name = parse_blob_id(each.blob_id)
+        if not call.me.may(READ):  # what is attached is read
+            raise WebProblem(403, f'With "blobId", this app password needs the scope "{READ}" as well.')
         blob = None if name is None or not name.whole else BlobId(name.blob)
         if blob is None or not await self._mail.holds(call.account, blob):
             raise BadField(f"{where}/blobId", "There is no such blob.")
         size = await self._blobs.size(blob) or 0
         if size > self._message_size:
-            raise WebProblem(413, f"A message has at most {self._message_size} octets.")
+            raise WebProblem(413, f"A message has at most {self._message_size} octets.", code="messageTooBig")
         pieces = []
         for start in range(0, size, _PIECE):
             piece = await self._blobs.read(blob, start, _PIECE)

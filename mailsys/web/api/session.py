@@ -17,7 +17,7 @@ from mailsys.services.access.sessions import Sessions, session_id
 from mailsys.services.access.web_sign_in import Begun, WebSignIn
 from mailsys.settings import Settings
 from mailsys.web.api.table import Access, Api, Call, Model, Moment, Route, at, missing
-from mailsys.web.authenticators import SessionCaller, clear_cookie, set_cookie
+from mailsys.web.authenticators import SessionCaller, clear_cookie, set_cookie, set_mark
 from mailsys.web.request import WebRequest
 
 Login = Annotated[str, Meta(min_length=1, max_length=320, description="Address, or its local part.")]
@@ -230,7 +230,7 @@ class SessionRoutes:
         if isinstance(old, SessionCaller) and old.session is not None:
             await self._sessions.end(old.session)
         age = int(begun.session.expires - begun.session.created) if begun.remember else None
-        call.headers.append(set_cookie(request, begun.token, age))
+        call.headers += [set_cookie(request, begun.token, age), set_mark(request, begun.mark)]
         return SignedIn(session=await self._describe(begun.account, begun.session, ["all"]))
 
     # -- signed in -------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from mailsys.services.content.reading import Offload
 from mailsys.services.jmap.protocol.api import ALL, Caller
 from mailsys.web.admission import Admission
 from mailsys.web.app import Routes
+from mailsys.web.authenticators import mark_of
 from mailsys.web.problems import WebProblem
 from mailsys.web.reply import Reply
 from mailsys.web.request import BodyRule, WebRequest
@@ -84,7 +85,8 @@ class Call:
     @property
     def visitor(self) -> Visitor:
         agent = (self.request.getHeader(b"user-agent") or b"").decode("utf-8", "replace")
-        return Visitor(self.request.address, "".join(c for c in agent[:200] if c.isprintable()))
+        shown = "".join(c for c in agent[:200] if c.isprintable())
+        return Visitor(self.request.address, shown, mark_of(self.request))
 
 
 Handler = Callable[[Call], Awaitable[Any]]
@@ -196,7 +198,7 @@ class Api:
                 raise WebProblem(403, "Only administrators may do this.")
             return caller, rights
         if route.scope and not caller.may(route.scope):
-            raise WebProblem(403, f'This app password lacks the scope "{route.scope}".')
+            raise WebProblem(403, f'This app password lacks the scope "{route.scope}".', code="scopeMissing")
         return caller, Rights()
 
 
@@ -258,6 +260,7 @@ def _invalid(name: str, text: str, cause: str, where: str = "pointer") -> WebPro
         422,
         text,
         title="Not valid",
+        code="notValid",
         cause=cause,
         errors=[{where: value[:200], "detail": text}],
     )
@@ -273,4 +276,4 @@ def number(text: str, letter: str = "") -> int | None:
 
 
 def missing(what: str = "There is nothing here.") -> WebProblem:
-    return WebProblem(404, what)
+    return WebProblem(404, what, code="notFound")

@@ -11,6 +11,7 @@ from mailsys.ports.accounts import Account, IAccountStore
 from mailsys.ports.ids import AccountId, TraceId
 from mailsys.ports.queue import IQueueStore
 from mailsys.ports.timeline import Stage, TimelineEntry
+from mailsys.services.access.rights import AdminRights
 from mailsys.services.delivery.received_fields import first_trace
 from mailsys.services.operating.timelines import concerning, is_trace
 from mailsys.web.api.mail import Step, step
@@ -46,8 +47,9 @@ class TraceList(Model, frozen=True):
 
 
 class TraceRoutes:
-    def __init__(self, queue: IQueueStore, accounts: IAccountStore) -> None:
+    def __init__(self, queue: IQueueStore, accounts: IAccountStore, rights: AdminRights) -> None:
         self._queue = queue
+        self._rights = rights
         self._accounts = accounts
 
     def mount(self, api: Api) -> None:
@@ -80,7 +82,7 @@ class TraceRoutes:
             return None
         number = account_number(named)
         account: Account | None = None if number is None else await self._accounts.account(AccountId(number))
-        if account is None or not call.rights.over_account(account):
+        if account is None or not await self._rights.over(call.rights, account):
             raise missing("There is no such account.")
         return account
 

@@ -71,7 +71,7 @@ class WebhookRoutes:
     def _may_read(call: Call) -> None:
         """A webhook tells of new mail, so who makes one must be allowed to read it."""
         if not call.me.may(READ):
-            raise WebProblem(403, f'This app password lacks the scope "{READ}".')
+            raise WebProblem(403, f'This app password lacks the scope "{READ}".', code="scopeMissing")
 
     async def webhooks(self, call: Call) -> WebhookList:
         return WebhookList(webhooks=[_webhook(each) for each in await self._webhooks.of(call.account)])

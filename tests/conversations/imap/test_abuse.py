@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import socket
 import tracemalloc
 from typing import Any, ClassVar
 
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
+from mailsys.imap.wire import PROBED
 from tests.conversations.imap.messages import large
 from tests.conversations.imap.rig import SIMPLE, ImapTestCase
 
@@ -90,6 +92,39 @@ class SlowClients(ImapTestCase):
         client.send(b"a AUTHENTICATE PLAIN\r\n")
         await client.until(rb"\+")
         await client.gone()
+
+
+class LongIdle(ImapTestCase):
+    limits: ClassVar[dict[str, Any]] = {"imap_keepalive": 0.1, "imap_idle": 1.0}
+
+    async def _start(self) -> None:
+        await super()._start()
+        self.factory.wheel._tick = 0.02
+
+    async def test_who_idles_hears_that_the_connection_lives_until_it_was_silent_too_long(self):
+        client = await self.connect(select=b"INBOX")
+        client.send(b"i IDLE\r\n")
+        await client.until(rb"\+ idling")
+        said = await client.until(rb"\* BYE Nothing was heard")
+        self.assertGreater(len(said), 4)
+        self.assertEqual(set(said[:-1]), {b"* OK Still here"})
+        await client.gone()
+
+    async def test_outside_of_idle_nothing_is_said(self):
+        client = await self.connect(select=b"INBOX")
+        client.send(b"i IDLE\r\n")
+        await client.until(rb"\* OK Still here")
+        client.send(b"DONE\r\n")
+        await client.until(rb"i OK")
+        self.assertEqual(len(await client.until(rb"\* BYE Nothing was heard")), 1)
+
+    async def test_the_system_asks_whether_the_other_end_is_there(self):
+        await self.connect()
+        (connection,) = self.factory._connections
+        handle = connection.transport.socket
+        self.assertTrue(handle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            self.assertEqual(handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE), PROBED)
 
 
 class WhoDoesNotRead(ImapTestCase):

@@ -10,6 +10,7 @@ from twisted.internet import reactor
 
 from mailsys.core.message.analysis import analyse
 from mailsys.core.refusal import OverQuota
+from mailsys.ports.accounts import AccountPatch
 from mailsys.ports.emails import Column
 from mailsys.services.content.reading import MessageReader
 from mailsys.stores.sqlite.store import open_store
@@ -152,7 +153,7 @@ class Bounded(ImapTestCase):
 class Quota(ImapTestCase):
     async def test_a_full_account_is_told_so(self):
         account = await self.store.accounts.account(self.alice.id)
-        await self.store.accounts.update_account(replace(account, quota=200))
+        await self.store.accounts.change_account(account.id, AccountPatch(quota=200))
         client = await self.connect()
         client.send(append(b"INBOX", SIMPLE, b"a") + append(b"INBOX", SIMPLE, b"b"))
         responses = await client.until(b"b ")

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import Callable
+from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
+
+from mailsys.ports.emails import Column
 from tests.conversations.imap.messages import BINARY, HEADER_SIZE, MULTIPART, large
 from tests.conversations.imap.rig import SIMPLE, ImapTestCase
 
@@ -157,10 +162,27 @@ class Sections(ImapTestCase):
         client = await self.connect(select=b"INBOX")
         self.assertTrue((await client.ask(b"FETCH 1 BINARY.PEEK[4]"))[-1].startswith(b"NO [UNKNOWN-CTE]"))
 
-    async def test_octets_of_any_value_come_back_identical(self):
+    async def test_nul_is_in_no_plain_literal_and_comes_back_identical_in_binary(self):
         await self.deliver(BINARY)
         client = await self.connect(select=b"INBOX")
-        self.assertEqual(await self.fetch(client, b"BODY.PEEK[]"), b"BODY[] " + literal(BINARY))
+        shown = BINARY.replace(b"\0", b"\x80")
+        self.assertEqual(await self.fetch(client, b"BODY.PEEK[]"), b"BODY[] " + literal(shown))
+        self.assertEqual(await self.fetch(client, b"BODY.PEEK[TEXT]<0.2>"), b"BODY[TEXT]<0> {2}\r\n\x80\1")
+        self.assertEqual(await self.fetch(client, b"BODY.PEEK[1]<0.2>"), b"BODY[1]<0> {2}\r\n\x80\1")
+        self.assertEqual(await self.fetch(client, b"BINARY.PEEK[]"), b"BINARY[] ~" + literal(BINARY))
+
+    async def test_nul_in_headers_and_in_large_messages(self):
+        message = b"Subject: a\0b\r\n\r\n" + b"\0" * 700_000 + b"\r\n"
+        await self.deliver(message)
+        client = await self.connect(select=b"INBOX")
+        for items in (
+            b"BODY.PEEK[]",
+            b"BODY.PEEK[HEADER]",
+            b"BODY.PEEK[HEADER.FIELDS (SUBJECT)]",
+            b"ENVELOPE",
+        ):
+            self.assertNotIn(b"\0", await self.fetch(client, items))
+        self.assertEqual(await self.fetch(client, b"BINARY.PEEK[]"), b"BINARY[] ~" + literal(message))
 
     async def test_the_old_names(self):
         await self.deliver(SIMPLE)
@@ -280,6 +302,78 @@ class Seen(ImapTestCase):
         self.assertEqual((await client.ask(b"FETCH 1 FLAGS"))[0], b"* 1 FETCH (FLAGS (\\Recent))")
 
 
+class Losing:
+    """A blob store that has lost whatever `lost` says."""
+
+    def __init__(self, blobs: Any) -> None:
+        self._blobs = blobs
+        self.lost: Callable[[Any], bool] = lambda _blob: False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._blobs, name)
+
+    def read(self, blob: Any, start: int = 0, length: int | None = None) -> Deferred[bytes | None]:
+        return succeed(None) if self.lost(blob) else self._blobs.read(blob, start, length)
+
+    def read_many(self, blobs: list[Any], limit: int) -> Deferred[list[bytes]]:
+        if all(map(self.lost, blobs)):
+            return succeed([])
+        return self._blobs.read_many(blobs, limit).addCallback(
+            lambda found: [b"" if self.lost(b) else one for b, one in zip(blobs, found, strict=False)]
+        )
+
+
+class LostContent(ImapTestCase):
+    """Content that should be there is never answered with OK."""
+
+    COMMANDS = (b"BODY.PEEK[]", b"BODY.PEEK[TEXT]", b"BODY.PEEK[1]", b"BINARY.PEEK[1]")
+
+    async def open_store(self) -> Any:
+        store = await super().open_store()
+        store.blobs = Losing(store.blobs)
+        return store
+
+    def _said(self) -> None:
+        self.assertTrue(self.logged)
+        self.assertTrue(all(event["event"] == "content missing" for event in self.logged), self.logged)
+        self.logged.clear()
+
+    async def test_of_one_the_others_are_answered(self):
+        await self.deliver()
+        await self.deliver(SIMPLE + b"more\r\n")
+        await self.deliver(SIMPLE + b"and more\r\n")
+        client = await self.connect(select=b"INBOX")
+        lost = (await self.mail.fetch(self.alice.id, [2], (Column.BLOB,)))[2][0]
+        self.store.blobs.lost = lambda blob: blob == lost
+        for items in self.COMMANDS:
+            responses = await client.ask(b"UID FETCH 1:* (UID %b)" % items)
+            self.assertEqual([line.split(b" ")[1] for line in responses[:-1]], [b"1", b"3"], items)
+            self.assertTrue(responses[-1].startswith(b"NO [SERVERBUG] "), responses[-1])
+            self._said()
+
+    async def test_of_all_and_of_large_ones(self):
+        await self.deliver(large(700_000))
+        client = await self.connect(select=b"INBOX")
+        self.store.blobs.lost = lambda blob: True
+        for items in self.COMMANDS:
+            responses = await client.ask(b"FETCH 1 (%b)" % items)
+            self.assertEqual(len(responses), 1, items)
+            self.assertTrue(responses[0].startswith(b"NO [SERVERBUG] "), responses)
+            self._said()
+
+    async def test_of_an_email_that_others_destroyed_is_no_loss(self):
+        uid = await self.deliver()
+        client = await self.connect(select=b"INBOX")
+
+        def gone(_blob: Any) -> bool:
+            self.mail.expunge(self.alice.id, inbox, [uid], False)
+            return True
+
+        inbox = (await self.mailbox()).id
+        self.store.blobs.lost = gone
+        self.assertEqual((await client.ask(b"UID FETCH 1 (BODY.PEEK[])"))[-1], b"OK FETCH completed")
+
+
 class BesideOthers(ImapTestCase):
     async def test_uids_that_others_removed_are_passed_over_without_an_error(self):
         for command in (
@@ -318,7 +412,7 @@ class BesideOthers(ImapTestCase):
             (await client.ask(b"FETCH 3 BODY.PEEK[TEXT]"))[0],
             b"* 3 FETCH (BODY[TEXT] {13}\r\nHello there\r\n)",
         )
-        self.assertEqual(await client.ask(b"NOOP"), [b"* 2 EXPUNGE", b"OK NOOP completed"])
+        self.assertEqual(await client.ask(b"NOOP"), [b"* 2 EXPUNGE", b"* 2 RECENT", b"OK NOOP completed"])
         self.assertEqual((await client.ask(b"FETCH 2 (UID)"))[0], b"* 2 FETCH (UID 3)")
 
     async def test_arrivals_are_told_even_while_an_expunge_must_wait(self):

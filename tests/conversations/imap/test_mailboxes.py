@@ -79,6 +79,33 @@ class Listing(ImapTestCase):
             await client.ask(b'LIST (SUBSCRIBED RECURSIVEMATCH) "" %'),
         )
 
+    async def test_childinfo_only_tells_of_what_is_not_shown_itself(self):
+        """RFC 5258 §3.5."""
+        client = await self.connect()
+        await client.ask(b"CREATE top/deep")
+        await client.ask(b"SUBSCRIBE top")
+        await client.ask(b"SUBSCRIBE top/deep")
+        shown = [
+            line for line in await client.ask(b'LIST (SUBSCRIBED RECURSIVEMATCH) "" *') if b"top" in line
+        ]
+        self.assertEqual(
+            shown,
+            [
+                b'* LIST (\\HasChildren \\Subscribed) "/" top',
+                b'* LIST (\\HasNoChildren \\Subscribed) "/" top/deep',
+            ],
+        )
+        self.assertIn(
+            b'* LIST (\\HasChildren \\Subscribed) "/" top ("CHILDINFO" ("SUBSCRIBED"))',
+            await client.ask(b'LIST (SUBSCRIBED RECURSIVEMATCH) "" %'),
+        )
+
+    async def test_names_in_ascii_that_are_no_modified_utf7_are_refused(self):
+        client = await self.connect()
+        for name in (b"R&D", b"&AGE-", b"&2AA-", b"&AOQ", b"x&AOQ=-"):
+            self.assertTrue((await client.ask(b"CREATE " + name))[-1].startswith(b"NO [CANNOT]"), name)
+        self.assertTrue((await client.ask("CREATE Grüße&Co".encode()))[-1].startswith(b"OK"))
+
     async def test_lsub_shows_parents_for_percent(self):
         client = await self.connect()
         await client.ask(b"CREATE top/deep")

@@ -144,9 +144,28 @@ class Searching(ImapTestCase):
         await client.ask(b"SEARCH RETURN (SAVE MIN) ALL")
         self.assertEqual((await client.ask(b"UID FETCH $ (UID)"))[:-1], [b"* 1 FETCH (UID 1)"])
 
-    async def test_numbers_beyond_the_last_are_bad(self):
+    async def test_people_are_found_by_what_is_shown_of_them(self):
+        await self.deliver('From: "Doe\\, Jo" <jo@b.org>\r\nTo: x@b.org (Straße)\r\n\r\nGröße\r\n'.encode())
+        client = await self.connect(select=b"INBOX")
+        for key in (
+            'FROM "Doe, Jo <jo"',
+            'TO "STRASSE <x@"',
+            "TO straße",
+            "BODY GRÖSSE",
+            "BODY größe",
+            "TEXT strasse",
+        ):
+            asked = "SEARCH CHARSET UTF-8 " + key
+            if not key.isascii():
+                word, _, text = key.partition(" ")
+                asked = f"SEARCH CHARSET UTF-8 {word} {{{len(text.encode())}+}}\r\n{text}"
+            self.assertEqual((await client.ask(asked.encode()))[0], b"* SEARCH 1", key)
+
+    async def test_numbers_beyond_the_last_are_those_of_no_message(self):
         client = await self._client()
-        self.assertTrue((await client.ask(b"SEARCH NOT 4"))[-1].startswith(b"BAD"))
+        self.assertEqual((await client.ask(b"SEARCH 4:9"))[0], b"* SEARCH")
+        self.assertEqual((await client.ask(b"SEARCH OR 2 7"))[0], b"* SEARCH 2")
+        self.assertEqual((await client.ask(b"SEARCH NOT 4"))[0], b"* SEARCH 1 2 3")
 
     async def test_an_unknown_charset_is_refused(self):
         client = await self._client()

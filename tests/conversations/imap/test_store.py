@@ -78,6 +78,20 @@ class Storing(ImapTestCase):
         other = await self.connect(select=b"Archive")
         self.assertEqual((await other.ask(b"FETCH 1 FLAGS"))[0], b"* 1 FETCH (FLAGS (\\Flagged \\Recent))")
 
+    async def test_of_messages_that_others_removed_silence_says_nothing(self):
+        """RFC 2180 §4.2: who asks to be told of each is told that some are gone."""
+        client, other = await self._two()
+        await self.deliver()
+        await client.ask(b"NOOP")
+        await other.ask(b"STORE 1 +FLAGS.SILENT (\\Deleted)")
+        await other.ask(b"EXPUNGE")
+        for numbers in (b"1", b"1:*"):
+            silent = await client.ask(b"STORE %b +FLAGS.SILENT (\\Flagged)" % numbers)
+            self.assertEqual(silent[-1], b"OK STORE completed")
+            loud = await client.ask(b"STORE %b +FLAGS (\\Flagged)" % numbers)
+            self.assertTrue(loud[-1].startswith(b"NO [EXPUNGEISSUED]"), loud)
+        self.assertIn(b"\\Flagged", (await client.ask(b"UID FETCH 2:* FLAGS"))[0])
+
     async def test_silence_does_not_swallow_what_others_did_at_the_same_time(self):
         client, other = await self._two()
         other.send(b"x STORE 1 +FLAGS.SILENT (\\Answered)\r\n")

@@ -162,10 +162,10 @@ class Patterns(SynchronousTestCase):
 
     def test_a_bomb_costs_nothing(self):
         bombs = ["%*" * 500, "%a" * 500, "*a" * 500 + "b", "%/%" * 300, "*%*%" * 100 + "x"]
-        started = time.perf_counter()
+        started = time.process_time()
         for bomb in bombs:
             compile_pattern("", bomb).matches("a/" * 500)
-        self.assertLess(time.perf_counter() - started, 0.1)
+        self.assertLess(time.process_time() - started, 0.1)
         self.assertTrue(fnmatch.fnmatch("a", "*"))
 
 
@@ -282,10 +282,10 @@ class HeaderFields(SynchronousTestCase):
 
     def test_a_large_block_is_read_in_milliseconds(self):
         block = b"X: \r\n \r\n" * 30000 + b"\r\n"
-        started = time.perf_counter()
+        started = time.process_time()
         for negate in (False, True):
             header_fields.select(block, tuple(b"X%d" % n for n in range(50)), negate=negate)
-        self.assertLess(time.perf_counter() - started, 0.2)
+        self.assertLess(time.process_time() - started, 0.2)
 
 
 class FetchPlans(SynchronousTestCase):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.core.imap.sequence import SequenceSet, parse
-from mailsys.core.imap.view import Changes, View
+from mailsys.core.imap.view import Changes, Position, View
 
 
 def uids(*numbers: int) -> array:
@@ -105,11 +105,11 @@ class ClientModel(SynchronousTestCase):
                 if not value:
                     self.assertGreaterEqual(len(client.messages), before)
             self.assertEqual(view.count, len(client.messages))
-            self.assertEqual([view.uid(n + 1) for n in range(view.count)], client.messages)
+            self.assertEqual([view.uid(n) for n in range(view.count)], client.messages)
             self.assertEqual([view.number(uid) for uid in client.messages], list(range(1, view.count + 1)))
         client.apply(view.flush(expunge=True), image, by_uid=by_uid)
         self.assertEqual(client.messages, list(image.uids))
-        self.assertTrue(view.current)
+        self.assertTrue(view.shares(image.uids))
         self.assertFalse(view.pending)
         self.assertFalse(view.flush(expunge=True))
 
@@ -125,7 +125,7 @@ class Sharing(SynchronousTestCase):
         self.assertIs(view._uids, image.uids)
         image.remove({2})
         view.note(image.uids, vanished=[2])
-        self.assertFalse(view.current)
+        self.assertFalse(view.shares(image.uids))
         self.assertEqual(view.flush(expunge=True), Changes(expunged=(2,), vanished=(2,)))
         self.assertIs(view._uids, image.uids)
 
@@ -147,12 +147,16 @@ class Telling(SynchronousTestCase):
         view.note(image.uids, vanished=[2])
         self.assertEqual(view.flush(expunge=True), Changes(exists=2, recent=0))
 
-    def test_a_silent_stores_flags_are_not_told_but_a_later_change_is(self):
-        view = View(uids(1, 2))
-        view.note(view._target, changed=[(1, 5), (2, 5)])
-        view.note(view._target, changed=[(2, 6)])
-        view.forget([1, 2, 9], 5)
-        self.assertEqual(view.flush(expunge=False), Changes(flags=((2, 2),)))
+    def test_recent_is_told_again_when_it_changes(self):
+        image = Image(1, 2, 3)
+        view = View(image.uids, [(2, 3)])
+        image.remove({1})
+        view.note(image.uids)
+        self.assertEqual(view.flush(expunge=True), Changes((1,), (1,)))
+        image.remove({3})
+        view.note(image.uids)
+        self.assertFalse(view.flush(expunge=False))
+        self.assertEqual(view.flush(expunge=True), Changes((2,), (3,), recent=1))
 
     def test_flags_of_a_vanished_row_are_not_told(self):
         image = Image(1, 2)
@@ -211,13 +215,12 @@ class Naming(SynchronousTestCase):
             self.assertEqual(list(view.select(parse(text), uid=False)), by_number, text)
             self.assertEqual(list(view.select(parse(text), uid=True)), by_uid, text)
 
-    def test_numbers_beyond_the_end_are_the_clients_mistake(self):
-        view, empty = View(uids(10, 20)), View(uids())
-        self.assertTrue(view.valid(parse(b"1:2,*"), uid=False))
-        self.assertFalse(view.valid(parse(b"1:3"), uid=False))
-        self.assertTrue(view.valid(parse(b"1:3"), uid=True))
-        self.assertFalse(empty.valid(parse(b"1:*"), uid=False))
-        self.assertTrue(empty.valid(parse(b"1:*"), uid=True))
+    def test_positions_are_numbers_less_one(self):
+        view = View(uids(10, 20, 30, 40))
+        self.assertEqual(list(view.positions(parse(b"2:3"), uid=False)), [1, 2])
+        self.assertEqual(list(view.positions(parse(b"40,10:19"), uid=True)), [0, 3])
+        self.assertEqual(view.position(30), 2)
+        self.assertIsNone(view.position(35))
 
     def test_the_saved_result_drops_what_is_gone(self):
         image = Image(1, 2, 3, 4)
@@ -235,6 +238,7 @@ class Naming(SynchronousTestCase):
             some = sorted(random.Random(1).sample(range(1, 2100), size))
             self.assertEqual(view.numbers(some), [view.number(uid) for uid in some])
 
-    def test_a_number_outside_is_an_index_error(self):
-        with self.assertRaises(IndexError):
-            View(uids(1)).uid(0)
+    def test_a_position_outside_is_an_index_error(self):
+        for outside in (-1, 1):
+            with self.assertRaises(IndexError):
+                View(uids(1)).uid(Position(outside))

@@ -73,6 +73,17 @@ class FactTests(SynchronousTestCase):
         self.assertEqual(facts.header_text, "from: jörg <j@b.org>\nsubject: grüsse dich\nx-raw: é\n")
         self.assertIn(b"=?utf-8?q?J=C3=B6rg?=", facts.envelope)
 
+    def test_people_are_searched_as_they_are_written_and_as_they_are_shown(self) -> None:
+        facts = analyse(
+            b'From: "Doe\\, J\\"r" <jd@b.org>\r\nTo: jo (Joe Bloggs) @ b.org\r\n'
+            b'Cc: "=?utf-8?q?J=C3=B6rg?= M" <m@b.org>, plain@b.org\r\nBcc: Ann <a@b.org>\r\n\r\n'
+        )
+        self.assertIn('doe, j"r <jd@b.org>', facts.from_text)
+        self.assertIn('"doe\\, j\\"r"', facts.from_text)
+        self.assertIn("joe bloggs <jo@b.org>", facts.to_text)
+        self.assertIn("jörg m <m@b.org>, plain@b.org", facts.cc_text)
+        self.assertEqual(facts.bcc_text, "ann <a@b.org>")
+
     def test_inline_pictures_of_a_page_are_no_attachments(self) -> None:
         content = odd.crlf(
             "Content-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html\n\n<img src=cid:x>\n"

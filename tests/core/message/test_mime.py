@@ -91,6 +91,14 @@ class TreeTests(SynchronousTestCase):
             ("multipart/digest", [("message/rfc822", "text/plain")] * 2),
         )
 
+    def test_a_boundary_may_be_in_the_extended_form(self) -> None:
+        """RFC 2231 §4, and in pieces (§3)."""
+        for parameter in (b"boundary*=us-ascii'en'a%3db", b"boundary*0*=us-ascii''a%3d; boundary*1=b"):
+            tree = parse(
+                b"Content-Type: multipart/mixed; " + parameter + b"\r\n\r\n--a=b\r\n\r\none\r\n--a=b--\r\n"
+            )
+            self.assertEqual(len(tree.children), 1, parameter)
+
     def test_a_multipart_without_parts_is_text(self) -> None:
         self.assertEqual(kinds(parse(odd.NO_BOUNDARY)), "text/plain")
 
@@ -313,6 +321,19 @@ class BodyTests(SynchronousTestCase):
         self.assertEqual(self.decoded(b"base64", base64.encodebytes(data)), data)
         quoted = quopri.encodestring(data.replace(b"\r", b""))
         self.assertEqual(self.decoded(b"quoted-printable", quoted), quopri.decodestring(quoted))
+
+    def test_white_space_that_transports_added_to_quoted_printable_is_dropped(self) -> None:
+        """RFC 2045 §6.7 (3): behind "=" too, where the line goes on."""
+        for added in (b" ", b" \t ", b""):
+            for end in (b"\r\n", b"\n"):
+                text = b"soft=" + added + end + b"ly hard" + added + end + b"end=" + added
+                self.assertEqual(self.decoded(b"quoted-printable", text), b"softly hard" + end + b"end")
+        self.assertEqual(self.decoded(b"quoted-printable", b"a  b=20\r\n"), b"a  b \r\n")
+
+    def test_a_run_of_spaces_in_quoted_printable_costs_linear_time(self) -> None:
+        started = time.process_time()
+        self.assertEqual(self.decoded(b"quoted-printable", b" " * 4_000_000 + b"x")[-2:], b" x")
+        self.assertLess(time.process_time() - started, 2.0)
 
     def test_an_endless_quoted_printable_line_is_not_cut_in_a_code(self) -> None:
         for shift in range(4):

@@ -110,6 +110,18 @@ class BodyTests(SynchronousTestCase):
         self.assertEqual(body, b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 25 2)')
         self.assertEqual(extended, body[:-1] + b" NIL NIL NIL NIL)")
 
+    def test_plain_text_without_a_charset_is_shown_in_ascii(self) -> None:
+        """RFC 2046 §4.1.2. Other texts may name theirs inside, and who names one is believed."""
+        for kind, shown in (
+            (b"text/plain", b'("charset" "us-ascii")'),
+            (b"text/plain; format=flowed", b'("format" "flowed" "charset" "us-ascii")'),
+            (b"text/plain; charset=utf-8", b'("charset" "utf-8")'),
+            (b"text/html", b"NIL"),
+            (b"nonsense", b'("charset" "us-ascii")'),
+        ):
+            body, _ = structure.bodies(parse(b"Content-Type: " + kind + b"\r\n\r\nx"))
+            self.assertIn(b'" ' + shown + b" NIL NIL", body)
+
     def test_parts_and_enclosed_messages(self) -> None:
         body, extended = structure.bodies(parse(odd.MIXED))
         alternative, message, subtype, *extension = read(extended)  # type: ignore[misc]

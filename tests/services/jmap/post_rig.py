@@ -37,6 +37,7 @@ from tests.peers.smtp_peer import SmtpPeer
 from tests.peers.zone import Zone
 from tests.services.house import transact
 from tests.services.jmap.rig import JmapTestCase, Json
+from tests.services.meanwhile import Meanwhile
 
 HOST = "mx.example.com"
 ALL = [CORE, MAIL, SUBMISSION, VACATION, QUOTA, BLOB, MDN]
@@ -59,13 +60,13 @@ class PostTestCase(JmapTestCase):
         self.reporter = Reporter(
             HOST, "example.com", self.directory, self.store.blobs, analyse, lambda: chance.randbytes(12).hex()
         )
+        self.once = Meanwhile(self.store.once)
         self.responder = self.new_responder()
-        await self.responder.start()
-        self.feedback = Feedback(self.store.objects, self.store.blobs, maybeDeferred, self.api.exclusive)
+        self.feedback = Feedback(self.store.objects, self.store.blobs, maybeDeferred)
         arrivals = self.arrivals = Arrivals(self.responder, self.feedback)
         self.counters = Counters(self.clock)
         self.submission = Submission(
-            self.store.mail, self.store.blobs, self.directory, reader, self.reporter, self.counters,
+            self.api.ports.mail, self.api.ports.blobs, self.directory, reader, self.reporter, self.counters,
             self.limits_of_mail, self.clock, chance.randbytes, HOST, arrivals,
         )  # fmt: skip
         self.reception = Reception(
@@ -74,7 +75,7 @@ class PostTestCase(JmapTestCase):
         )  # fmt: skip
         self.message_reader = reader
         self.identities = register_sending(self.api, self.submission, self.directory, self.responder)
-        register_more(self.api, self.submission, self.identities, self.directory)
+        register_more(self.api, self.submission, self.identities, self.directory, self.once)  # type: ignore[arg-type]
         self.bobs = Caller(self.bob)
 
     def new_responder(self) -> Responder:
@@ -82,6 +83,7 @@ class PostTestCase(JmapTestCase):
             self.store.mail,
             self.store.objects,
             self.store.blobs,
+            self.once,  # type: ignore[arg-type]
             self.directory,
             self.clock,
             random.Random(9),

@@ -17,6 +17,7 @@ from mailsys.ports.accounts import Credentials, Domain
 from mailsys.ports.ids import MailboxId
 from mailsys.ports.intake import Acceptance, Delivery
 from mailsys.ports.mailboxes import Role
+from mailsys.ports.placements import KeywordChange
 from mailsys.services.jmap.mail.methods import register_mail
 from mailsys.services.jmap.protocol.api import CORE, MAIL, Caller, JmapApi, Limits, Ports
 from mailsys.stores.memory.events import Events
@@ -63,16 +64,7 @@ class JmapTestCase(TestCase):
         await self.store.accounts.put_domain(Domain("example.com"))
         self.alice = await self.store.accounts.create_account("alice@example.com", "Alice", CREDENTIALS)
         self.bob = await self.store.accounts.create_account("bob@example.com", "Bob", CREDENTIALS)
-        ports = Ports(
-            self.store.mail,
-            self.store.blobs,
-            self.store.accounts,
-            self.store.queue,
-            getattr(self.store, "objects", None),  # type: ignore[arg-type]
-            self.events,
-            maybeDeferred,
-        )
-        self.api = JmapApi(ports, self.clock, self.random, self.limits)
+        self.api = JmapApi(self.ports(), self.clock, self.random, self.limits)
         register_mail(self.api, self.random)
         self.caller = Caller(self.alice)
         self.account = ids.account_id(self.alice.id)
@@ -80,6 +72,13 @@ class JmapTestCase(TestCase):
             box.role: ids.mailbox_id(box.id) for box in await self.store.mail.mailboxes(self.alice.id)
         }
         self.inbox = self.boxes[Role.INBOX]
+
+    def ports(self) -> Ports:
+        """What the API works with."""
+        store = self.store
+        return Ports(
+            store.mail, store.blobs, store.accounts, store.queue, store.objects, self.events, maybeDeferred
+        )
 
     def tearDown(self) -> Deferred[None]:
         return self.store.close()
@@ -134,7 +133,7 @@ class JmapTestCase(TestCase):
         if at is None:
             self.clock.advance(60)
             at = self.clock.seconds()
-        (delivered,) = await self.store.mail.accept(
+        accepted = await self.store.mail.accept(
             Acceptance(
                 staged,
                 facts,
@@ -143,7 +142,21 @@ class JmapTestCase(TestCase):
                 header=content[: facts.header_size],
             )
         )
-        return ids.email_id(delivered.email)
+        return ids.email_id(accepted.delivered[0].email)
+
+    async def mark_deleted(self, email: str, mailbox: str, deleted: bool = True) -> None:
+        """As IMAP's STORE \\Deleted in one mailbox."""
+        change = KeywordChange(add="$deleted") if deleted else KeywordChange(remove="$deleted")
+        await self.store.mail.set_keywords(
+            self.alice.id, MailboxId(int(mailbox[1:])), [int(email[1:])], change
+        )
+
+    async def marked(self, mailbox: str) -> list[int]:
+        """The emails that are marked so there."""
+        snapshot = await self.store.mail.snapshot(self.alice.id, MailboxId(int(mailbox[1:])))
+        assert snapshot is not None
+        rows = zip(snapshot.emails, snapshot.keywords, strict=True)
+        return [email for email, keywords in rows if "$deleted" in keywords.split()]
 
     async def upload(self, data: bytes, kind: str = "application/octet-stream", account: Any = None) -> str:
         sink = self.store.blobs.sink()

@@ -3,7 +3,7 @@
 import base64
 
 from mailsys.core.jmap.ids import blob_id, parse_blob_id
-from mailsys.ports.placements import KeywordChange
+from mailsys.ports.mailboxes import Role
 from mailsys.services.content.blob_access import BlobReader
 from tests.services.jmap.rig import JmapTestCase, message
 
@@ -252,22 +252,52 @@ class GetTests(JmapTestCase):
         found = await self.call("Email/get", ids=[email, other], properties=["id"])
         self.assertEqual((found["list"], found["notFound"]), ([{"id": other}], [email]))
         box = (await self.call("Mailbox/get", ids=[self.inbox]))["list"][0]
-        self.assertEqual(box["totalEmails"], 1)
-        self.assertEqual((await self.call("Email/query"))["ids"], [other])
+        self.assertEqual(
+            [box[name] for name in ("totalEmails", "unreadEmails", "totalThreads", "unreadThreads")], [1] * 4
+        )
+        found = await self.call("Email/query", calculateTotal=True)
+        self.assertEqual((found["ids"], found["total"]), ([other], 1))
         threads = (await self.call("Thread/get", ids=None))["list"]
         self.assertEqual([one["emailIds"] for one in threads], [[other]])
+        snippets = await self.call("SearchSnippet/get", filter={"text": "are"}, emailIds=[email, other])
+        self.assertEqual(([one["emailId"] for one in snippets["list"]], snippets["notFound"]),
+                         ([other], [email]))  # fmt: skip
+
+    async def test_where_it_is_marked_it_is_not_and_elsewhere_it_stays(self):
+        email = await self.deliver()
+        archive = self.boxes[Role.ARCHIVE]
+        await self.call("Email/set", update={email: {f"mailboxIds/{archive}": True}})
+        await self.mark_deleted(email, self.inbox)
+        self.assertEqual(await self.get(email, "mailboxIds", "keywords"),
+                         {"id": email, "mailboxIds": {archive: True}, "keywords": {}})  # fmt: skip
+        boxes = (await self.call("Mailbox/get", ids=[self.inbox, archive]))["list"]
+        self.assertEqual([(box["totalEmails"], box["unreadEmails"]) for box in boxes], [(0, 0), (1, 1)])
+        for mailbox, expected in ((self.inbox, []), (archive, [email])):
+            found = await self.call("Email/query", filter={"inMailbox": mailbox})
+            self.assertEqual(found["ids"], expected)
 
     async def test_what_imap_marks_later_vanishes_from_lists_and_comes_back(self):
         email = await self.deliver()
-        before = await self.call("Email/query")
-        for change, expected in (
-            (KeywordChange(add="$deleted"), []),
-            (KeywordChange(remove="$deleted"), [email]),
-        ):
-            await self.store.mail.set_keywords(self.alice.id, [int(email[1:])], change)
-            self.assertEqual((await self.call("Email/query"))["ids"], expected)
-        found = await self.call("Email/queryChanges", sinceQueryState=before["queryState"])
-        self.assertEqual(found["newQueryState"], await self.state("Email"))
+        await self.deliver(number=2, subject="Other")
+        filters = (None, {"inMailbox": self.inbox}, {"inMailbox": self.inbox, "notKeyword": "$flagged"})
+        for filter_ in filters:
+            before = await self.call("Email/query", filter=filter_)
+            for deleted in (True, False):
+                await self.mark_deleted(email, self.inbox, deleted)
+                after = await self.call("Email/query", filter=filter_)
+                self.assertEqual(email in after["ids"], not deleted)
+                found = await self.call(
+                    "Email/queryChanges", filter=filter_, sinceQueryState=before["queryState"]
+                )
+                shown = [one for one in before["ids"] if one not in found["removed"]]
+                for one in found["added"]:
+                    shown.insert(one["index"], one["id"])
+                self.assertEqual(shown, after["ids"])
+                self.assertEqual(found["newQueryState"], after["queryState"])
+                told = await self.call("Email/changes", sinceState=before["queryState"])
+                self.assertEqual(email in told["destroyed"], deleted)
+                self.assertEqual(email in told["created"], not deleted)
+                before = after
 
     async def test_creation_ids_are_understood(self):
         email = await self.deliver()

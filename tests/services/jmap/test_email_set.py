@@ -1,11 +1,10 @@
 """Email/set, Email/import and Email/copy (RFC 8621 §4.6-§4.8)."""
 
-import dataclasses
 import email as stdlib_email
 import email.policy
 
 from mailsys.core.jmap.ids import blob_id
-from mailsys.ports.emails import Column
+from mailsys.ports.accounts import AccountPatch
 from mailsys.ports.mailboxes import Role
 from tests.services.jmap.rig import JmapTestCase, message
 
@@ -227,7 +226,7 @@ class CreateTests(JmapTestCase):
         self.assertEqual(await self.get(created["id"], "mailboxIds"), both)
 
     async def test_a_full_account_takes_nothing(self):
-        await self.store.accounts.update_account(dataclasses.replace(self.alice, quota=10))
+        await self.store.accounts.change_account(self.alice.id, AccountPatch(quota=10))
         await self.refused("overQuota", **TEXT)
 
 
@@ -278,11 +277,41 @@ class UpdateTests(JmapTestCase):
         found = await self.update(one, **{"keywords/$seen": True})
         self.assertEqual(found["oldState"], found["newState"])
 
-    async def test_flags_of_imap_are_left_alone(self):
-        one = await self.deliver(keywords="$deleted")
-        await self.call("Email/set", update={one: {"keywords": {"$seen": True}}})
-        rows = await self.store.mail.fetch(self.alice.id, [int(one[1:])], [Column.KEYWORDS])
-        self.assertEqual(list(rows.values()), [("$deleted $seen",)])
+    async def test_marks_of_imap_are_left_alone(self):
+        one = await self.deliver()
+        archive = self.boxes[Role.ARCHIVE]
+        await self.update(one, **{f"mailboxIds/{archive}": True})
+        await self.mark_deleted(one, archive)
+        await self.update(one, keywords={"$seen": True})
+        await self.update(one, mailboxIds={self.inbox: True})
+        self.assertEqual(await self.marked(archive), [int(one[1:])])
+        found = await self.get(one, "mailboxIds", "keywords")
+        self.assertEqual((found["mailboxIds"], found["keywords"]), ({self.inbox: True}, {"$seen": True}))
+
+    async def test_to_put_an_email_where_it_was_marked_takes_the_mark_away(self):
+        one = await self.deliver()
+        archive = self.boxes[Role.ARCHIVE]
+        await self.update(one, **{f"mailboxIds/{archive}": True})
+        await self.mark_deleted(one, archive)
+        await self.update(one, **{f"mailboxIds/{archive}": True})
+        self.assertEqual(await self.marked(archive), [])
+        self.assertEqual(await self.get(one, "mailboxIds"), {self.inbox: True, archive: True})
+
+    async def test_what_is_marked_everywhere_is_not_there(self):
+        one = await self.deliver()
+        await self.mark_deleted(one, self.inbox)
+        self.assertEqual((await self.not_updated(one, {"keywords/$seen": True}))["type"], "notFound")
+        found = await self.call("Email/set", destroy=[one])
+        self.assertEqual(found["notDestroyed"][one]["type"], "notFound")
+
+    async def test_imaps_own_marks_cannot_be_set(self):
+        one = await self.deliver()
+        for name in ("$deleted", "$Deleted", "$recent", "\\Deleted"):
+            for patch in ({f"keywords/{name}": True}, {"keywords": {name: True}}):
+                error = await self.not_updated(one, patch)
+                self.assertEqual((error["type"], error["properties"]), ("invalidProperties", ["keywords"]))
+            await self.update(one, **{f"keywords/{name}": None})
+        self.assertEqual(await self.marked(self.inbox), [])
 
     async def test_values_that_cannot_be_are_named(self):
         one = await self.deliver()

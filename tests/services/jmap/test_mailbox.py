@@ -260,6 +260,40 @@ class SetTests(JmapTestCase):
         self.assertEqual((found["notUpdated"], found["destroyed"]), (None, [old]))
         self.assertEqual((await self.box(found["created"]["n"]["id"]))["sortOrder"], 3)
 
+    async def test_a_patch_of_one_that_could_not_be_made_finds_nothing(self):
+        found = await self.set(
+            create={"n": {"name": "a/b"}}, update={"#n": {"sortOrder": 3}}, destroy=["#n", "#other"]
+        )
+        self.assertEqual(list(found["notCreated"]), ["n"])
+        self.assertEqual({key: one["type"] for key, one in found["notDestroyed"].items()},
+                         {"#n": "notFound", "#other": "notFound"})  # fmt: skip
+        found = await self.set(create={"n": {"name": "a/b"}}, update={"#n": {"sortOrder": 3}})
+        self.assertEqual(found["notUpdated"]["#n"]["type"], "notFound")
+
+    async def test_a_new_mailbox_can_be_destroyed_in_the_same_call(self):
+        found = await self.set(create={"n": {"name": "Name"}}, destroy=["#n"])
+        self.assertEqual(found["destroyed"], [found["created"]["n"]["id"]])
+        self.assertEqual((found["notDestroyed"], found["newState"]), (None, await self.state("Mailbox")))
+
+    async def test_any_mailbox_may_be_given_back_whole(self):
+        await self.make("One", parentId=await self.make("Above"), sortOrder=4, isSubscribed=False)
+        before = await self.state("Mailbox")
+        boxes = (await self.call("Mailbox/get"))["list"]
+        found = await self.set(update={box["id"]: box for box in boxes})
+        self.assertEqual((found["updated"], found["notUpdated"]), ({box["id"]: None for box in boxes}, None))
+        self.assertEqual((found["oldState"], found["newState"]), (before, before))
+
+    async def test_more_than_an_account_may_have_are_over_its_quota(self):
+        made = 0
+        for call in range(20):
+            found = await self.set(create={f"n{at}": {"name": f"{call} {at}"} for at in range(500)})
+            made += len(found["created"] or ())
+            if found["notCreated"]:
+                self.assertEqual({one["type"] for one in found["notCreated"].values()}, {"overQuota"})
+                self.assertGreaterEqual(made, 4000)
+                return
+        self.fail("there is no bound")
+
     async def test_children_may_come_before_their_parents(self):
         for deep in (9, 32):
             create = {f"n{at}": {"name": f"{deep}", "parentId": f"#n{at + 1}"} for at in range(deep - 1)}

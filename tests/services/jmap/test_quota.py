@@ -1,7 +1,6 @@
 """Quota (RFC 9425), and the announcement of it and of what else stands beside mail."""
 
-from dataclasses import replace
-
+from mailsys.ports.accounts import AccountPatch
 from mailsys.services.jmap.extensions.methods import BLOB, MDN, QUOTA
 from mailsys.services.jmap.submission.methods import SUBMISSION, VACATION
 from tests.services.jmap.post_rig import PostTestCase
@@ -18,7 +17,7 @@ class CapabilityTests(PostTestCase):
 
 class QuotaTests(PostTestCase):
     async def bound(self, octets):
-        await self.store.accounts.update_account(replace(self.alice, quota=octets))
+        await self.store.accounts.change_account(self.alice.id, AccountPatch(quota=octets))
 
     async def test_without_bound_there_is_none(self):
         found = await self.call("Quota/get", ids=None)

@@ -1,9 +1,9 @@
 """EmailSubmission (RFC 8621 §7): sending, holding, taking back, and what is told of the way."""
 
-from dataclasses import replace
 from typing import ClassVar
 
 from mailsys.core.jmap.dates import render_utc_date
+from mailsys.ports.accounts import AccountPatch
 from mailsys.ports.mailboxes import Role
 from mailsys.services.jmap.protocol.api import Caller
 from mailsys.services.operating.drop import drop
@@ -259,12 +259,12 @@ class RefusalTests(PostTestCase):
 
     async def test_a_disabled_account_may_not_send(self):
         email = await self.draft()
-        await self.store.accounts.update_account(replace(self.alice, enabled=False))
+        await self.store.accounts.change_account(self.alice.id, AccountPatch(enabled=False))
         await self.directory.refresh()
         await self.unsent("forbiddenToSend", email)
 
     async def test_a_full_mailbox_here_is_told_at_once(self):
-        await self.store.accounts.update_account(replace(self.bob, quota=1))
+        await self.store.accounts.change_account(self.bob.id, AccountPatch(quota=1))
         await self.directory.refresh()
         self.assertIn(
             "bob@example.com", (await self.unsent("forbiddenToSend", await self.draft()))["description"]

@@ -124,7 +124,6 @@ class AnswerTests(PostTestCase):
         await self.receive(message(), sender="other@remote.example")
         self.assertEqual(len(await self.answers()), 2)
         again = self.new_responder()
-        await again.start()
         self.reception.arrivals = self.responder = again
         await self.receive(message())
         self.assertEqual(len(await self.answers()), 2)

@@ -81,30 +81,40 @@ class Browser:
     def __init__(self, rig: "ApiTestCase", agent: str = "Browser/1") -> None:
         self.rig = rig
         self.user_agent = agent
-        self.cookie = ""
+        self.cookie = ""  # of the session
+        self.mark = ""  # by which the account knows this browser later
         self.csrf = ""
+        self.password = ""
         self.me: Any = None
 
     async def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> Answer:
         given = {"User-Agent": self.user_agent, **(headers or {})}
-        if self.cookie:
-            given.setdefault("Cookie", self.cookie)
+        if self.cookie or self.mark:
+            given.setdefault("Cookie", "; ".join(filter(None, (self.cookie, self.mark))))
         if self.csrf and method not in ("GET", "HEAD"):
             given.setdefault("X-CSRF-Token", self.csrf)
         answer = await self.rig.ask(method, path, body, given)
         for each in answer.headers.getRawHeaders("set-cookie") or []:
+            if "mailsys-known=" in each:
+                self.mark = each.partition(";")[0]
+                continue
             self.cookie = each.partition(";")[0]
             if self.cookie.endswith("="):
                 self.cookie = ""
         return answer
 
     async def sign_in(self, who: str, password: str | None = None, **more: Any) -> Answer:
-        body = {"login": who, "password": password or PASSWORDS[who], **more}
+        self.password = password or PASSWORDS[who]
+        body = {"login": who, "password": self.password, **more}
         answer = await self.ask("POST", "/session", body)
         self.take(answer)
         return answer
+
+    async def make_app_password(self, *scopes: str, **more: Any) -> Answer:
+        body = {"name": "phone", "scopes": list(scopes), "password": self.password, **more}
+        return await self.ask("POST", "/app-passwords", body)
 
     def take(self, answer: Answer) -> None:
         """Remember the session that an answer gives."""
@@ -172,7 +182,7 @@ class ApiTestCase(TestCase):
         parts = self.parts
         self.sign_in = SignIn(
             self.accounts, self.counters, settings.limits, clock, self.pool, chance, DOMAIN, SECRET,
-            parts.app_passwords, parts.factor, parts.sessions,
+            parts.app_passwords, parts.factor, parts.sessions, parts.places,
         )  # fmt: skip
         self.directory = Directory(self.accounts, clock, DOMAIN)
         await self.directory.start()
@@ -192,7 +202,7 @@ class ApiTestCase(TestCase):
             return []
 
         self.administration = Administration(
-            self.accounts, self.mail, self.queue, hash_password, make_keys, settings.hostname,
+            self.accounts, self.mail, self.queue, store.storage, hash_password, make_keys, settings.hostname,
             changed=self.directory.refresh, seconds=clock.seconds,
         )  # fmt: skip
         ports = Ports(
@@ -204,11 +214,11 @@ class ApiTestCase(TestCase):
         register_contacts(jmap, contacts)
         self.web = WebApplication(
             jmap, Feed(self.events, jmap.state_change, clock), self.mail, self.blobs, self.accounts,
-            self.counters, settings, clock, static=Path("nowhere"),
+            store.storage, self.counters, settings, clock, static=Path("nowhere"),
         )  # fmt: skip
         self.account_api = AccountApi(
-            self.web, parts, self.sign_in, jmap, contacts, self.counters, settings, clock, chance, SECRET,
-            hash_password, self.administration, self.submission, self.outbound(),
+            self.web, parts, self.sign_in, jmap, contacts, store.once, self.counters, settings, clock, chance,
+            SECRET, hash_password, self.administration, self.submission, self.outbound(),
         )  # fmt: skip
         self.contract = contract(json.dumps(document(self.account_api.api.routes)))
         await self.account_api.start()

@@ -121,7 +121,7 @@ class VCardTests(ContactsCase):
         self.assertEqual((answer.status, answer.body), (200, b""))
 
     async def test_a_sign_in_that_may_only_read(self) -> None:
-        made = await self.browser.ask("POST", "/app-passwords", {"name": "x", "scopes": ["mail:read"]})
+        made = await self.browser.make_app_password("mail:read")
         token = {"Authorization": f"Bearer {made.json['secret']}"}
         answer = await self.ask("POST", "/contacts/import", {"blobId": "B1"}, headers=token)
         self.assertEqual(answer.status, 403)

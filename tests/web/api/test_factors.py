@@ -3,24 +3,29 @@
 import base64
 import hashlib
 import json
+import os
 from typing import Any
 
 import pyotp
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from twisted.internet.defer import Deferred, gatherResults
 
+from mailsys.core.jmap.ids import blob_id
 from mailsys.core.refusal import AppPasswordNeeded, BadCredentials
 from mailsys.core.sasl.plain import Claim
+from mailsys.ports.accounts import AccountPatch
 from mailsys.ports.objects import ObjectChange
-from tests.web.api.rig import PASSWORDS, ApiTestCase, Browser
+from mailsys.services.access.at_rest import AtRest
+from mailsys.services.access.second_factor import SecondFactor
+from mailsys.stores.memory.limits import Limits as Counters
+from tests.web.api.rig import PASSWORDS, SECRET, ApiTestCase, Browser
 
 
 class AppPasswordTests(ApiTestCase):
     async def make(self, *scopes: str, **more: Any) -> tuple[Browser, Any]:
         browser = await self.signed_in("alice")
-        answer = await browser.ask(
-            "POST", "/app-passwords", {"name": "phone", "scopes": list(scopes), **more}
-        )
+        answer = await browser.make_app_password(*scopes, **more)
         self.assertEqual(answer.status, 201, answer.body)
         return browser, answer.json
 
@@ -64,6 +69,38 @@ class AppPasswordTests(ApiTestCase):
         session = (await self.ask("GET", "/jmap/session", headers=headers)).json
         self.assertTrue(session["accounts"]["A1"]["isReadOnly"])
         self.assertEqual((await self.ask("GET", "/sessions", headers=headers)).status, 403)
+
+    async def test_an_open_browser_is_not_enough_to_make_one(self) -> None:
+        """It would outlive the session, and all that its owner does to end that."""
+        browser = await self.signed_in("alice")
+        for given in ({"password": "a guess of it"}, {"password": PASSWORDS["bob"]}):
+            answer = await browser.make_app_password("imap", **given)
+            self.assertEqual((answer.status, answer.json["errors"][0]["pointer"]), (422, "#/password"))
+        answer = await browser.ask("POST", "/app-passwords", {"name": "x", "scopes": ["imap"]})
+        self.assertEqual(answer.status, 422)
+        self.assertEqual((await browser.ask("GET", "/app-passwords")).json["appPasswords"], [])
+
+    async def test_a_changed_password_ends_them_if_that_is_wanted(self) -> None:
+        browser, made = await self.make("api")
+        old, new = PASSWORDS["alice"], "violet harbour 9"
+        for before, after, end, status in ((old, new, False, 200), (new, old, True, 401)):
+            body = {"oldPassword": before, "newPassword": after, "endAppPasswords": end}
+            self.assertEqual((await browser.ask("POST", "/password", body)).status, 200)
+            answer = await self.ask("GET", "/session", headers=self.bearer(made["secret"]))
+            self.assertEqual(answer.status, status)
+
+    async def test_to_send_is_not_to_read(self) -> None:
+        """Sending what lies in the mailbox to oneself would be reading."""
+        blob = self.blobs.stage(b"Subject: secret\r\n\r\nsecret\r\n")
+        await self.mail.hold(self.alice.id, blob, "text/plain", self.clock.seconds() + 3600)
+        message = {"to": [{"address": "bob@example.com"}], "text": "x"}
+        attached = {"attachments": [{"name": "x", "type": "text/plain", "blobId": blob_id(blob.id)}]}
+        for scopes, status in ((["send"], 403), (["send", "mail:read"], 202)):
+            _, made = await self.make(*scopes)
+            token = self.bearer(made["secret"])
+            self.assertEqual((await self.ask("POST", "/send", message, token)).status, 202)
+            answer = await self.ask("POST", "/send", message | attached, token)
+            self.assertEqual(answer.status, status, answer.body)
 
     async def test_it_ends_when_it_is_revoked(self) -> None:
         browser, made = await self.make("api")
@@ -123,6 +160,70 @@ class TotpTests(ApiTestCase):
             self.assertEqual((await self.ask("POST", "/session/second-factor", body)).status, 401)
         answer = await self.ask("POST", "/session/second-factor", {"challenge": challenge, "code": "x"})
         self.assertIn("begin again", answer.json["detail"])
+
+    async def test_an_app_password_needs_the_second_factor_again(self) -> None:
+        browser, secret, codes = await self.turn_on()
+        self.clock.shift += 60
+        for given, status in (({}, 422), ({"code": "000000"}, 422), ({"code": codes[0]}, 201),
+                              ({"code": codes[0]}, 422), ({"code": self.code(secret)}, 201),
+                              ({"code": self.code(secret)}, 422)):  # fmt: skip
+            answer = await browser.make_app_password("imap", **given)
+            self.assertEqual(answer.status, status, (given, answer.body))
+            if status == 422:
+                self.assertEqual(answer.json["errors"][0]["pointer"], "#/code")
+
+    async def test_a_code_is_spent_once_by_however_many_at_the_same_time(self) -> None:
+        _, secret, codes = await self.turn_on()
+        self.clock.shift += 60
+        for code in (self.code(secret), codes[3]):
+            others = [
+                SecondFactor(  # other processes, which share the store alone
+                    self.objects, self.accounts, Counters(self.clock), self.clock, os.urandom, "x",
+                    AtRest(SECRET, os.urandom),
+                )
+                for _ in range(10)
+            ]  # fmt: skip
+
+            async def spend(factor: SecondFactor, code: str = code) -> int:
+                try:
+                    await factor.check(self.alice.id, code)
+                except BadCredentials:
+                    return 0
+                return 1
+
+            done = await gatherResults([Deferred.fromCoroutine(spend(each)) for each in others])
+            self.assertEqual(sum(done), 1)
+
+    async def test_a_challenge_is_good_for_one_session_over_processes_and_restarts(self) -> None:
+        _, _, codes = await self.turn_on()
+        first = await Browser(self).sign_in("alice")
+        challenge = first.json["nextStep"]["challenge"]
+        body = {"challenge": challenge, "code": codes[0]}
+        self.assertEqual((await self.ask("POST", "/session/second-factor", body)).status, 200)
+        self.counters._counters.clear()  # all that may be lost
+        body["code"] = codes[1]
+        self.assertEqual((await self.ask("POST", "/session/second-factor", body)).status, 401)
+
+    async def test_policies_that_are_settled_at_the_same_time_tell_what_holds(self) -> None:
+        await self.turn_on()
+        factor = self.parts.factor
+        await gatherResults(
+            [
+                Deferred.fromCoroutine(factor.remove_totp(self.alice.id)),
+                *(Deferred.fromCoroutine(factor.settle(self.alice.id)) for _ in range(10)),
+            ]
+        )
+        self.assertFalse(await factor.demands_app_password(self.alice.id))
+
+    async def test_a_factor_that_changes_does_not_undo_what_administrators_do_meanwhile(self) -> None:
+        await gatherResults(
+            [
+                Deferred.fromCoroutine(self.parts.factor.settle(self.alice.id)),
+                self.accounts.change_account(self.alice.id, AccountPatch(enabled=False)),
+                Deferred.fromCoroutine(self.parts.factor.settle(self.alice.id)),
+            ]
+        )
+        self.assertFalse((await self.accounts.account(self.alice.id)).enabled)
 
     async def test_ten_recovery_codes_hold_once_each(self) -> None:
         browser, _, codes = await self.turn_on()

@@ -20,7 +20,7 @@ class ForeignTests(ApiTestCase):
         await super().open()
         self.owner = await self.signed_in("alice")
         self.session = await self.signed_in("alice")
-        made = await self.owner.ask("POST", "/app-passwords", {"name": "phone", "scopes": ["mail"]})
+        made = await self.owner.make_app_password("mail")
         self.app_password = made.json["appPassword"]["id"]
         made = await self.owner.ask("POST", "/webhooks", {"url": "http://127.0.0.1:9/"})
         self.webhook = made.json["webhook"]["id"]
@@ -36,12 +36,13 @@ class ForeignTests(ApiTestCase):
             "remote.example", "alice@example.com", (QueueRecipient("x@remote.example"),), 1e12, 1.7e9,
             TRACE, account=self.alice.id,
         )  # fmt: skip
-        (delivered,) = await self.mail.accept(
+        done = await self.mail.accept(
             Acceptance(
                 self.blobs.stage(message), analyse(message), 1.7e9, (Delivery(self.alice.id),), (item,),
                 (TimelineEntry(TRACE, 1.7e9, Stage.SUBMITTED, self.alice.id),), head,
             )
         )  # fmt: skip
+        (delivered,) = done.delivered
         self.email = delivered.email
         (queued,) = await self.queue.items(10)
         self.item = f"Q{queued.id}"

@@ -1,20 +1,29 @@
 """Webhooks and the image proxy: what goes out, to whom it may not go, and what comes back."""
 
 import json
+import os
+import random
 from typing import Any
 from urllib.parse import quote
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 from mailsys.core.message.analysis import analyse
+from mailsys.ports.ids import EmailId
 from mailsys.ports.intake import Acceptance, Delivery
-from mailsys.ports.placements import KeywordChange
-from mailsys.services.notifying.webhooks import KIND, STATE, signature
+from mailsys.ports.objects import ObjectChange
+from mailsys.ports.patches import EmailPatch
+from mailsys.services.access.at_rest import AtRest
+from mailsys.services.looking import MOST
+from mailsys.services.notifying import webhooks
+from mailsys.services.notifying.webhooks import KIND, STATE, Webhooks, signature
 from mailsys.web.api import table
-from tests.web.api.rig import ApiTestCase
+from tests.services.meanwhile import Deaf, Meanwhile
+from tests.web.api.rig import SECRET, ApiTestCase
 
 reactor: Any = installed
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -73,12 +82,13 @@ class OutwardTestCase(ApiTestCase):
 
     async def arrive(self, subject: str = "News") -> int:
         message = f"Subject: {subject}\r\n\r\nHello\r\n".encode()
-        (delivered,) = await self.mail.accept(
+        done = await self.mail.accept(
             Acceptance(
                 self.blobs.stage(message), analyse(message), 1.7e9, (Delivery(self.alice.id),),
                 header=message[: message.find(b"\r\n\r\n") + 4],
             )
         )  # fmt: skip
+        (delivered,) = done.delivered
         return delivered.email
 
 
@@ -108,7 +118,7 @@ class WebhookTests(OutwardTestCase):
         await self.elsewhere.heard(1)
         await self.account_api.webhooks.stop()
         # An email that changes meanwhile moves on in the log; what was told stays what it was.
-        await self.mail.set_keywords(self.alice.id, [first], KeywordChange(add="$seen"))
+        await self.mail.change_emails(self.alice.id, [EmailPatch(EmailId(first), add="$seen")])
         second = await self.arrive("Two")
         self.elsewhere.answers[b"/hook"] = (200, {}, b"")
         again = self.account_api.webhooks
@@ -159,6 +169,104 @@ class WebhookTests(OutwardTestCase):
         await self.account_api.webhooks.stop()
         (hook,) = (await self.browser.ask("GET", "/webhooks")).json["webhooks"]
         self.assertEqual((hook["enabled"], hook["lastStatus"]), (False, "410"))
+
+    def another(self, clock: Any = None, events: Any = None) -> Webhooks:
+        """As another process has them."""
+        made = Webhooks(
+            self.objects, self.mail, self.accounts, events or self.events, self.outbound(),
+            clock or self.clock, os.urandom, random.Random(1), AtRest(SECRET, os.urandom),
+        )  # fmt: skip
+        self.addCleanup(made.stop)
+        return made
+
+    async def told(self) -> list[Any]:
+        return [json.loads(body) for _, _, body in self.elsewhere.asked]
+
+    async def test_of_two_processes_one_tells(self) -> None:
+        await self.make()
+        other = self.another()
+        await other.start()
+        emails = [await self.arrive(str(n)) for n in range(5)]
+        while len(await self.created()) < 5:
+            await self.elsewhere.heard(len(self.elsewhere.asked) + 1)
+        await other.stop()
+        await self.account_api.webhooks.stop()
+        self.assertEqual(await self.created(), [f"M{email}" for email in emails])
+
+    async def created(self) -> list[str]:
+        return [email for told in await self.told() for email in told["created"]]
+
+    async def test_when_the_process_that_tells_dies_another_tells_the_same(self) -> None:
+        await self.make()
+        self.elsewhere.held = Deferred()
+        email = await self.arrive()
+        await self.elsewhere.heard(1)  # whoever asked will never write what came of it
+        early = self.another()
+        await early.start()
+        await early.stop()
+        self.assertEqual(len(self.elsewhere.asked), 1)  # it has the right to tell for a while
+        self.clock.shift += 121
+        held, self.elsewhere.held = self.elsewhere.held, None
+        other = self.another()
+        await other.start()
+        await self.elsewhere.heard(2)
+        await other.stop()
+        first, second = await self.told()
+        self.assertEqual((first, first["created"]), (second, [f"M{email}"]))
+        held.callback(None)
+        await self.account_api.webhooks.stop()  # what it finds out late is not written over the other's
+        (state,) = await self.objects.objects(self.alice.id, STATE)
+        self.assertEqual(json.loads(state.value)["pending"], None)
+        self.assertEqual(len(self.elsewhere.asked), 2)
+
+    async def test_without_any_event_it_is_told_with_the_next_look(self) -> None:
+        clock = Clock()
+        clock.advance(self.clock.seconds())
+        hooks = self.another(clock, Deaf())
+        await hooks.start()
+        self.elsewhere.answers[b"/hook"] = (200, {}, b"")
+        await self.account_api.webhooks.stop()  # only the deaf one is there
+        await self.another().create(self.alice.id, self.there + "/hook", ["created"])
+        clock.advance(MOST)  # it finds the one that another process made
+        await self.until(lambda: bool(hooks._running))
+        await self.until(lambda: not hooks.working)
+        email = await self.arrive()
+        clock.advance(MOST)
+        await self.elsewhere.heard(1)
+        await hooks.stop()
+        self.assertEqual(await self.created(), [f"M{email}"])
+
+    async def until(self, condition: Any) -> None:
+        for _ in range(2000):
+            if condition():
+                return
+            await self.mail.modseq(self.alice.id)
+        self.fail("it did not come to be")
+
+    async def test_a_change_at_the_same_time_as_a_telling_is_kept(self) -> None:
+        """The state moves while a PATCH is worked on: both are kept."""
+        made = await self.make()
+        hooks = self.account_api.webhooks
+        meanwhile = hooks._objects = Meanwhile(self.objects)  # type: ignore[assignment]
+        ident = made["webhook"]["id"]
+
+        async def told() -> None:
+            (stored,) = await self.objects.objects(self.alice.id, STATE, [ident])
+            value = json.loads(stored.value) | {"position": 77}
+            await self.objects.write([ObjectChange(self.alice.id, STATE, ident, json.dumps(value).encode())])
+
+        meanwhile.before("write", told)
+        changed = await hooks.change(self.alice.id, ident, events=["destroyed"])
+        assert changed is not None
+        self.assertEqual(changed.events, ("destroyed",))
+        (stored,) = await self.objects.objects(self.alice.id, STATE, [ident])
+        self.assertEqual(json.loads(stored.value)["position"], 77)
+
+    async def test_there_are_never_too_many(self) -> None:
+        self.patch(webhooks, "AT_MOST", 3)
+        url = {"url": self.there + "/hook"}
+        made = [Deferred.fromCoroutine(self.browser.ask("POST", "/webhooks", url)) for _ in range(6)]
+        self.assertEqual(sorted(each.status for each in await gatherResults(made)), [201] * 3 + [422] * 3)
 
     async def test_the_secret_is_not_stored_as_it_is(self) -> None:
         made = await self.make()

@@ -41,7 +41,7 @@ class RevocationTests(ApiTestCase):
         """Two browsers, a program with an app password, one with the password, and bob."""
         here, there = await self.signed_in("alice"), await self.signed_in("alice")
         bob = await self.signed_in("bob")
-        made = await here.ask("POST", "/app-passwords", {"name": "p", "scopes": ["mail"]})
+        made = await here.make_app_password("mail")
         self.app_password = made.json["appPassword"]["id"]
         streams = {
             "here": await self.listen({"Cookie": here.cookie}),
@@ -117,7 +117,7 @@ class RevocationTests(ApiTestCase):
 
     async def test_what_holds_is_known(self) -> None:
         here = await self.signed_in("alice")
-        made = await here.ask("POST", "/app-passwords", {"name": "p", "scopes": ["mail"]})
+        made = await here.make_app_password("mail")
         names = f"session:{here.me['sessionId']}", f"app:{made.json['appPassword']['id']}"
         for credential in (*names, "password"):
             self.assertTrue(await self.parts.holds(self.alice.id, credential), credential)

@@ -2,9 +2,11 @@
 
 import base64
 import json
+import random
+from datetime import UTC, datetime
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 
 from mailsys.core.jmap.ids import email_id
 from mailsys.core.message.analysis import analyse
@@ -13,6 +15,8 @@ from mailsys.ports.intake import Acceptance, Delivery
 from mailsys.ports.mailboxes import Role
 from mailsys.ports.objects import ObjectChange
 from mailsys.services.delivery.submission_link import KIND, submission_id
+from mailsys.services.submission.program_mail import KEPT, Key, KeyReused, Letter, Person, ProgramMail
+from tests.services.meanwhile import Meanwhile
 from tests.web.api.rig import ApiTestCase, Browser
 
 
@@ -65,8 +69,83 @@ class SendTests(ApiTestCase):
 
     async def test_the_same_key_at_the_same_time_is_sent_once(self) -> None:
         answers = await gatherResults([Deferred.fromCoroutine(self.send("k1")) for _ in range(5)])
-        self.assertLessEqual({each.status for each in answers}, {202, 409})
+        self.assertEqual({each.status for each in answers}, {202})
+        self.assertEqual(len({each.json["trace"] for each in answers}), 1)
         self.assertEqual(len(await self.messages(self.bob, Role.INBOX)), 1)
+
+    async def test_two_processes_with_one_key_send_once_and_answer_the_same(self) -> None:
+        """The other one commits at the last moment before ours."""
+        mine, theirs = self.program_mail(), self.program_mail()
+        key = Key("k1", "hash")
+        answers = []
+
+        async def first() -> None:
+            answers.append(await theirs.send(self.alice, self.letter, "192.0.2.1", key))
+
+        self.meanwhile.before("accept", first)
+        ours, before = await mine.send(self.alice, self.letter, "192.0.2.1", key)
+        self.assertEqual(answers, [(ours, False)])
+        self.assertTrue(before)
+        self.assertEqual(len(await self.messages(self.bob, Role.INBOX)), 1)
+        self.assertEqual(len(await self.messages(self.alice, Role.SENT)), 1)
+
+    async def test_two_processes_with_one_key_for_two_things(self) -> None:
+        mine, theirs = self.program_mail(), self.program_mail()
+
+        async def first() -> None:
+            await theirs.send(self.alice, self.letter, "192.0.2.1", Key("k1", "another hash"))
+
+        self.meanwhile.before("accept", first)
+        with self.assertRaises(KeyReused):
+            await mine.send(self.alice, self.letter, "192.0.2.1", Key("k1", "hash"))
+        self.assertEqual(len(await self.messages(self.bob, Role.INBOX)), 1)
+
+    async def test_a_key_that_is_too_old_is_used_anew_once(self) -> None:
+        mine, theirs = self.program_mail(), self.program_mail()
+        key = Key("k1", "hash")
+        await mine.send(self.alice, self.letter, "192.0.2.1", key)
+        self.clock.shift += KEPT + 1
+        new = Key("k1", "new hash")
+
+        async def first() -> None:
+            await theirs.send(self.alice, self.letter, "192.0.2.1", new)
+
+        self.meanwhile.before("accept", first)
+        _, before = await mine.send(self.alice, self.letter, "192.0.2.1", new)
+        self.assertTrue(before)
+        self.assertEqual(len(await self.messages(self.bob, Role.INBOX)), 2)
+
+    def program_mail(self) -> ProgramMail:
+        """As another process has it; all accept mail by way of `meanwhile`."""
+        if not isinstance(self.submission.mail, Meanwhile):
+            self.meanwhile = Meanwhile(self.submission.mail)
+            self.submission.mail = self.meanwhile  # type: ignore[assignment]
+        return ProgramMail(self.submission, self.objects, self.clock, random.Random(), maybeDeferred)  # type: ignore[arg-type]
+
+    def letter(self) -> Letter:
+        return Letter(Person("alice@example.com"), to=[Person("bob@example.com")], text="Hello")
+
+    async def test_a_body_is_the_same_when_its_json_value_is(self) -> None:
+        first = b'{"to": [{"address": "bob@example.com"}], "text": "\\u0041", "saveToSent": true}'
+        second = b'{"saveToSent":true,\n"text":"A","to":[{"address":"bob@example.com"}]}'
+        third = b'{"saveToSent":true,\n"text":"B","to":[{"address":"bob@example.com"}]}'
+        headers = {"Idempotency-Key": "k1", "Content-Type": "application/json"}
+        answers = [await self.browser.ask("POST", "/send", body, headers) for body in (first, second, third)]
+        self.assertEqual([each.status for each in answers], [202, 202, 422])
+        self.assertEqual(answers[0].json, answers[1].json)
+        problem = answers[2].json
+        self.assertEqual((problem["type"], problem["code"]), ("urn:mailsys:problem:keyReused", "keyReused"))
+        self.assertEqual(len(await self.messages(self.bob, Role.INBOX)), 1)
+
+    async def test_a_time_that_is_over_is_refused_but_an_answer_given_before_stands(self) -> None:
+        soon = datetime.fromtimestamp(self.clock.seconds() + 3600, UTC).isoformat()
+        first = await self.send("k1", sendAt=soon)
+        self.assertEqual(first.status, 202, first.body)
+        self.clock.shift += 7200
+        self.assertEqual((await self.send("k1", sendAt=soon)).json, first.json)
+        refused = await self.send("k2", sendAt=soon)
+        self.assertEqual((refused.status, refused.json["code"]), (422, "notValid"))
+        self.assertEqual(refused.json["errors"], [{"pointer": "#/sendAt", "detail": "That time is over."}])
 
     async def test_a_key_is_an_accounts_own(self) -> None:
         await self.send("k1")
@@ -137,7 +216,8 @@ class SendTests(ApiTestCase):
         draft = b"Subject: kept in Sent, without a field of ours\r\n\r\nx\r\n"
         blob, facts = self.blobs.stage(draft), analyse(draft)
         place = Delivery(self.alice.id)
-        (stored,) = await self.mail.accept(Acceptance(blob, facts, 1.7e9, (place,), header=draft[:-3]))
+        done = await self.mail.accept(Acceptance(blob, facts, 1.7e9, (place,), header=draft[:-3]))
+        (stored,) = done.delivered
         path = f"/emails/{email_id(stored.email)}/timeline"
         self.assertEqual((await self.browser.ask("GET", path)).status, 404)
         value = json.dumps({"emailId": email_id(stored.email)}, separators=(",", ":")).encode()
@@ -159,4 +239,16 @@ class SendTests(ApiTestCase):
         changed = await self.browser.ask("PUT", "/settings", {"theme": "light"}, {"If-Match": etag})
         self.assertEqual(changed.status, 200)
         lost = await self.browser.ask("PUT", "/settings", {"theme": "x"}, {"If-Match": etag})
-        self.assertEqual(lost.status, 412)
+        self.assertEqual((lost.status, lost.json["code"]), (412, "stateMismatch"))
+        nonsense = await self.browser.ask("PUT", "/settings", {"theme": "x"}, {"If-Match": "W/x"})
+        self.assertEqual(nonsense.status, 412)
+
+    async def test_of_two_who_read_the_same_settings_one_writes_them(self) -> None:
+        etag = (await self.browser.ask("GET", "/settings")).header("etag")
+        both = [
+            Deferred.fromCoroutine(
+                self.browser.ask("PUT", "/settings", {"theme": str(n)}, {"If-Match": etag})
+            )
+            for n in range(4)
+        ]
+        self.assertEqual(sorted(each.status for each in await gatherResults(both)), [200, 412, 412, 412])

@@ -15,12 +15,13 @@ class UnsubscribeTestCase(OutwardTestCase):
     async def from_list(self, *fields: str) -> str:
         """The id of an email of alice's with these fields."""
         message = "\r\n".join([*fields, "Subject: News", "", "Hello", ""]).encode()
-        (delivered,) = await self.mail.accept(
+        done = await self.mail.accept(
             Acceptance(
                 self.blobs.stage(message), analyse(message), 1.7e9, (Delivery(self.alice.id),),
                 header=message[: message.find(b"\r\n\r\n") + 4],
             )
         )  # fmt: skip
+        (delivered,) = done.delivered
         return email_id(delivered.email)
 
     async def leave(self, email: str) -> Any:
@@ -81,7 +82,7 @@ class UnsubscribeTests(UnsubscribeTestCase):
 
     async def test_an_app_password_that_may_only_read_does_not_leave_lists(self) -> None:
         email = await self.from_list(f"List-Unsubscribe: <{self.there}/u>", POST)
-        made = await self.browser.ask("POST", "/app-passwords", {"name": "x", "scopes": ["mail:read", "api"]})
+        made = await self.browser.make_app_password("mail:read", "api")
         headers = self.bearer(made.json["secret"])
         answer = await self.ask("POST", f"/emails/{email}/unsubscribe", None, headers)
         self.assertEqual(answer.status, 403)

@@ -89,6 +89,7 @@ test('an app password made in the browser opens IMAP until it is revoked', async
   await page.getByRole('button', { name: 'New app password' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('What it is for').fill('Old laptop');
+  await dialog.getByLabel('Your password', { exact: true }).fill(PASSWORD);
   await dialog.getByRole('button', { name: 'Make it' }).click();
   const secret = await dialog.locator('code').last().innerText();
   await dialog.getByRole('button', { name: 'Done' }).click();

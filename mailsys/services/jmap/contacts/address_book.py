@@ -8,14 +8,14 @@ from mailsys.core.jmap.arguments import MAX_INT, Arguments
 from mailsys.core.jmap.patches import apply_patch
 from mailsys.core.jmap.problems import SetError, invalid_properties
 from mailsys.ports.ids import AccountId
-from mailsys.ports.objects import ObjectChange
+from mailsys.ports.objects import ObjectChange, StoredObject
 from mailsys.services.jmap.protocol import stored
 from mailsys.services.jmap.protocol.api import WRITE, CallContext
 from mailsys.services.jmap.protocol.changes import state_of
+from mailsys.services.jmap.protocol.object_set import Plan, object_changes, set_objects
 from mailsys.services.jmap.protocol.standard import (
     SetOutcome,
     SetRequest,
-    check_state,
     get_answer,
     not_found,
     read_get_ids,
@@ -23,8 +23,20 @@ from mailsys.services.jmap.protocol.standard import (
     read_set,
     select,
 )
-from mailsys.services.people.contacts import BOOK, CARD, Contacts, encode, new_book
+from mailsys.services.people.contacts import (
+    BOOK,
+    CARD,
+    BlobIds,
+    Book,
+    Card,
+    Contacts,
+    blobs_of,
+    decode,
+    encode,
+    new_book,
+)
 
+_AT_ONCE: Final = 500  # cards read together
 _LONGEST_NAME: Final = 255  # octets (RFC 9610 §2)
 _LONGEST_DESCRIPTION: Final = 10_000  # characters
 _DEFAULTS: Final[dict[str, Any]] = {
@@ -36,8 +48,6 @@ _DEFAULTS: Final[dict[str, Any]] = {
 _PROPERTIES: Final = (
     "id", "name", "description", "sortOrder", "isDefault", "isSubscribed", "shareWith", "myRights",
 )  # fmt: skip
-
-Book = dict[str, Any]
 
 
 class AddressBooks:
@@ -67,22 +77,29 @@ class AddressBooks:
         remove_contents = arguments.boolean("onDestroyRemoveContents", False)
         default = arguments.optional_string("onSuccessSetIsDefault")
         arguments.finish()
-        return await context.api.exclusive(
-            account, lambda: self._set(context, account, request, remove_contents, default)
-        )
+        await self._contacts.stored_books(account)  # the first one is no change of this call
+        media: BlobIds = set()  # of cards that go with their book
 
-    async def _set(
+        async def work() -> Plan:
+            return await self._plan(context, account, request, remove_contents, default, media)
+
+        try:
+            return await set_objects(context, BOOK, request.if_in_state, work)
+        finally:
+            await self._contacts.release(account, media)
+
+    async def _plan(
         self,
         context: CallContext,
         account: AccountId,
         request: SetRequest,
         remove_contents: bool,
         default: str | None,
-    ) -> dict[str, Any]:
+        media: BlobIds,
+    ) -> Plan:
         known = await self._contacts.books(account)
-        old_state = str(await state_of(context, BOOK))
-        check_state(request.if_in_state, old_state)
         outcome = SetOutcome()
+        leaving: dict[str, tuple[StoredObject, Card]] = {}  # cards of books that go, as they will be
         changed: dict[str, Book | None] = {}
         for key, value in request.create.items():
             try:
@@ -122,7 +139,7 @@ class AddressBooks:
                     raise not_found("address book")
                 if known[id_]["isDefault"]:
                     raise SetError("forbidden", "The default address book stays; make another the default.")
-                await self._empty(account, id_, remove_contents)
+                await self._empty(account, id_, remove_contents, leaving)
             except SetError as error:
                 outcome.not_destroyed[id_] = error
                 continue
@@ -131,30 +148,35 @@ class AddressBooks:
             outcome.destroyed.append(id_)
         if default is not None and not (outcome.not_created or outcome.not_updated or outcome.not_destroyed):
             _make_default(context, context.real_id(default), known, changed, outcome)
-        await self._contacts.write(
-            account,
-            [
-                ObjectChange(account, BOOK, id_, None if book is None else encode(book), book is None)
-                for id_, book in changed.items()
-            ],
-        )
-        return outcome.answer(context.account_id, old_state, str(await state_of(context, BOOK)))
+        cards = [
+            ObjectChange(account, CARD, one.id, encode(card), if_modseq=one.modseq)
+            if card["addressBookIds"]
+            else ObjectChange(account, CARD, one.id, remove=True, if_modseq=one.modseq)
+            for one, card in leaving.values()
+        ]
+        for _, card in leaving.values():
+            if not card["addressBookIds"]:
+                media |= blobs_of(card)
+        return Plan(outcome, object_changes(account, BOOK, changed), cards)
 
-    async def _empty(self, account: AccountId, book: str, remove_contents: bool) -> None:
+    async def _empty(
+        self,
+        account: AccountId,
+        book: str,
+        remove_contents: bool,
+        leaving: dict[str, tuple[StoredObject, Card]],
+    ) -> None:
         """Take all cards out of a book that goes; those that are in no other go too (RFC 9610 §2.3)."""
-        inside = [one for one in (await self._contacts.entries(account)).values() if book in one.books]
-        if not inside:
-            return
-        if not remove_contents:
+        entries = await self._contacts.entries(account)
+        inside = [one.id for one in entries.values() if book in one.books]
+        if inside and not remove_contents:
             raise SetError("addressBookHasContents", "There are cards in the address book.")
-        gone = [one for one in inside if len(one.books) == 1]
-        elsewhere = await self._contacts.cards(account, [one.id for one in inside if len(one.books) > 1])
-        changes = [ObjectChange(account, CARD, one.id, remove=True) for one in gone]
-        for id_, card in elsewhere.items():
-            del card["addressBookIds"][book]
-            changes.append(ObjectChange(account, CARD, id_, encode(card)))
-        await self._contacts.write(account, changes)
-        await self._contacts.release(account, {blob for one in gone for blob in one.blobs})
+        for start in range(0, len(inside), _AT_ONCE):
+            ids = inside[start : start + _AT_ONCE]
+            for stored_card in await self._contacts.stored_cards(account, ids):
+                _, card = leaving.get(stored_card.id) or (stored_card, decode(stored_card))
+                card["addressBookIds"].pop(book, None)
+                leaving[stored_card.id] = (stored_card, card)
 
 
 def _make_default(

@@ -10,14 +10,13 @@ from mailsys.core.jmap.dates import render_utc_date
 from mailsys.core.jmap.patches import apply_patch
 from mailsys.core.jmap.problems import SetError, invalid_properties
 from mailsys.ports.ids import AccountId
-from mailsys.ports.objects import ObjectChange
 from mailsys.services.jmap.protocol import stored
 from mailsys.services.jmap.protocol.api import CallContext
 from mailsys.services.jmap.protocol.changes import state_of
+from mailsys.services.jmap.protocol.object_set import Plan, object_changes, set_objects
 from mailsys.services.jmap.protocol.standard import (
     SetOutcome,
     SetRequest,
-    check_state,
     get_answer,
     not_found,
     read_get_ids,
@@ -26,7 +25,7 @@ from mailsys.services.jmap.protocol.standard import (
     select,
     too_large,
 )
-from mailsys.services.people.contacts import CARD, Card, Contacts, blobs_of, card_id, encode
+from mailsys.services.people.contacts import CARD, BlobIds, Card, Contacts, blobs_of, card_id, decode, touches
 
 _FIXED: Final = ("id", "uid", "@type", "version")
 
@@ -57,21 +56,31 @@ class ContactCards:
         account = context.own_account(arguments)
         request = read_set(context, arguments)
         arguments.finish()
-        return await context.api.exclusive(account, lambda: self._set(context, account, request))
+        await self._contacts.stored_books(account)  # the first one is no change of this call
+        media: BlobIds = set()  # that may be with a card now, or not any more
+        try:
+            return await set_objects(
+                context, CARD, request.if_in_state, lambda: self._plan(context, account, request, media)
+            )
+        finally:
+            await self._contacts.release(account, media)
 
-    async def _set(self, context: CallContext, account: AccountId, request: SetRequest) -> dict[str, Any]:
-        books = await self._contacts.books(account)
-        old_state = str(await state_of(context, CARD))
-        check_state(request.if_in_state, old_state)
+    async def _plan(
+        self, context: CallContext, account: AccountId, request: SetRequest, media: BlobIds
+    ) -> Plan:
+        stored_books = {one.id: one for one in await self._contacts.stored_books(account)}
+        books = {id_: decode(one) for id_, one in stored_books.items()}
         entries = await self._contacts.entries(account)
         outcome = SetOutcome()
         now = render_utc_date(context.clock.seconds())
         changed: dict[str, Card | None] = {}
-        dropped: set[str] = set()  # blobs
+        entered: set[str] = set()  # books
         made = 0
         for key, value in request.create.items():
             try:
-                card = await self._contacts.settle(account, _created(context, value, books, now), books)
+                card = await self._contacts.settle(
+                    account, _created(context, value, books, now), books, media
+                )
                 id_ = card_id(card["uid"])
                 if id_ in entries or id_ in changed:
                     raise SetError(
@@ -85,6 +94,7 @@ class ContactCards:
                 continue
             made += 1
             changed[id_] = card
+            entered |= set(card["addressBookIds"])
             context.created_ids[key] = id_
             outcome.created[key] = {"id": id_} | {
                 name: one for name, one in card.items() if name not in value or value[name] != one
@@ -101,7 +111,7 @@ class ContactCards:
                     raise not_found("card")
                 before = known[id_]
                 wanted = _patched(context, id_, before, patch)
-                after = await self._contacts.settle(account, wanted, books)
+                after = await self._contacts.settle(account, wanted, books, media)
             except SetError as error:
                 outcome.not_updated[id_] = error
                 continue
@@ -113,25 +123,22 @@ class ContactCards:
                 if after.get("media") != wanted.get("media"):
                     told["media"] = after["media"]
                 changed[id_] = after
-                dropped |= blobs_of(before) - blobs_of(after)
+                media |= blobs_of(before) - blobs_of(after)
+                entered |= set(after["addressBookIds"]) - set(before["addressBookIds"])
                 outcome.updated[id_] = told or None
         for id_ in doomed:
             if id_ not in entries and changed.get(id_) is None:
                 outcome.not_destroyed[id_] = not_found("card")
                 continue
             if id_ in entries:
-                dropped |= entries[id_].blobs
+                media |= entries[id_].blobs
             changed[id_] = None
             outcome.destroyed.append(id_)
-        await self._contacts.write(
-            account,
-            [
-                ObjectChange(account, CARD, id_, None if card is None else encode(card), card is None)
-                for id_, card in changed.items()
-            ],
+        return Plan(
+            outcome,
+            object_changes(account, CARD, changed),
+            touches(account, [stored_books[id_] for id_ in entered]),
         )
-        await self._contacts.release(account, dropped)
-        return outcome.answer(context.account_id, old_state, str(await state_of(context, CARD)))
 
 
 def _created(context: CallContext, given: Card, books: dict[str, Any], now: str) -> Card:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from mailsys.ports.accounts import Account
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
+from mailsys.ports.once import IOnceStore
 from mailsys.services.content.blob_access import BlobReader
 from mailsys.services.content.parts import Contents
 from mailsys.services.delivery.directory import Directory
@@ -34,6 +35,7 @@ def register_more(
     submission: Submission,
     identities: Identities,
     directory: Directory,
+    once: IOnceStore,
     counters: ILimits | None = None,
     uploads_per_hour: int = 0,
 ) -> None:
@@ -69,5 +71,5 @@ def register_more(
     api.register("Blob/copy", CORE, blobs.copy, WRITE)
 
     api.announce(MDN, account=lambda _: {})
-    api.register("MDN/send", MDN, MdnSend(submission, identities, directory).run, SEND)
+    api.register("MDN/send", MDN, MdnSend(submission, identities, directory, once).run, SEND)
     api.register("MDN/parse", MDN, MdnParse(reader, Contents(ports.blobs, reader, ports.offload)).run)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.dates import parse_utc_date, render_utc_date
@@ -18,20 +21,23 @@ from mailsys.ports.limits import ILimits
 from mailsys.ports.objects import IObjectStore, ObjectChange
 from mailsys.services.access.revocation import Revoked
 from mailsys.services.jmap.protocol.api import CORE, CallContext, Caller, JmapApi
+from mailsys.services.jmap.protocol.object_set import Plan, object_changes, set_objects
 from mailsys.services.jmap.protocol.standard import (
     SetOutcome,
+    SetRequest,
     read_get_ids,
     read_properties,
     read_set,
     select,
 )
+from mailsys.services.looking import Looking
 from mailsys.services.notifying.push_delivery import PushDelivery, Subscription
 from mailsys.services.notifying.push_encryption import read_keys
+from mailsys.services.notifying.push_turns import KIND, removed
 from mailsys.services.outbound.http import ForbiddenTarget, is_loopback, target_of
 
 log = Log("push")
 
-KIND: Final = "PushSubscription"
 _LONGEST: Final = 30 * 86400.0  # seconds that a subscription lasts at most without being renewed
 _PER_ACCOUNT: Final = 50
 _NEW_PER_HOUR: Final = 60
@@ -42,7 +48,6 @@ _PROPERTIES: Final = ("id", "deviceClientId", "verificationCode", "expires", "ty
 _SECRET: Final = ("url", "keys")
 _DEFAULTS: Final = {"keys": None, "verificationCode": None, "expires": None, "types": None}
 
-_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -52,12 +57,15 @@ class PushSubscriptions:
         objects: IObjectStore,
         delivery: PushDelivery,
         limits: ILimits,
+        clock: IReactorTime,
         now: Callable[[], float],
         random_bytes: Callable[[int], bytes],
         allow_private: bool = False,
         holds: Callable[[AccountId, str], Awaitable[bool]] | None = None,
     ) -> None:
-        """`holds(account, credential)`: whether it is still good, asked at the start."""
+        """`holds(account, credential)`: whether it is still good, asked at the start. clock: for timers;
+        now: Unix time."""
+        self._looking = Looking(clock, self._look)
         self._holds = holds
         self._objects = objects
         self._delivery = delivery
@@ -75,27 +83,39 @@ class PushSubscriptions:
 
     async def start(self) -> None:
         """Take up all that were verified; what changed while nobody pushed is pushed now."""
-        now = self._now()
         for account, stored in await self._objects.of_kind(KIND, _LOADED):
             value = _decode(stored.value)
             if self._holds is not None and not await self._holds(account, value.get("credential", "")):
                 await self._remove(account, stored.id)
-            elif value["expires"] > now and value["verified"]:
-                await self._delivery.add(_subscription(account, stored.id, value), resume=True)
+            else:
+                await self._take_up(account, stored.id, value)
+        self._looking.start()
 
     async def stop(self) -> None:
-        """Write down how far each was told, so that the next start tells only what is new."""
-        told = {(each.account, each.id): each.position for each in self._delivery.positions()}
-        self._delivery.stop()
-        changes: list[ObjectChange] = []
+        """How far each was told is written down, so that the next start tells only what is new."""
+        self._looking.stop()
+        await self._delivery.stop()
+
+    async def _take_up(self, account: AccountId, id_: str, value: dict[str, Any]) -> None:
+        if value["verified"] and value["expires"] > self._now():
+            found = _subscription(account, id_, value)
+            if not self._delivery.has(found):
+                # In earlier versions the position stood with the subscription, and was a number at first.
+                position = await self._delivery.turns.position(account, id_) or str(value.get("position", ""))
+                await self._delivery.add(replace(found, position=position), resume=True)
+
+    def _look(self) -> None:
+        Deferred.fromCoroutine(self._look_at_all()).addErrback(
+            lambda failure: log.error("not looked at", failure.value)
+        )
+
+    async def _look_at_all(self) -> None:
+        """Other processes make, change and remove subscriptions, too."""
         for account, stored in await self._objects.of_kind(KIND, _LOADED):
-            position = told.get((account, stored.id))
-            value = _decode(stored.value)
-            if position is not None and position != value["position"]:
-                value["position"] = position
-                changes.append(ObjectChange(account, KIND, stored.id, _encode(value)))
-        for n in range(0, len(changes), 500):
-            await self._objects.write(changes[n : n + 500])
+            await self._take_up(account, stored.id, _decode(stored.value))
+        for each in self._delivery.positions():
+            if not await self._objects.objects(each.account, KIND, [each.id]):
+                self._delivery.remove(each.account, each.id)
 
     # -- methods -------------------------------------------------------------------------------------------
 
@@ -123,41 +143,68 @@ class PushSubscriptions:
             )
         request = read_set(context, given)
         given.finish()
-        outcome = SetOutcome()
+        effects: list[Callable[[], Awaitable[None]]] = []  # of what was written
+
+        async def work() -> Plan:
+            effects.clear()
+            return await self._plan(context, request, effects)
+
+        answer = await set_objects(context, KIND, None, work)
+        for effect in effects:
+            await effect()
+        for name in ("accountId", "oldState", "newState"):
+            del answer[name]
+        return answer
+
+    async def _plan(
+        self, context: CallContext, request: SetRequest, effects: list[Callable[[], Awaitable[None]]]
+    ) -> Plan:
         account = context.account
+        outcome = SetOutcome()
         kept = await self._kept(account)
+        changed: dict[str, dict[str, Any] | None] = {}
+        states: list[ObjectChange] = []
         for creation, properties in request.create.items():
             try:
-                id_, created = await self._create(context.caller, properties, kept)
+                id_, value, created = await self._create(context.caller, properties, len(kept))
             except SetError as error:
                 outcome.not_created[creation] = error
-            else:
-                outcome.created[creation] = created
-                context.created_ids[creation] = id_
-        destroy = [context.real_id(id_) for id_ in request.destroy]
+                continue
+            kept[id_] = changed[id_] = value
+            outcome.created[creation] = created
+            context.created_ids[creation] = id_
+            effects.append(partial(self._verify, _subscription(account, id_, value), value["code"]))
+        destroy = list(dict.fromkeys(context.real_id(id_) for id_ in request.destroy))
         for key, patch in request.update.items():
             id_ = context.real_id(key)
             try:
                 if id_ in destroy:
                     raise SetError("willDestroy")
-                outcome.updated[id_] = await self._update(account, id_, patch, kept)
+                if id_ not in kept:
+                    raise SetError("notFound")
+                value, outcome.updated[id_] = self._update(id_, patch, kept[id_])
             except SetError as error:
                 outcome.not_updated[id_] = error
+                continue
+            if value != kept[id_]:
+                kept[id_] = changed[id_] = value
+                if value["verified"]:
+                    effects.append(partial(self._delivery.add, _subscription(account, id_, value)))
         for id_ in destroy:
-            if id_ in kept:
-                await self._remove(account, id_)
-                del kept[id_]
-                outcome.destroyed.append(id_)
-            else:
+            if id_ not in kept:
                 outcome.not_destroyed[id_] = SetError("notFound")
-        answer = outcome.answer("", None, "")
-        for name in ("accountId", "oldState", "newState"):
-            del answer[name]
-        return answer
+                continue
+            del kept[id_]
+            changed[id_] = None
+            states += removed(account, id_)[1:]
+            outcome.destroyed.append(id_)
+            effects.append(partial(self._forget, account, id_))
+        return Plan(outcome, object_changes(account, KIND, changed), states)
 
     async def _create(
-        self, caller: Caller, properties: dict[str, Any], kept: dict[str, dict[str, Any]]
-    ) -> tuple[str, dict[str, Any]]:
+        self, caller: Caller, properties: dict[str, Any], there: int
+    ) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        """Its id, what is kept, and what is told. `there`: how many the account has."""
         account = caller.account.id
         unknown = [name for name in properties if name not in (*_PROPERTIES, *_SECRET) or name == "id"]
         if unknown:
@@ -179,7 +226,7 @@ class PushSubscriptions:
         keys = _read_keys(given["keys"])
         types = _read_types(given["types"])
         expires = self._read_expires(given["expires"], caller.until)
-        if len(kept) >= _PER_ACCOUNT:
+        if there >= _PER_ACCOUNT:
             raise SetError("overQuota", f"An account has at most {_PER_ACCOUNT} push subscriptions.")
         # RFC 8620 §8.6: a subscription makes us write to whatever address it names
         if await self._limits.hit(f"push-new:{account}", 3600.0) > _NEW_PER_HOUR:
@@ -193,21 +240,17 @@ class PushSubscriptions:
             "expires": expires,
             "code": self._random(20).hex(),
             "verified": False,
-            "position": "",
             "credential": caller.credential,
             "until": caller.until,
         }
-        await self._objects.write([ObjectChange(account, KIND, id_, _encode(value))])
-        kept[id_] = value
-        self._verify(_subscription(account, id_, value), value["code"])
         created: dict[str, Any] = {"id": id_} | {
             name: v for name, v in _DEFAULTS.items() if name not in properties
         }
         if parse_utc_date(given["expires"]) != expires:
             created["expires"] = render_utc_date(expires)
-        return id_, created
+        return id_, value, created
 
-    def _verify(self, subscription: Subscription, code: str) -> None:
+    async def _verify(self, subscription: Subscription, code: str) -> None:
         """RFC 8620 §7.2.2: nothing else is pushed until the client repeats the code."""
         value = {
             "@type": "PushVerification",
@@ -218,12 +261,10 @@ class PushSubscriptions:
             lambda failure: log.error("verification failed", failure.value, subscription=subscription.id)
         )
 
-    async def _update(
-        self, account: AccountId, id_: str, patch: dict[str, Any], kept: dict[str, dict[str, Any]]
-    ) -> dict[str, Any] | None:
-        value = kept.get(id_)
-        if value is None:
-            raise SetError("notFound")
+    def _update(
+        self, id_: str, patch: dict[str, Any], value: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """As it is kept then, and what of it became other than it was given."""
         before = {**_shown(id_, value), "url": value["url"], "keys": value["keys"]}
         after = apply_patch(before, patch, _DEFAULTS)
         fixed = [name for name in after if name not in _DEFAULTS or name == "keys"]
@@ -240,12 +281,7 @@ class PushSubscriptions:
             if after["verificationCode"] != value["code"]:
                 raise invalid_properties("That is not the code that was sent.", "verificationCode")
             new["verified"] = True
-        if new != value:
-            await self._objects.write([ObjectChange(account, KIND, id_, _encode(new))])
-            kept[id_] = new
-            if new["verified"]:
-                await self._delivery.add(_subscription(account, id_, new))
-        return answer
+        return new, answer
 
     def _read_expires(self, given: Any, until: float | None) -> float:
         """When it ends: at most 30 days ahead, whatever was asked for, and with the credentials that it
@@ -274,8 +310,11 @@ class PushSubscriptions:
         return kept
 
     async def _remove(self, account: AccountId, id_: str) -> None:
+        await self._forget(account, id_)
+        await self._objects.write(removed(account, id_))
+
+    async def _forget(self, account: AccountId, id_: str) -> None:
         self._delivery.remove(account, id_)
-        await self._objects.write([ObjectChange(account, KIND, id_, remove=True)])
 
     async def _gone(self, subscription: Subscription) -> None:
         log.info("subscription ended", account=subscription.account, subscription=subscription.id)
@@ -343,5 +382,4 @@ def _subscription(account: AccountId, id_: str, value: dict[str, Any]) -> Subscr
         None if keys is None else (keys["p256dh"], keys["auth"]),
         None if types is None else frozenset(types),
         value["expires"],
-        str(value["position"]),  # a number in earlier versions
     )

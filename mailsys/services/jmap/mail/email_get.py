@@ -9,7 +9,6 @@ from mailsys.core.jmap.arguments import Arguments
 from mailsys.ports.emails import Column
 from mailsys.ports.query import EmailQuery
 from mailsys.services.jmap.mail.email_properties import Budget, EmailReader, read_wanted
-from mailsys.services.jmap.mail.hidden import Hidden
 from mailsys.services.jmap.mail.snooze import SNOOZE, SNOOZED
 from mailsys.services.jmap.protocol.api import CallContext
 from mailsys.services.jmap.protocol.changes import changes_call, known_state
@@ -22,22 +21,19 @@ from mailsys.services.jmap.protocol.standard import (
 )
 
 
-async def _newest(context: CallContext, hidden: Hidden, collapse: bool) -> tuple[int, ...]:
+async def _newest(context: CallContext, collapse: bool) -> tuple[int, ...]:
     """All emails (or the newest of each thread), as long as they are no more than one /get may have."""
     limit = context.limits.max_objects_in_get
-    filter_ = await hidden.left_out(context.account, None)
-    page = await context.ports.mail.query(
-        context.account, EmailQuery(filter_, collapse_threads=collapse, limit=limit + 1)
-    )
+    query = EmailQuery(collapse_threads=collapse, limit=limit + 1)
+    page = await context.ports.mail.query(context.account, query)
     if len(page.emails) > limit:
         raise too_large("ids", limit)
     return page.emails
 
 
 class EmailGet:
-    def __init__(self, reader: EmailReader, hidden: Hidden) -> None:
+    def __init__(self, reader: EmailReader) -> None:
         self._reader = reader
-        self._hidden = hidden
 
     async def get(self, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
         arguments = Arguments(values)
@@ -47,7 +43,7 @@ class EmailGet:
         arguments.finish()
         state = await known_state(context, "Email")
         if wanted_ids is None:
-            wanted_ids = [ids.email_id(one) for one in await _newest(context, self._hidden, False)]
+            wanted_ids = [ids.email_id(one) for one in await _newest(context, False)]
         numbers = {one: number for one in wanted_ids if (number := ids.email_number(one)) is not None}
         budget = Budget()
         found = await self._reader.read(account, list(numbers.values()), wanted, budget) if numbers else {}
@@ -60,34 +56,29 @@ class EmailGet:
         return (await changes_call(context, values, "Email", read, ids.email_id))[0]
 
 
-class ThreadGet:
-    def __init__(self, hidden: Hidden) -> None:
-        self._hidden = hidden
-
-    async def get(self, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
-        arguments = Arguments(values)
-        account = context.own_account(arguments)
-        wanted = read_get_ids(context, arguments)
-        properties = read_properties(arguments, ("id", "emailIds"))
-        arguments.finish()
-        mail = context.ports.mail
-        state = await known_state(context, "Thread")
-        if wanted is None:
-            rows = await mail.fetch(account, await _newest(context, self._hidden, True), [Column.THREAD])
-            wanted = [ids.thread_id(row[0]) for row in rows.values() if isinstance(row[0], int)]
-        numbers = {one: number for one in wanted if (number := ids.thread_number(one)) is not None}
-        emails = await mail.thread_emails(account, list(numbers.values())) if numbers else {}
-        emails = await self._hidden.seen(account, emails)
-        found: list[dict[str, Any]] = []
-        missing: list[str] = []
-        for one in wanted:
-            members = emails.get(numbers.get(one, -1))
-            if members:
-                thread = {"id": one, "emailIds": [ids.email_id(email) for email in members]}
-                found.append(select(thread, properties))
-            else:
-                missing.append(one)
-        return get_answer(context.account_id, str(state), found, missing)
+async def thread_get(context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
+    arguments = Arguments(values)
+    account = context.own_account(arguments)
+    wanted = read_get_ids(context, arguments)
+    properties = read_properties(arguments, ("id", "emailIds"))
+    arguments.finish()
+    mail = context.ports.mail
+    state = await known_state(context, "Thread")
+    if wanted is None:
+        rows = await mail.fetch(account, await _newest(context, True), [Column.THREAD])
+        wanted = [ids.thread_id(row[0]) for row in rows.values() if isinstance(row[0], int)]
+    numbers = {one: number for one in wanted if (number := ids.thread_number(one)) is not None}
+    emails = await mail.thread_emails(account, list(numbers.values())) if numbers else {}
+    found: list[dict[str, Any]] = []
+    missing: list[str] = []
+    for one in wanted:
+        members = emails.get(numbers.get(one, -1))
+        if members:
+            thread = {"id": one, "emailIds": [ids.email_id(email) for email in members]}
+            found.append(select(thread, properties))
+        else:
+            missing.append(one)
+    return get_answer(context.account_id, str(state), found, missing)
 
 
 async def thread_changes(context: CallContext, values: dict[str, Any]) -> dict[str, Any]:

@@ -21,13 +21,15 @@ from mailsys.ports.ids import AccountId
 from mailsys.services.content.blob_access import BlobGone, BlobReader, FoundBlob
 from mailsys.services.content.parts import Contents
 from mailsys.services.content.reading import AT_ONCE, Reading, is_plain
+from mailsys.services.jmap.mail.email_intake import EmailIntake, NewEmail
+from mailsys.services.jmap.mail.email_patching import real_mailboxes
 from mailsys.services.jmap.mail.email_properties import Budget, Wanted, body_values, read_wanted
-from mailsys.services.jmap.mail.email_set import created_email, mailbox_numbers, real_mailboxes, take
 from mailsys.services.jmap.protocol.api import CallContext
-from mailsys.services.jmap.protocol.changes import state_of
-from mailsys.services.jmap.protocol.standard import check_state, copy_from_nobody, set_error, too_large
+from mailsys.services.jmap.protocol.standard import SetOutcome, copy_from_nobody, set_error, too_large
+from mailsys.services.jmap.protocol.state_chain import StateChain
 
 _FIELD: Final = re.compile(rb"(?:>?From [^\n]*\n)?[!-9;-~]+[ \t]*:")
+_ANSWERED: Final = ("accountId", "oldState", "newState", "created", "notCreated")
 _KEPT: Final = 86400.0  # seconds that a decoded message can be read after it was parsed
 
 
@@ -56,34 +58,20 @@ class EmailImport:
         if len(emails) > context.limits.max_objects_in_set:
             raise too_large("emails", context.limits.max_objects_in_set)
 
-        async def work() -> dict[str, Any]:
-            old_state = str(await state_of(context, "Email"))
-            check_state(if_in_state, old_state)
-            known = await mailbox_numbers(context)
-            created: dict[str, Any] = {}
-            refused: dict[str, Any] = {}
-            for key, value in emails.items():
-                try:
-                    created[key] = made = await self._import_one(context, account, value, known)
-                except SetError as error:
-                    refused[key] = error.document()
-                except Refusal as refusal:
-                    refused[key] = set_error(refusal).document()
-                else:
-                    context.created_ids[key] = made["id"]
-            return {
-                "accountId": context.account_id,
-                "oldState": old_state,
-                "newState": str(await state_of(context, "Email")),
-                "created": created or None,
-                "notCreated": refused or None,
-            }
+        chain = await StateChain.begin(context, "Email", if_in_state)
+        outcome = SetOutcome()
+        intake = EmailIntake(context, chain, outcome)
+        for key, value in emails.items():
+            try:
+                await intake.add(key, await self._new(context, account, value))
+            except SetError as error:
+                outcome.not_created[key] = error
+        await intake.commit()
+        whole = outcome.answer(context.account_id, *await chain.told())
+        return {name: whole[name] for name in _ANSWERED}
 
-        return await context.api.exclusive(account, work)
-
-    async def _import_one(
-        self, context: CallContext, account: AccountId, value: dict[str, Any], known: set[int]
-    ) -> dict[str, Any]:
+    async def _new(self, context: CallContext, account: AccountId, value: dict[str, Any]) -> NewEmail:
+        """Raises SetError."""
         unknown = [name for name in value if name not in ("blobId", "mailboxIds", "keywords", "receivedAt")]
         if unknown:
             raise invalid_properties("There are no such properties.", *unknown)
@@ -92,7 +80,7 @@ class EmailImport:
         blob_id = value["blobId"]
         if not isinstance(blob_id, str):
             raise invalid_properties("A blobId must be an id.", "blobId")
-        mailboxes = real_mailboxes(context, creation.mailbox_set(value["mailboxIds"]), known)
+        mailboxes = real_mailboxes(context, creation.mailbox_set(value["mailboxIds"]))
         keywords = canonical(creation.keyword_set(value["keywords"])) if value.get("keywords") else ""
         given = value.get("receivedAt")
         received = None if given is None else creation.received_at(given)
@@ -109,19 +97,13 @@ class EmailImport:
             blob = await self._reader.stage(found)
         except BlobGone as gone:
             raise invalid_properties("There is no such blob.", "blobId") from gone
+        except Refusal as refusal:
+            raise set_error(refusal) from refusal
         if received is None:
             received = _received(reading.header)
-        delivered = await take(
-            context,
-            account,
-            blob,
-            reading,
-            mailboxes,
-            keywords,
-            context.clock.seconds() if received is None else received,
-        )
-        stored = blob if isinstance(blob, bytes) else blob.id
-        return created_email(delivered, stored, reading.facts.size)
+        if received is None:
+            received = context.clock.seconds()
+        return NewEmail(blob, reading.facts.size, reading, mailboxes, keywords, received)
 
     async def _read(self, content: Content) -> Reading:
         def read() -> Reading:

@@ -20,7 +20,6 @@ from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId, BlobId
 from mailsys.ports.mail import IMailStore
 from mailsys.services.content.parts import BlobGone, Contents, Turn
-from mailsys.services.jmap.mail.hidden import is_hidden
 from mailsys.services.jmap.mail.snooze import SNOOZED
 from mailsys.services.jmap.mail.snooze import shown as snooze_shown
 from mailsys.services.jmap.protocol.standard import read_properties
@@ -102,9 +101,9 @@ class EmailReader:
         wanted: Wanted,
         budget: Budget | None = None,
     ) -> dict[int, dict[str, Any]]:
-        """Each email's properties; missing emails are left out."""
+        """Each email's properties; left out are those that are missing, or to be seen nowhere."""
         properties = wanted.properties
-        columns: list[Column] = [Column.KEYWORDS]
+        columns: list[Column] = []
         for name in properties:
             column = _COLUMNS.get(name)
             if column is not None and column not in columns:
@@ -120,8 +119,8 @@ class EmailReader:
         # A page at a time: what a page costs here is below a few milliseconds, and others get their turn
         for start in range(0, len(emails), _PAGE):
             page = emails[start : start + _PAGE]
-            rows, placed = await self._rows(account, page, columns, "mailboxIds" in properties)
-            seen = [one for one in page if one in rows and not is_hidden(str(rows[one][0]))]
+            rows, placed = await self._rows(account, page, columns)
+            seen = [one for one in page if one in rows and one in placed]
             shown = await self._build(seen, rows, at, plan, placed)
             if SNOOZED in properties:
                 waiting = await self._mail.snoozed(account, seen)
@@ -133,12 +132,10 @@ class EmailReader:
         return found
 
     async def _rows(
-        self, account: AccountId, page: Sequence[int], columns: list[Column], places: bool
+        self, account: AccountId, page: Sequence[int], columns: list[Column]
     ) -> tuple[dict[int, tuple[Any, ...]], dict[int, tuple[Any, ...]]]:
         """Columns and mailboxes, both read at once."""
         reading = self._mail.fetch(account, page, columns)
-        if not places:
-            return await reading, {}
         placing = self._mail.email_mailboxes(account, page)
         try:
             rows = await reading
@@ -158,7 +155,7 @@ class EmailReader:
         """Here as long as that is quick; headers can be made so that it is not."""
 
         def build(some: list[int]) -> dict[int, dict[str, Any]]:
-            return {one: _email(one, rows[one], at, plan, placed.get(one, ())) for one in some}
+            return {one: _email(one, rows[one], at, plan, placed[one]) for one in some}
 
         header = at.get(Column.HEADER)
         if header is None:
@@ -169,7 +166,7 @@ class EmailReader:
             if turn.over or len(rows[one][header]) > _LONG_HEADER:
                 rest = numbers[index:]
                 return shown | await self._contents.in_thread(partial(build, rest))
-            shown[one] = _email(one, rows[one], at, plan, placed.get(one, ()))
+            shown[one] = _email(one, rows[one], at, plan, placed[one])
         return shown
 
     async def _add_bodies(
@@ -254,8 +251,8 @@ def _email(
 
 
 def keyword_map(keywords: str) -> dict[str, bool]:
-    """As Email.keywords; \\Deleted and \\Recent are IMAP's alone (RFC 8621 §4.1.1)."""
-    return dict.fromkeys(sorted(keyword_names(keywords) - {"$deleted", "$recent"}), True) if keywords else {}
+    """As Email.keywords; `$recent` is IMAP's alone (RFC 8621 §4.1.1)."""
+    return dict.fromkeys(sorted(keyword_names(keywords) - {"$recent"}), True) if keywords else {}
 
 
 # -- from the parts ----------------------------------------------------------------------------------------

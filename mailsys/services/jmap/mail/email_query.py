@@ -13,7 +13,6 @@ from mailsys.ports.ids import AccountId, EmailId
 from mailsys.ports.mail import IMailStore
 from mailsys.ports.query import EmailQuery, QueryDelta
 from mailsys.services.jmap.mail.email_filter import read_filter, read_sort
-from mailsys.services.jmap.mail.hidden import Hidden
 from mailsys.services.jmap.mail.snooze import SNOOZE, SORT
 from mailsys.services.jmap.protocol.api import CallContext
 from mailsys.services.jmap.protocol.changes import MAX_CHANGES, state_of
@@ -24,7 +23,7 @@ MAX_LIMIT: Final = 5000
 _MAX_COMPARED: Final = 10_000  # results of a list that is compared with its past whole
 
 
-async def email_query(hidden: Hidden, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
+async def email_query(context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
     arguments = Arguments(values)
     account = context.own_account(arguments)
     filter_ = read_filter(arguments, context.real_id, context.using)
@@ -43,7 +42,6 @@ async def email_query(hidden: Hidden, context: CallContext, values: dict[str, An
             raise _no_anchor()
         anchor_number, position = EmailId(number), 0
     allowed = DEFAULT_LIMIT if limit is None else min(limit, MAX_LIMIT)
-    filter_ = await hidden.left_out(account, filter_)
     page = await context.ports.mail.query(
         account,
         EmailQuery(filter_, sort, collapse, position, anchor_number, anchor_offset, allowed, calculate_total),
@@ -69,7 +67,7 @@ def _no_anchor() -> MethodError:
     return MethodError("anchorNotFound", "The anchor is not among the results.")
 
 
-async def email_query_changes(hidden: Hidden, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
+async def email_query_changes(context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
     arguments = Arguments(values)
     account = context.own_account(arguments)
     filter_ = read_filter(arguments, context.real_id, context.using)
@@ -82,7 +80,6 @@ async def email_query_changes(hidden: Hidden, context: CallContext, values: dict
     arguments.finish()
     since = parse_state(since_state, await state_of(context, "Email"))
     up_to_number = None if up_to is None else ids.email_number(context.real_id(up_to))
-    filter_ = await hidden.left_out(account, filter_)
     query = EmailQuery(filter_, sort, collapse, calculate_total=calculate_total)
     up_to_id = None if up_to_number is None else EmailId(up_to_number)
     delta = await context.ports.mail.query_delta(account, query, since, up_to_id, MAX_CHANGES)

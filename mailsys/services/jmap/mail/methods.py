@@ -14,12 +14,12 @@ from mailsys.services.content.parts import Contents
 from mailsys.services.content.reading import MessageReader
 from mailsys.services.jmap.mail.email_compose import Composer
 from mailsys.services.jmap.mail.email_filter import SEARCH, SORTS
-from mailsys.services.jmap.mail.email_get import EmailGet, ThreadGet, thread_changes
+from mailsys.services.jmap.mail.email_get import EmailGet, thread_changes, thread_get
 from mailsys.services.jmap.mail.email_import import EmailImport
+from mailsys.services.jmap.mail.email_patching import EmailPatching
 from mailsys.services.jmap.mail.email_properties import EmailReader
 from mailsys.services.jmap.mail.email_query import email_query, email_query_changes
 from mailsys.services.jmap.mail.email_set import EmailSet
-from mailsys.services.jmap.mail.hidden import Hidden
 from mailsys.services.jmap.mail.mailbox_get import (
     mailbox_changes,
     mailbox_get,
@@ -59,9 +59,9 @@ def register_mail(
     max_attachments = message_size // 4 * 3 - 1024 * 1024  # base64 adds a third and line ends
     composer = Composer(ports.mail, ports.blobs, reader, contents, random, message_size, max_attachments)
     emails = EmailReader(ports.mail, contents)
-    hidden = Hidden(ports.mail, ports.events)
-    getting = EmailGet(emails, hidden)
-    setting = EmailSet(emails, composer, MessageReader(analyse, ports.offload), snoozed)
+    getting = EmailGet(emails)
+    patching = EmailPatching(emails, snoozed)
+    setting = EmailSet(patching, composer, MessageReader(analyse, ports.offload))
     importing = EmailImport(reader, contents, message_size)
 
     api.announce(MAIL, account=partial(_account_capability, max_attachments))
@@ -73,12 +73,12 @@ def register_mail(
     api.register("Mailbox/query", MAIL, mailbox_query)
     api.register("Mailbox/queryChanges", MAIL, mailbox_query_changes)
     api.register("Mailbox/set", MAIL, mailbox_set, WRITE)
-    api.register("Thread/get", MAIL, ThreadGet(hidden).get)
+    api.register("Thread/get", MAIL, thread_get)
     api.register("Thread/changes", MAIL, thread_changes)
     api.register("Email/get", MAIL, getting.get)
     api.register("Email/changes", MAIL, getting.changes)
-    api.register("Email/query", MAIL, partial(email_query, hidden))
-    api.register("Email/queryChanges", MAIL, partial(email_query_changes, hidden))
+    api.register("Email/query", MAIL, email_query)
+    api.register("Email/queryChanges", MAIL, email_query_changes)
     api.register("Email/set", MAIL, setting.run, WRITE)
     api.register("Email/import", MAIL, importing.import_, WRITE)
     api.register("Email/copy", MAIL, importing.copy, WRITE)

@@ -56,6 +56,8 @@ class SnippetGet:
         mail = context.ports.mail
         columns = (Column.SUBJECT, Column.BLOB, Column.SIZE)
         rows: dict[int, tuple[Any, ...]] = await mail.fetch(account, list(numbers.values()), columns)
+        placed = await mail.email_mailboxes(account, list(rows))
+        rows = {number: row for number, row in rows.items() if number in placed}
         kept: dict[int, tuple[str, str]] = {}
         if in_body is not None:
             known = list(rows)

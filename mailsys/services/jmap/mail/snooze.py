@@ -9,17 +9,19 @@ loses those keywords (null: `$new` is set and `$seen` taken, so that it is unrea
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from mailsys.core.jmap import ids
 from mailsys.core.jmap.creation import keyword_set
 from mailsys.core.jmap.dates import parse_utc_date, render_utc_date
+from mailsys.core.jmap.patches import apply_patch
 from mailsys.core.jmap.problems import SetError, invalid_properties
 from mailsys.core.message.keywords import canonical, names
-from mailsys.core.refusal import MailboxExists
+from mailsys.core.refusal import MailboxExists, RoleTaken, TemporaryFailure
 from mailsys.ports.ids import MailboxId
-from mailsys.ports.mailboxes import Mailbox, MailboxUpdate, Role
-from mailsys.ports.patches import Snooze
+from mailsys.ports.mailboxes import Mailbox, MailboxPatch, NewMailbox, Role, TreeChange
+from mailsys.ports.patches import EmailPatch, Snooze
 from mailsys.services.jmap.protocol.api import CallContext
 
 SNOOZE: Final = "urn:mailsys:jmap:snooze"
@@ -29,6 +31,7 @@ SORT: Final = "snoozedUntil"
 _MEMBERS: Final = frozenset(("until", "moveToMailboxId", "setKeywords"))
 _NAME: Final = "Snoozed"  # of the mailbox that is made on first use
 _KEPT: Final = (None, Role.SENT, Role.DRAFTS)  # roles of mailboxes that a snoozed email stays in
+_TRIES: Final = 5
 
 
 def shown(snooze: Snooze) -> dict[str, Any]:
@@ -78,64 +81,62 @@ def _wrong(text: str) -> SetError:
     return invalid_properties(text, SNOOZED)
 
 
-async def waiting_room(context: CallContext, boxes: dict[int, Mailbox]) -> Mailbox:
-    """The mailbox of role "snoozed", made if there is none; `boxes` then has it as well."""
-    for box in boxes.values():
-        if box.role is Role.SNOOZED:
-            return box
+async def waiting_room(context: CallContext) -> MailboxId:
+    """The mailbox of role "snoozed", made if there is none; one of its name gets the role."""
     mail = context.ports.mail
-    account = context.account
-    try:
-        made: Mailbox = await mail.create_mailbox(account, _NAME, Role.SNOOZED)
-    except MailboxExists:  # one of that name
-        (there,) = [box for box in boxes.values() if box.path == _NAME]
-        await mail.update_mailbox(account, there.id, MailboxUpdate(role=Role.SNOOZED))
-        made = next(box for box in await mail.mailboxes(account) if box.id == there.id)
-    else:
-        await mail.update_mailbox(account, made.id, MailboxUpdate(subscribed=True))
-    boxes[made.id] = made
-    return made
-
-
-def sent_to_wait(placed: Sequence[MailboxId], boxes: Mapping[int, Mailbox], room: Mailbox) -> list[MailboxId]:
-    """Where an email is while it waits: out of the inbox, the archive and the like, not out of labels."""
-    stays = [one for one in placed if one in boxes and boxes[one].role in _KEPT]
-    return [*stays, room.id]
+    new = NewMailbox(_NAME, _NAME, role=Role.SNOOZED)
+    for _ in range(_TRIES):
+        for box in await mail.mailboxes(context.account):
+            if box.role is Role.SNOOZED:
+                return box.id
+        changed = await mail.change_tree(context.account, TreeChange(create=(new,)))
+        if _NAME in changed.created:
+            return changed.created[_NAME].id
+        taken = changed.refused[_NAME]
+        if isinstance(taken, RoleTaken):
+            continue
+        if not isinstance(taken, MailboxExists) or taken.existing is None:
+            raise taken
+        become = MailboxPatch(MailboxId(taken.existing), role=Role.SNOOZED)
+        await mail.change_tree(context.account, TreeChange(update=(become,)))
+    raise TemporaryFailure(cause="the mailbox for snoozed mail comes and goes")
 
 
 class Snoozing:
-    """The snoozes of one Email/set's updates."""
+    """How some emails wait, read to say what becomes of that."""
 
     def __init__(
-        self, context: CallContext, waiting: Mapping[int, Snooze], boxes: dict[int, Mailbox]
+        self, context: CallContext, waiting: Mapping[int, Snooze], boxes: Mapping[int, Mailbox]
     ) -> None:
         self._context = context
         self._waiting = waiting
         self._boxes = boxes
 
-    def current(self, email: int) -> dict[str, Any] | None:
-        """The property as it is."""
-        snooze = self._waiting.get(email)
-        return None if snooze is None else shown(snooze)
+    async def patched(self, patch: EmailPatch, paths: Mapping[str, Any], moves: bool) -> EmailPatch:
+        """`patch` with what `paths`, a PatchObject of the property alone, asks for. `moves`: it says itself
+        where the email goes; else the property does. Raises SetError."""
+        before = self._waiting.get(patch.email)
+        current = None if before is None else shown(before)
+        wanted = apply_patch({SNOOZED: current}, dict(paths))[SNOOZED]
+        if wanted == current:
+            return patch
+        if wanted is None:
+            patch = replace(patch, end_snooze=True)
+            if moves or before is None:
+                return patch
+            waited = tuple(box.id for box in self._boxes.values() if box.role is Role.SNOOZED)
+            return replace(patch, leave=waited, enter=(self._back_to(before),))
+        patch = replace(patch, snooze=read(self._context, wanted, self._boxes))
+        if moves or before is not None:
+            return patch
+        room = await waiting_room(self._context)
+        left = (box.id for box in self._boxes.values() if box.role not in _KEPT and box.id != room)
+        return replace(patch, leave=tuple(left), enter=(room,))
 
-    async def changed(
-        self, email: int, value: Any, mailboxes: tuple[MailboxId, ...] | None, placed: Sequence[MailboxId]
-    ) -> tuple[Snooze | None, tuple[MailboxId, ...] | None]:
-        """How it waits from now on (None: no more), and its new set of mailboxes. `mailboxes`: what the
-        same patch asks for; without that, the property says where the email goes. Raises SetError."""
-        boxes = self._boxes
-        if value is None:
-            back = self._waiting.get(email)
-            if mailboxes is None and back is not None:
-                mailboxes = tuple(brought_back(placed, boxes, back))
-            return None, mailboxes
-        snooze = read(self._context, value, boxes)
-        room = await waiting_room(self._context, boxes)
-        if mailboxes is None:
-            mailboxes = None if room.id in placed else tuple(sent_to_wait(placed, boxes, room))
-        elif room.id not in mailboxes:
-            raise invalid_properties("What is snoozed is in the mailbox for that.", SNOOZED, "mailboxIds")
-        return snooze, mailboxes
+    def _back_to(self, snooze: Snooze) -> MailboxId:
+        if snooze.target is not None and snooze.target in self._boxes:
+            return snooze.target
+        return next(box.id for box in self._boxes.values() if box.role is Role.INBOX)
 
 
 async def snoozing(context: CallContext, emails: Sequence[int]) -> Snoozing:
@@ -145,14 +146,3 @@ async def snoozing(context: CallContext, emails: Sequence[int]) -> Snoozing:
     for start in range(0, len(emails), 1000):
         waiting |= await mail.snoozed(context.account, emails[start : start + 1000])
     return Snoozing(context, waiting, {box.id: box for box in boxes})
-
-
-def brought_back(
-    placed: Sequence[MailboxId], boxes: Mapping[int, Mailbox], snooze: Snooze
-) -> list[MailboxId]:
-    """Where an email is that does not wait any longer."""
-    target = snooze.target if snooze.target in boxes else None
-    if target is None:
-        target = next(box.id for box in boxes.values() if box.role is Role.INBOX)
-    rest = [one for one in placed if one in boxes and boxes[one].role is not Role.SNOOZED]
-    return list(dict.fromkeys((*rest, target)))

@@ -11,10 +11,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
 import msgspec
-from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 
 from mailsys.core.jmap import ids
@@ -23,7 +22,7 @@ from mailsys.core.jmap.envelope import Call, Request, parse_request
 from mailsys.core.jmap.problems import MethodError, RequestProblem, limit_passed, not_json
 from mailsys.core.jmap.references import resolve_references
 from mailsys.core.json_values import has_more_values
-from mailsys.core.refusal import OverQuota, RateLimited, Refusal
+from mailsys.core.refusal import ObjectConflict, OverQuota, RateLimited, Refusal, StateMismatch
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, IAccountStore
 from mailsys.ports.blobs import IBlobStore
@@ -42,8 +41,6 @@ MAIL: Final = "urn:ietf:params:jmap:mail"
 
 _VALUES: Final = 1_000_000  # of a request: more take seconds, in which nobody else is answered
 _PROBE: Final = 64 * 1024  # octets of a request that are also looked at for repeated names
-
-T = TypeVar("T")
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -179,7 +176,6 @@ class JmapApi:
         self._types: list[str] = []
         self._derived: dict[str, Callable[[AccountId], Awaitable[str]]] = {}
         self._running: dict[AccountId, int] = {}
-        self._locks: dict[AccountId, DeferredLock] = {}
         self.announce(CORE, lambda _: self._core_capability())
         self.register("Core/echo", CORE, _echo)
 
@@ -286,20 +282,6 @@ class JmapApi:
                 found[one] = await read(account_id)
         return found
 
-    async def exclusive(self, account: AccountId, work: Callable[[], Awaitable[T]]) -> T:
-        """Run `work` while no other change by JMAP to this account runs here, so that what it checked
-        still holds when it writes. Not for use within itself."""
-        lock = self._locks.get(account)
-        if lock is None:
-            lock = self._locks[account] = DeferredLock()
-        await lock.acquire()
-        try:
-            return await work()
-        finally:
-            lock.release()
-            if not lock.locked and self._locks.get(account) is lock:
-                del self._locks[account]
-
     # -- requests ------------------------------------------------------------------------------------------
 
     async def call(self, caller: Caller, body: bytes) -> bytes:
@@ -389,7 +371,10 @@ class JmapApi:
         try:
             if method is None or method.capability not in context.using:
                 raise _unknown(name)
-            if not context.caller.may(method.scope):
+            # What is sent by its id was read: SEND alone is for what comes with the request (POST /send).
+            if not context.caller.may(method.scope) or (
+                method.scope == SEND and not context.caller.may(READ)
+            ):
                 if method.scope == WRITE and context.caller.may(READ):
                     raise MethodError("accountReadOnly", "This sign-in may only read.")
                 raise MethodError("forbidden", "This sign-in does not allow that.")
@@ -421,7 +406,9 @@ def of_refusal(refusal: Refusal) -> MethodError:
         return MethodError("overQuota", refusal.text)
     if isinstance(refusal, RateLimited):
         return MethodError("rateLimit", refusal.text)
-    if refusal.http >= 500:
+    if isinstance(refusal, StateMismatch):
+        return MethodError("stateMismatch", refusal.text)
+    if isinstance(refusal, ObjectConflict) or refusal.http >= 500:
         return MethodError("serverUnavailable", refusal.text)
     return MethodError("forbidden", refusal.text)
 

@@ -9,7 +9,17 @@ from typing import Any, Final
 
 from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.problems import MethodError, SetError, invalid_arguments
-from mailsys.core.refusal import MessageTooBig, NoSuchMailbox, OverQuota, RateLimited, Refusal
+from mailsys.core.refusal import (
+    InsufficientStorage,
+    MessageTooBig,
+    NoSuchEmail,
+    NoSuchMailbox,
+    ObjectConflict,
+    OverQuota,
+    RateLimited,
+    Refusal,
+    StateMismatch,
+)
 from mailsys.services.jmap.protocol.api import CallContext
 
 _STATE: Final = re.compile(r"0|[1-9][0-9]{0,17}")
@@ -144,14 +154,18 @@ def not_found(what: str = "object") -> SetError:
 
 def set_error(refusal: Refusal) -> SetError:
     """A refusal of one object."""
-    if isinstance(refusal, OverQuota):
+    if isinstance(refusal, OverQuota | InsufficientStorage):
         return SetError("overQuota", refusal.text)
     if isinstance(refusal, MessageTooBig):
         return SetError("tooLarge", refusal.text)
     if isinstance(refusal, RateLimited):
         return SetError("rateLimit", refusal.text)
-    if isinstance(refusal, NoSuchMailbox):
+    if isinstance(refusal, NoSuchMailbox | NoSuchEmail):
         return SetError("notFound", refusal.text)
+    if isinstance(refusal, StateMismatch):
+        return SetError("stateMismatch", refusal.text)
+    if isinstance(refusal, ObjectConflict) or refusal.http >= 500:
+        return SetError("serverUnavailable", refusal.text)
     return SetError("forbidden", refusal.text)
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.problems import MethodError, invalid_arguments
-from mailsys.ports.objects import StoredObject
+from mailsys.ports.objects import ObjectChanges, StoredObject
 from mailsys.services.jmap.protocol.api import CallContext
 from mailsys.services.jmap.protocol.changes import MAX_CHANGES, state_of
 from mailsys.services.jmap.protocol.standard import cannot_calculate, parse_state, read_max_changes
 
 MAX_LIMIT: Final = 5000  # ids of one /query answer
 _DEPTH: Final = 16  # of filter operators in one another
+_MOST: Final = 200_000  # changes of one commit that are taken apart
+_BETWEEN: Final = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})\.(.{1,255})")
 
 T = TypeVar("T")
 
@@ -28,23 +32,77 @@ def decode(stored: StoredObject) -> dict[str, Any]:
 
 
 async def changes(context: CallContext, values: dict[str, Any], kind: str) -> dict[str, Any]:
-    """The whole of a /changes method."""
+    """The whole of a /changes method. A commit that changed more than a client takes at a time has no
+    modseq inside it: then a state in between is `since.modseq.id`, all of that commit up to that id."""
     arguments = Arguments(values)
     account = context.own_account(arguments)
     since_state = arguments.string("sinceState")
-    limit = read_max_changes(arguments)
+    limit = min(read_max_changes(arguments) or MAX_CHANGES, MAX_CHANGES)
     arguments.finish()
     state = await state_of(context, kind)
-    since = parse_state(since_state, state)
-    found = await context.ports.objects.changes(account, kind, since, min(limit or MAX_CHANGES, MAX_CHANGES))
-    count = len(found.created) + len(found.updated) + len(found.destroyed)
-    if not found.complete or (limit is not None and count > limit):
-        raise cannot_calculate()
+    between = _BETWEEN.fullmatch(since_state)
+    told = ""
+    if between is None:
+        since = parse_state(since_state, state)
+    else:
+        since, modseq, told = parse_state(between[1], state), parse_state(between[2], state), between[3]
+    read = context.ports.objects.changes
+    found: ObjectChanges = await read(account, kind, since, limit)
+    if between is None and (found.complete or not found.more):
+        if not found.complete:
+            raise cannot_calculate()
+        new_state = found.modseq if found.more else max(state, since)
+        return _answer(context, since_state, str(new_state), found.more, found)
+    found = await _first_commit(context, kind, since)
+    if between is not None and found.modseq != modseq:  # nothing of that commit is left as it was
+        return await changes(context, values | {"sinceState": str(modseq)}, kind)
+    ids = sorted({*found.created, *found.updated, *found.destroyed})
+    chosen = set([one for one in ids if one > told][:limit])
+    left = bool(chosen) and max(chosen) != ids[-1]
+    new_text = f"{since}.{found.modseq}.{max(chosen)}" if left else str(found.modseq)
+    part = ObjectChanges(
+        found.modseq,
+        left or found.modseq < state,
+        tuple(one for one in found.created if one in chosen),
+        tuple(one for one in found.updated if one in chosen),
+        tuple(one for one in found.destroyed if one in chosen),
+    )
+    return _answer(context, since_state, new_text, part.more, part)
+
+
+async def _first_commit(context: CallContext, kind: str, since: int) -> ObjectChanges:
+    """What the first commit after `since` changed, alone: the least limit that has room for it."""
+    read = context.ports.objects.changes
+    low, high = 0, 1
+    found: ObjectChanges = await read(context.account, kind, since, high)
+    while not found.complete:
+        if high >= _MOST or not found.more:
+            raise cannot_calculate()
+        low, high = high, high * 2
+        found = await read(context.account, kind, since, high)
+    while low + 1 < high:
+        middle = (low + high) // 2
+        tried: ObjectChanges = await read(context.account, kind, since, middle)
+        if tried.complete:
+            high, found = middle, tried
+        else:
+            low = middle
+    if found.more:
+        return found
+    last = await state_of(context, kind)
+    if last > found.modseq:  # another came meanwhile
+        return await _first_commit(context, kind, since)
+    return replace(found, modseq=last)  # it is the last one; what was told is the account's own modseq
+
+
+def _answer(
+    context: CallContext, old_state: str, new_state: str, more: bool, found: ObjectChanges
+) -> dict[str, Any]:
     return {
         "accountId": context.account_id,
-        "oldState": since_state,
-        "newState": str(found.modseq if found.more else max(state, since)),
-        "hasMoreChanges": found.more,
+        "oldState": old_state,
+        "newState": new_state,
+        "hasMoreChanges": more,
         "created": list(found.created),
         "updated": list(found.updated),
         "destroyed": list(found.destroyed),

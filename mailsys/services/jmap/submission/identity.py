@@ -8,15 +8,16 @@ from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.patches import apply_patch
 from mailsys.core.jmap.problems import SetError, invalid_properties
 from mailsys.core.message.address import canonical, canonical_domain
+from mailsys.core.refusal import ObjectConflict
 from mailsys.ports.ids import AccountId
 from mailsys.ports.objects import ObjectChange
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.jmap.protocol import stored
 from mailsys.services.jmap.protocol.api import CallContext
 from mailsys.services.jmap.protocol.changes import state_of
+from mailsys.services.jmap.protocol.object_set import Plan, object_changes, set_objects
 from mailsys.services.jmap.protocol.standard import (
     SetOutcome,
-    check_state,
     get_answer,
     not_found,
     read_get_ids,
@@ -55,7 +56,11 @@ class Identities:
         if DEFAULT not in found:
             mine = context.caller.account
             value = {**_DEFAULTS, "name": mine.name[:_LONGEST_NAME], "email": mine.address}
-            await context.ports.objects.write([ObjectChange(account, KIND, DEFAULT, stored.encode(value))])
+            change = ObjectChange(account, KIND, DEFAULT, stored.encode(value), if_modseq=0)
+            try:
+                await context.ports.objects.write([change])
+            except ObjectConflict:  # another request made it, and may have changed it
+                return await self.all(context)
             found = {DEFAULT: value, **found}
         return found
 
@@ -82,13 +87,12 @@ class Identities:
         account = context.own_account(arguments)
         request = read_set(context, arguments)
         arguments.finish()
+        await self.all(context)  # the first one is no change of this call
 
-        async def work() -> dict[str, Any]:
+        async def work() -> Plan:
             known = await self.all(context)
-            old_state = str(await state_of(context, KIND))
-            check_state(request.if_in_state, old_state)
             outcome = SetOutcome()
-            changes: dict[str, ObjectChange] = {}
+            changed: dict[str, dict[str, Any] | None] = {}
             for key, value in request.create.items():
                 try:
                     made = await self._created(account, value)
@@ -98,8 +102,7 @@ class Identities:
                     outcome.not_created[key] = error
                     continue
                 id_ = f"I{context.random.getrandbits(64):016x}"
-                known[id_] = made
-                changes[id_] = ObjectChange(account, KIND, id_, stored.encode(made))
+                known[id_] = changed[id_] = made
                 context.created_ids[key] = id_
                 outcome.created[key] = {
                     name: given
@@ -119,8 +122,7 @@ class Identities:
                     outcome.not_updated[id_] = error
                     continue
                 if after != known[id_]:
-                    known[id_] = after
-                    changes[id_] = ObjectChange(account, KIND, id_, stored.encode(after))
+                    known[id_] = changed[id_] = after
                 outcome.updated[id_] = None
             for id_ in dict.fromkeys(doomed):
                 if id_ not in known:
@@ -129,13 +131,11 @@ class Identities:
                     outcome.not_destroyed[id_] = SetError("forbidden", "The first identity stays.")
                 else:
                     del known[id_]
-                    changes[id_] = ObjectChange(account, KIND, id_, remove=True)
+                    changed[id_] = None
                     outcome.destroyed.append(id_)
-            for change in changes.values():  # a commit each, so that /changes can tell of each alone
-                await context.ports.objects.write([change])
-            return outcome.answer(context.account_id, old_state, str(await state_of(context, KIND)))
+            return Plan(outcome, object_changes(account, KIND, changed))
 
-        return await context.api.exclusive(account, work)
+        return await set_objects(context, KIND, request.if_in_state, work)
 
     async def _created(self, account: AccountId, given: dict[str, Any]) -> dict[str, Any]:
         wrong = sorted(name for name in given if name not in _DEFAULTS and name != "email")

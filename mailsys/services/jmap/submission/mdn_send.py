@@ -25,6 +25,7 @@ from mailsys.core.message.keywords import names
 from mailsys.core.refusal import AuthenticationRequired, OverQuota, RateLimited, Refusal
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.ports.emails import Column
+from mailsys.ports.once import IOnceStore
 from mailsys.services.delivery import received_fields as tracing
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.delivery.transactions import Client
@@ -40,6 +41,7 @@ _GIVEN: Final = frozenset(
     ("forEmailId", "subject", "textBody", "includeOriginalMessage", "reportingUA", "disposition",
      "finalRecipient", "extensionFields")
 )  # fmt: skip
+_TAKEN_FOR: Final = 30 * 86400.0  # seconds: should the keyword not be set, after a crash
 _LARGEST: Final = 10 * 1024 * 1024  # octets of an original that goes along
 _LONGEST: Final = 64 * 1024
 _READ: Final = 256 * 1024
@@ -51,7 +53,13 @@ _TAKEN: Final = frozenset(
 
 
 class MdnSend:
-    def __init__(self, submission: Submission, identities: Identities, directory: Directory) -> None:
+    """An email is answered once, though two ask for it at the same time: that is taken from `once`. What
+    tells for good is the keyword SENT, which the same call sets."""
+
+    def __init__(
+        self, submission: Submission, identities: Identities, directory: Directory, once: IOnceStore
+    ) -> None:
+        self._once = once
         self._submission = submission
         self._identities = identities
         self._directory = directory
@@ -149,7 +157,14 @@ class MdnSend:
         if include:
             third = compose.message_part(await self._original(context, blob, size))
         content = self._compose(context, identity, own, people, title, block, notification, third)
-        await self._hand_over(context, people, content)
+        place = f"mdn:{context.account}:{number}"
+        if not await self._once.take(place, context.clock.seconds() + _TAKEN_FOR):
+            raise SetError("mdnAlreadySent", "A receipt was sent for this email.")
+        try:
+            await self._hand_over(context, people, content)
+        except BaseException:
+            await self._once.give_back(place)
+            raise
         made = shown(notification, value["forEmailId"], title)
         return email_id, {name: one for name, one in made.items() if value.get(name) is None}
 

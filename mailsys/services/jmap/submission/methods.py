@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from mailsys.ports.accounts import Account
 from mailsys.services.answering.vacation import Responder
+from mailsys.services.content.blob_access import BlobReader
+from mailsys.services.content.parts import Contents
 from mailsys.services.delivery.directory import Directory
+from mailsys.services.jmap.mail.email_patching import EmailPatching
+from mailsys.services.jmap.mail.email_properties import EmailReader
 from mailsys.services.jmap.protocol.api import SEND, WRITE, JmapApi
 from mailsys.services.jmap.submission.identity import Identities
 from mailsys.services.jmap.submission.submission_get import (
@@ -24,12 +29,19 @@ VACATION: Final = "urn:ietf:params:jmap:vacationresponse"
 
 
 def register_sending(
-    api: JmapApi, submission: Submission, directory: Directory, responder: Responder | None = None
+    api: JmapApi,
+    submission: Submission,
+    directory: Directory,
+    responder: Responder | None = None,
+    snoozed: Callable[[], None] = lambda: None,
 ) -> Identities:
-    """Add Identity, EmailSubmission and, where somebody answers, VacationResponse to `api`."""
-    limits = submission.limits
+    """Add Identity, EmailSubmission and, where somebody answers, VacationResponse to `api`. `snoozed` is
+    called when the email of a submission was snoozed."""
+    limits, ports = submission.limits, api.ports
     identities = Identities(directory)
-    setting = SubmissionSet(submission, identities)
+    contents = Contents(ports.blobs, BlobReader(ports.mail, ports.blobs), ports.offload)
+    patching = EmailPatching(EmailReader(ports.mail, contents), snoozed)
+    setting = SubmissionSet(submission, identities, patching)
 
     def on_account(account: Account) -> dict[str, Any]:
         return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mailsys.core.jmap import ids
@@ -20,26 +20,29 @@ from mailsys.core.refusal import (
     OverQuota,
     RateLimited,
     Refusal,
+    StateMismatch,
 )
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId, BlobId
-from mailsys.ports.objects import ObjectChange
+from mailsys.ports.objects import ObjectChange, ObjectsWritten, StoredObject
 from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery.submission_link import KIND, submission_id, trace_of
 from mailsys.services.delivery.transactions import Client
+from mailsys.services.jmap.mail.email_patching import EmailPatching
 from mailsys.services.jmap.protocol import stored
-from mailsys.services.jmap.protocol.api import MAIL, CallContext, Invocation
+from mailsys.services.jmap.protocol.api import CallContext, Invocation
 from mailsys.services.jmap.protocol.changes import state_of
 from mailsys.services.jmap.protocol.standard import (
     SetOutcome,
     SetRequest,
-    check_state,
     not_found,
     read_set,
     set_error,
 )
+from mailsys.services.jmap.protocol.state_chain import StateChain
+from mailsys.services.jmap.submission.email_success import EmailSuccess, OnSuccess
 from mailsys.services.jmap.submission.identity import Identities
 from mailsys.services.jmap.submission.submission_envelope import (
     Envelope,
@@ -65,71 +68,52 @@ _GIVEN: Final = frozenset(("identityId", "emailId", "envelope"))
 
 
 class SubmissionSet:
-    def __init__(self, submission: Submission, identities: Identities) -> None:
+    def __init__(self, submission: Submission, identities: Identities, patching: EmailPatching) -> None:
         self._submission = submission
         self._identities = identities
+        self._patching = patching
         self._tidied: OrderedDict[AccountId, float] = OrderedDict()
 
     async def run(self, context: CallContext, values: dict[str, Any]) -> list[Invocation]:
         arguments = Arguments(values)
-        account = context.own_account(arguments)
+        context.own_account(arguments)
         request = read_set(context, arguments)
-        on_success = arguments.optional_objects("onSuccessUpdateEmail") or {}
-        destroy_on_success = arguments.optional_ids("onSuccessDestroyEmail") or []
+        update = arguments.optional_objects("onSuccessUpdateEmail") or {}
+        destroy = arguments.optional_ids("onSuccessDestroyEmail") or []
         arguments.finish()
-        emails: dict[str, str] = {}  # by submission, of those that succeeded
-        outcome = SetOutcome()
-
-        async def work() -> tuple[str, str]:
-            old_state = str(await state_of(context, KIND))
-            check_state(request.if_in_state, old_state)
-            await self._create_all(context, account, request, outcome, emails)
-            await self._update_all(context, account, request, outcome, emails)
-            await self._destroy_all(context, account, request, outcome, emails)
-            await self._tidy(context, account)
-            return old_state, str(await state_of(context, KIND))
-
-        old_state, new_state = await context.api.exclusive(account, work)
-        answers: list[Invocation] = [
-            ("EmailSubmission/set", outcome.answer(context.account_id, old_state, new_state))
-        ]
-        update = {
-            emails[one]: patch for key, patch in on_success.items() if (one := context.real_id(key)) in emails
-        }
-        destroy = [emails[one] for key in destroy_on_success if (one := context.real_id(key)) in emails]
-        if update or destroy:
-            follow: dict[str, Any] = {"accountId": context.account_id}
-            follow |= {"update": update} if update else {}
-            follow |= {"destroy": list(dict.fromkeys(destroy))} if destroy else {}
-            # RFC 8621 §7.5: made whether or not the request itself uses the mail capability
-            with_mail = replace(context, using=context.using | {MAIL})
-            answers += await with_mail.invoke("Email/set", follow)
-        return answers
+        chain = await StateChain.begin(context, KIND, request.if_in_state)
+        needed = [context.real_id(str(one.get("emailId"))) for one in request.create.values()]
+        emails = EmailSuccess(context, self._patching, update, destroy, needed)
+        call = _Call(context, request, SetOutcome(), chain, emails)
+        await self._create_all(call)
+        await self._update_all(call)
+        await self._destroy_all(call)
+        await emails.finish()
+        await self._tidy(call)
+        answer = call.outcome.answer(context.account_id, *await chain.told())
+        return [("EmailSubmission/set", answer), *await emails.answer()]
 
     # -- create ------------------------------------------------------------------------------------------
 
-    async def _create_all(
-        self,
-        context: CallContext,
-        account: AccountId,
-        request: SetRequest,
-        outcome: SetOutcome,
-        emails: dict[str, str],
-    ) -> None:
+    async def _create_all(self, call: _Call) -> None:
+        request, outcome = call.request, call.outcome
         if not request.create:
             return
-        identities = await self._identities.all(context)
+        identities = await self._identities.all(call.context)
         for key, value in request.create.items():
+            call.emails.one_less()
             try:
-                created = await self._create(context, account, value, identities)
+                created = await self._create(call, key, value, identities)
             except SetError as error:
                 outcome.not_created[key] = error
+                continue
+            except StateMismatch as refusal:
+                outcome.not_created[key] = call.chain.failed(refusal)
                 continue
             except Refusal as refusal:
                 outcome.not_created[key] = set_error(refusal)
                 continue
-            context.created_ids[key] = created["id"]
-            emails[created["id"]] = created["emailId"]
+            call.context.created_ids[key] = created["id"]
             outcome.created[key] = {
                 name: given
                 for name, given in created.items()
@@ -137,24 +121,19 @@ class SubmissionSet:
             }
 
     async def _create(
-        self,
-        context: CallContext,
-        account: AccountId,
-        value: dict[str, Any],
-        identities: dict[str, dict[str, Any]],
+        self, call: _Call, key: str, value: dict[str, Any], identities: dict[str, dict[str, Any]]
     ) -> dict[str, Any]:
+        context = call.context
         wrong = sorted(set(value) - _GIVEN)
         if wrong:
             raise invalid_properties("These properties cannot be set.", *wrong)
         identity_id, email_id = (_reference(context, value, name) for name in ("identityId", "emailId"))
         wrong = [] if identity_id in identities else ["identityId"]
         number = ids.email_number(email_id)
-        columns = (Column.BLOB, Column.SIZE, Column.THREAD, Column.HEADER, Column.MESSAGE_ID)
-        rows = {} if number is None else await context.ports.mail.fetch(account, [number], columns)
-        row: Any = None if number is None else rows.get(number)
+        row = None if number is None else await _email(context, number)
         if row is None:
             wrong.append("emailId")
-        if wrong:
+        if row is None or wrong:
             raise invalid_properties("What these properties name does not exist.", *wrong)
         blob, size, thread, header, message_id = row
         limits = self._submission.limits
@@ -186,8 +165,9 @@ class SubmissionSet:
             "dsn": [],
             "mdn": [],
         }
+        planned = await call.emails.plan(f"#{key}", email_id)
         try:
-            await self._send(context, outgoing, envelope, document, blob, size)
+            await self._send(call, outgoing, envelope, document, planned, blob, size)
         except BaseException:
             outgoing.abort()
             raise
@@ -215,14 +195,17 @@ class SubmissionSet:
 
     async def _send(
         self,
-        context: CallContext,
+        call: _Call,
         outgoing: Outgoing,
         envelope: Envelope,
         document: dict[str, Any],
+        planned: OnSuccess,
         blob: BlobId,
         size: int,
     ) -> None:
-        """Raises SetError or a Refusal."""
+        """One commit: the message is taken, its object is there, its email is what it is to become. Raises
+        SetError or a Refusal."""
+        context = call.context
         for address, parameters in envelope.recipients:
             try:
                 await outgoing.add_recipient(address, parameters)
@@ -246,9 +229,16 @@ class SubmissionSet:
             if wait is not None:
                 await wait
         staged = await sink.finish()
-        change = ObjectChange(context.account, KIND, submission_id(outgoing.trace), stored.encode(document))
+        id_ = submission_id(outgoing.trace)
+        change = ObjectChange(context.account, KIND, id_, stored.encode(document), if_modseq=0)
         try:
-            await outgoing.send(staged, (change,))
+            accepted = await outgoing.send(
+                staged,
+                (change,),
+                patches=planned.patches,
+                destroy=planned.destroy,
+                objects_if_state=call.chain.expected,
+            )
         except NotYourAddress as refusal:
             raise SetError("forbiddenFrom", f"{refusal.text}.") from refusal
         except MailLoop as refusal:
@@ -257,44 +247,41 @@ class SubmissionSet:
             raise invalid_email(f"{refusal.text}.", "headers") from refusal
         except MessageRejected as refusal:
             raise invalid_email(f"{refusal.text}.") from refusal
+        call.committed(accepted.written)
+        call.emails.done(planned, accepted.patched)
 
     # -- update ------------------------------------------------------------------------------------------
 
-    async def _update_all(
-        self,
-        context: CallContext,
-        account: AccountId,
-        request: SetRequest,
-        outcome: SetOutcome,
-        emails: dict[str, str],
-    ) -> None:
-        if not request.update:
-            return
-        doomed = {context.real_id(one) for one in request.destroy}
-        wanted = {context.real_id(key): patch for key, patch in request.update.items()}
-        objects = await context.ports.objects.objects(account, KIND, list(wanted))
-        known = {one.id: stored.decode(one) for one in objects}
-        for id_, patch in wanted.items():
+    async def _update_all(self, call: _Call) -> None:
+        real_id = call.context.real_id
+        doomed = {real_id(one) for one in call.request.destroy}
+        for id_, patch in {real_id(key): patch for key, patch in call.request.update.items()}.items():
             try:
                 if id_ in doomed:
                     raise SetError("willDestroy", "It is destroyed in the same call.")
-                if id_ not in known:
-                    raise not_found("submission")
-                outcome.updated[id_] = await self._update(context, account, id_, known[id_], patch)
+                call.outcome.updated[id_] = await self._update(call, id_, patch)
             except SetError as error:
-                outcome.not_updated[id_] = error
-            else:
-                emails[id_] = known[id_]["emailId"]
+                call.outcome.not_updated[id_] = error
+            except StateMismatch as refusal:
+                call.outcome.not_updated[id_] = call.chain.failed(refusal)
+            except Refusal as refusal:
+                call.outcome.not_updated[id_] = set_error(refusal)
 
-    async def _update(
-        self,
-        context: CallContext,
-        account: AccountId,
-        id_: str,
-        document: dict[str, Any],
-        patch: dict[str, Any],
+    async def _update(self, call: _Call, id_: str, patch: dict[str, Any]) -> dict[str, Any] | None:
+        async def once() -> dict[str, Any] | None:
+            found = await call.context.ports.objects.objects(call.context.account, KIND, [id_])
+            if not found:
+                raise not_found("submission")
+            return await self._update_one(call, found[0], patch)
+
+        return await call.chain.until_it_holds(once)
+
+    async def _update_one(
+        self, call: _Call, found: StoredObject, patch: dict[str, Any]
     ) -> dict[str, Any] | None:
         """Only the undo status moves, and only to "canceled"."""
+        context, account = call.context, call.context.account
+        id_, document = found.id, stored.decode(found)
         now = context.clock.seconds()
         entries = await timeline(context, id_)
         before = shown(id_, document, now, entries)
@@ -306,7 +293,9 @@ class SubmissionSet:
         )
         if wrong:
             raise invalid_properties("These properties cannot be changed.", *wrong)
+        planned = await call.emails.plan(id_, document["emailId"])
         if after["undoStatus"] == before["undoStatus"]:
+            await call.emails.do(planned)
             return None
         if after["undoStatus"] != "canceled":
             raise invalid_properties('undoStatus can only be set to "canceled".', "undoStatus")
@@ -318,39 +307,55 @@ class SubmissionSet:
             TimelineEntry(trace, now, Stage.DROPPED, account, one["email"], {"why": "canceled by its sender"})
             for one in document["envelope"]["rcptTo"]
         ]
-        change = ObjectChange(account, KIND, id_, stored.encode(document))
-        if not await context.ports.queue.withdraw(account, trace, dropped, [change]):
+        change = ObjectChange(account, KIND, id_, stored.encode(document), if_modseq=found.modseq)
+        withdrawn = await context.ports.queue.withdraw(
+            account, trace, dropped, [change], planned.patches, planned.destroy, call.chain.expected
+        )
+        if withdrawn is None:
             raise SetError("cannotUnsend", "The message is on its way.")
+        call.committed(withdrawn.written)
+        call.emails.done(planned, withdrawn.patched)
         log.info("sending canceled", trace=trace, account=account)
         return {"deliveryStatus": delivery_status(document, entries)}
 
     # -- destroy -----------------------------------------------------------------------------------------
 
-    async def _destroy_all(
-        self,
-        context: CallContext,
-        account: AccountId,
-        request: SetRequest,
-        outcome: SetOutcome,
-        emails: dict[str, str],
-    ) -> None:
-        """The record goes; the message is sent all the same (RFC 8621 §7.5)."""
-        wanted = list(dict.fromkeys(context.real_id(one) for one in request.destroy))
+    async def _destroy_all(self, call: _Call) -> None:
+        """The records go; the messages are sent all the same (RFC 8621 §7.5)."""
+        context, outcome = call.context, call.outcome
+        wanted = list(dict.fromkeys(context.real_id(one) for one in call.request.destroy))
         if not wanted:
             return
-        known = {
-            one.id: stored.decode(one) for one in await context.ports.objects.objects(account, KIND, wanted)
-        }
+        try:
+            gone = await self._destroy(call, wanted)
+        except Refusal as refusal:
+            error = call.chain.failed(refusal)
+            outcome.not_destroyed.update((id_, error) for id_ in wanted)
+            return
         for id_ in wanted:
-            if id_ not in known:
+            if id_ not in gone:
                 outcome.not_destroyed[id_] = not_found("submission")
                 continue
-            await context.ports.objects.write([ObjectChange(account, KIND, id_, remove=True)])
             outcome.destroyed.append(id_)
-            emails[id_] = known[id_]["emailId"]
+            await call.emails.do(await call.emails.plan(id_, gone[id_]))
 
-    async def _tidy(self, context: CallContext, account: AccountId) -> None:
+    async def _destroy(self, call: _Call, wanted: list[str]) -> dict[str, str]:
+        """All in one commit; the emails of those that were there."""
+        context, chain = call.context, call.chain
+
+        async def once() -> dict[str, str]:
+            state = await state_of(context, KIND) if chain.expected is None else chain.expected
+            objects = await context.ports.objects.objects(context.account, KIND, wanted)
+            changes = [ObjectChange(context.account, KIND, one.id, remove=True) for one in objects]
+            if changes:
+                call.committed(await context.ports.objects.write(changes, state))
+            return {one.id: stored.decode(one)["emailId"] for one in objects}
+
+        return await chain.until_it_holds(once)
+
+    async def _tidy(self, call: _Call) -> None:
         """Old objects go by themselves (RFC 8621 §7 allows it), and the oldest when there are too many."""
+        context, account = call.context, call.context.account
         now = context.clock.seconds()
         if now - self._tidied.get(account, 0.0) < _TIDY:
             return
@@ -365,7 +370,32 @@ class SubmissionSet:
             if max(document["created"], document["sendAt"]) < now - KEPT or index < len(objects) - MOST:
                 old.append(ObjectChange(account, KIND, one.id, remove=True))
         for start in range(0, len(old), 200):
-            await context.ports.objects.write(old[start : start + 200])
+            call.committed(await context.ports.objects.write(old[start : start + 200]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One EmailSubmission/set on its way."""
+
+    context: CallContext
+    request: SetRequest
+    outcome: SetOutcome
+    chain: StateChain
+    emails: EmailSuccess
+
+    def committed(self, written: ObjectsWritten | None) -> None:
+        if written is not None:
+            self.chain.add(written.before, written.after)
+
+
+async def _email(context: CallContext, number: int) -> tuple[Any, ...] | None:
+    """What sending needs of an email; None when there is none to be seen."""
+    mail, account = context.ports.mail, context.account
+    columns = (Column.BLOB, Column.SIZE, Column.THREAD, Column.HEADER, Column.MESSAGE_ID)
+    rows = await mail.fetch(account, [number], columns)
+    if number not in rows or number not in await mail.email_mailboxes(account, [number]):
+        return None
+    return rows[number]
 
 
 def _reference(context: CallContext, value: dict[str, Any], name: str) -> str:

@@ -9,13 +9,13 @@ from mailsys.core.jmap.dates import parse_utc_date, render_utc_date
 from mailsys.core.jmap.patches import apply_patch
 from mailsys.core.jmap.problems import SetError, invalid_properties
 from mailsys.ports.objects import ObjectChange
-from mailsys.services.answering.vacation import KIND, LONGEST_BODY, SINGLETON, Responder, forgotten
+from mailsys.services.answering.vacation import KIND, LONGEST_BODY, ROUND, SINGLETON, Responder
 from mailsys.services.jmap.protocol import stored
 from mailsys.services.jmap.protocol.api import CallContext
 from mailsys.services.jmap.protocol.changes import state_of
+from mailsys.services.jmap.protocol.object_set import Plan, set_objects
 from mailsys.services.jmap.protocol.standard import (
     SetOutcome,
-    check_state,
     get_answer,
     not_found,
     read_get_ids,
@@ -40,7 +40,7 @@ class VacationResponses:
     def __init__(self, responder: Responder) -> None:
         self._responder = responder
 
-    async def _value(self, context: CallContext) -> dict[str, Any]:
+    async def _kept(self, context: CallContext) -> dict[str, Any]:
         for one in await context.ports.objects.objects(context.account, KIND, [SINGLETON]):
             return _DEFAULTS | stored.decode(one)
         return dict(_DEFAULTS)
@@ -54,7 +54,7 @@ class VacationResponses:
         state = await state_of(context, KIND)
         found = []
         if wanted is None or SINGLETON in wanted:
-            found.append(select({"id": SINGLETON, **await self._value(context)}, properties))
+            found.append(select({"id": SINGLETON, **_shown(await self._kept(context))}, properties))
         missing = [one for one in wanted or () if one != SINGLETON]
         return get_answer(context.account_id, str(state), found, missing)
 
@@ -64,9 +64,8 @@ class VacationResponses:
         request = read_set(context, arguments)
         arguments.finish()
 
-        async def work() -> dict[str, Any]:
-            old_state = str(await state_of(context, KIND))
-            check_state(request.if_in_state, old_state)
+        async def work() -> Plan:
+            kept = await self._kept(context)
             outcome = SetOutcome()
             for key in request.create:
                 outcome.not_created[key] = SetError("singleton", "There is one, and no other can be made.")
@@ -74,39 +73,42 @@ class VacationResponses:
                 outcome.not_destroyed[id_] = (
                     SetError("singleton", "It cannot be destroyed.") if id_ == SINGLETON else not_found()
                 )
+            after = kept
             for id_, patch in request.update.items():
                 if id_ != SINGLETON:
                     outcome.not_updated[id_] = not_found()
                     continue
                 try:
-                    outcome.updated[id_] = await self._update(context, patch)
+                    after, outcome.updated[id_] = _patched(kept, patch)
                 except SetError as error:
                     outcome.not_updated[id_] = error
-            return outcome.answer(context.account_id, old_state, str(await state_of(context, KIND)))
+            if after == kept:
+                return Plan(outcome, ())
+            if after["isEnabled"] and not kept["isEnabled"]:
+                after = after | {ROUND: kept.get(ROUND, 0) + 1}  # everybody is answered anew
+            return Plan(outcome, (ObjectChange(account, KIND, SINGLETON, stored.encode(after)),))
 
-        return await context.api.exclusive(account, work)
+        answer = await set_objects(context, KIND, request.if_in_state, work)
+        self._responder.changed(account)
+        return answer
 
-    async def _update(self, context: CallContext, patch: dict[str, Any]) -> dict[str, Any] | None:
-        """What became other than it was given."""
-        before = await self._value(context)
-        after = apply_patch({"id": SINGLETON, **before}, patch, _DEFAULTS)
-        unknown = sorted(name for name in after if name not in _PROPERTIES)
-        if unknown or after.pop("id") != SINGLETON:
-            raise invalid_properties("These properties cannot be changed.", *(unknown or ["id"]))
-        _check(after)
-        given = dict(after)
-        for name in ("fromDate", "toDate"):
-            moment = parse_utc_date(after[name])
-            after[name] = None if moment is None else render_utc_date(moment)
-        other = {name: value for name, value in after.items() if value != given[name]} or None
-        if after == before:
-            return other
-        changes = [ObjectChange(context.account, KIND, SINGLETON, stored.encode(after))]
-        if after["isEnabled"] and not before["isEnabled"]:
-            changes.append(forgotten(context.account))
-        await context.ports.objects.write(changes)
-        self._responder.changed(context.account, after)
-        return other
+
+def _patched(kept: dict[str, Any], patch: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """As it is kept then, and what of it became other than it was given. Raises SetError."""
+    after = apply_patch({"id": SINGLETON, **_shown(kept)}, patch, _DEFAULTS)
+    unknown = sorted(name for name in after if name not in _PROPERTIES)
+    if unknown or after.pop("id") != SINGLETON:
+        raise invalid_properties("These properties cannot be changed.", *(unknown or ["id"]))
+    _check(after)
+    given = dict(after)
+    for name in ("fromDate", "toDate"):
+        moment = parse_utc_date(after[name])
+        after[name] = None if moment is None else render_utc_date(moment)
+    return kept | after, {name: value for name, value in after.items() if value != given[name]} or None
+
+
+def _shown(kept: dict[str, Any]) -> dict[str, Any]:
+    return {name: kept[name] for name in _DEFAULTS}
 
 
 def _check(value: dict[str, Any]) -> None:

@@ -1,12 +1,15 @@
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
 
+import { passkeyMessage, passkeysWork } from '@/api/passkeys';
 import { useMe } from '@/api/session';
 import { Button, Dialog, Field, FormDialog, Select } from '@/parts';
 import { Check } from '@/parts/Choice';
 import { Copied } from '@/parts/Copied';
+import { PasswordField } from '@/parts/PasswordField';
 import { useWork } from '@/parts/use-work';
 
+import { useFactor } from '../security/security';
 import { makeAppPassword, type Scope, SCOPES } from './app-passwords';
 
 const DAYS = [0, 7, 30, 90, 365];
@@ -27,18 +30,29 @@ export function NewAppPassword({
   const [scopes, setScopes] = useState<readonly Scope[]>(['imap', 'smtp']);
   const [days, setDays] = useState(0);
   const [secret, setSecret] = useState('');
-  const work = useWork(['name', 'scopes', 'expires']);
+  const [password, setPassword] = useState('');
+  const [code, setCode] = useState('');
+  const factor = useFactor().data;
+  const work = useWork(['name', 'scopes', 'expires', 'password', 'code'], passkeyMessage);
+  const second = factor !== undefined && (factor.totp || factor.passkeys > 0);
+  const passkey = factor !== undefined && factor.passkeys > 0 && passkeysWork();
   const administers = me.admin || me.adminOf.length > 0;
   const make = () => {
     const wrong: Record<string, string> = {};
     if (name.trim() === '') wrong['name'] = intl.formatMessage({ id: 'field.required' });
     if (scopes.length === 0) wrong['scopes'] = t('scopes.none');
+    if (password === '') wrong['password'] = intl.formatMessage({ id: 'field.required' });
+    if (second && !passkey && code === '')
+      wrong['code'] = intl.formatMessage({ id: 'field.required' });
     if (Object.keys(wrong).length > 0) {
       work.refuse(wrong);
       return;
     }
     const expires = days === 0 ? null : new Date(Date.now() + days * DAY).toISOString();
-    void work.run(async () => setSecret(await makeAppPassword(name.trim(), scopes, expires)));
+    const wanted = { name: name.trim(), scopes, expires, password, code: code.trim() };
+    void work.run(async () =>
+      setSecret(await makeAppPassword(wanted, second && wanted.code === '')),
+    );
   };
   if (secret !== '') {
     return (
@@ -105,6 +119,22 @@ export function NewAppPassword({
         }))}
         onValue={setDays}
       />
+      <PasswordField
+        label={intl.formatMessage({ id: 'settings.password.own' })}
+        value={password}
+        error={work.fields['password']}
+        onChange={(event) => setPassword(event.target.value)}
+      />
+      {second && (
+        <Field
+          label={t(passkey ? 'code.or-passkey' : 'code')}
+          value={code}
+          error={work.fields['code']}
+          maxLength={40}
+          autoComplete="one-time-code"
+          onChange={(event) => setCode(event.target.value)}
+        />
+      )}
     </FormDialog>
   );
 }

@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query';
 
 import { queryClient } from '@/api/cache';
+import { type PasskeyAsked, provePasskey } from '@/api/passkeys';
 import { apiV1 } from '@/api/v1';
 
 export const SCOPES = ['imap', 'smtp', 'mail', 'mail:read', 'send', 'api', 'admin'] as const;
@@ -29,14 +30,30 @@ export function useAppPasswords() {
   });
 }
 
-/** Resolves to the secret, which is not told again. */
-export async function makeAppPassword(
-  name: string,
-  scopes: readonly Scope[],
-  expires: string | null,
-): Promise<string> {
+export interface Wanted {
+  name: string;
+  scopes: readonly Scope[];
+  expires: string | null;
+  /** The account's own. */
+  password: string;
+  /** Of the second factor. */
+  code: string;
+}
+
+/**
+ * Resolves to the secret, which is not told again. With `byPasskey` the second factor is a passkey, for
+ * which the browser asks.
+ */
+export async function makeAppPassword(wanted: Wanted, byPasskey: boolean): Promise<string> {
+  const asked = byPasskey
+    ? await apiV1<PasskeyAsked>('POST', '/second-factor/passkey/options')
+    : null;
+  const proof = asked && {
+    passkeyChallenge: asked.challenge,
+    credential: await provePasskey(asked),
+  };
   const { secret } = await apiV1<{ secret: string }>('POST', '/app-passwords', {
-    body: { name, scopes, expires },
+    body: { ...wanted, ...proof },
   });
   await queryClient.invalidateQueries({ queryKey: KEY });
   return secret;

@@ -3,6 +3,7 @@ import { useIntl } from 'react-intl';
 
 import { useMe } from '@/api/session';
 import { Button, toast } from '@/parts';
+import { Check } from '@/parts/Choice';
 import { PasswordField } from '@/parts/PasswordField';
 import { Section } from '@/parts/Section';
 import { useWork } from '@/parts/use-work';
@@ -17,6 +18,7 @@ export function PasswordSection() {
   const [old, setOld] = useState('');
   const [password, setPassword] = useState('');
   const [again, setAgain] = useState('');
+  const [endApps, setEndApps] = useState(false);
   const work = useWork(['oldPassword', 'newPassword']);
   const submit = () => {
     const wrong: Record<string, string> = {};
@@ -30,7 +32,7 @@ export function PasswordSection() {
     }
     void work
       .run(async () => {
-        const count = await changePassword(old, password);
+        const count = await changePassword(old, password, endApps);
         toast(intl.formatMessage({ id: 'settings.password.changed' }, { count }), {
           kind: 'success',
         });
@@ -75,6 +77,7 @@ export function PasswordSection() {
             onChange={(event) => setAgain(event.target.value)}
           />
         </div>
+        <Check label={t('end-apps')} checked={endApps} onChange={setEndApps} />
         <p role="alert" className="text-sm text-danger empty:hidden">
           {work.error}
         </p>

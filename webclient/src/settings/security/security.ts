@@ -56,8 +56,12 @@ async function changed(): Promise<void> {
 }
 
 /** Resolves to how many other sessions ended. */
-export async function changePassword(oldPassword: string, newPassword: string): Promise<number> {
-  const body = { oldPassword, newPassword };
+export async function changePassword(
+  oldPassword: string,
+  newPassword: string,
+  endAppPasswords: boolean,
+): Promise<number> {
+  const body = { oldPassword, newPassword, endAppPasswords };
   return (await apiV1<{ ended: number }>('POST', '/password', { body })).ended;
 }
 
