@@ -27,6 +27,7 @@ from mailsys.services.access.authentication import ISignIn
 from mailsys.services.content.reading import MessageReader, Offload
 from mailsys.services.mailboxes.account import Mailboxes
 from mailsys.settings import Limits
+from mailsys.sockets import is_last
 
 log = Log("imap")
 
@@ -100,7 +101,8 @@ class ImapFactory(Factory):
         if self._stopped is not None:
             return response.untagged(b"BYE", "The server is closing", b"UNAVAILABLE")
         here = self._addresses.get(address, 0)
-        if len(self._connections) >= limits.connections or here >= limits.connections_per_address:
+        full = len(self._connections) >= limits.connections or is_last(connection.transport)
+        if full or here >= limits.connections_per_address:
             log.info("turned away", peer=address, here=here, connections=len(self._connections))
             return response.untagged(b"BYE", "Too many connections", b"LIMIT")
         self._connections.add(connection)
