@@ -106,6 +106,12 @@ class WordsContract(Stage):
         self.assertEqual(await self.match("green"), [])
         self.assertEqual(await self.match("tomatoes", "green", prefix=True), [email])
 
+    async def test_letters_that_fold_into_two_are_the_same_word_either_way(self) -> None:
+        emails = [await self.put(1, body="Straße"), await self.put(2, body="STRASSE")]
+        for word in ("straße", "strasse", "STRAßE"):
+            self.assertEqual(await self.match(word), emails[::-1], word)
+        self.assertEqual(await self.match("straß", prefix=True), emails[::-1])
+
     async def test_what_was_accepted_a_moment_ago_is_found(self) -> None:
         for number in range(130):
             email = await self.put(number, body=f"unique{number}")

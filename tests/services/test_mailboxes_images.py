@@ -99,6 +99,10 @@ class ImageTestCase(SynchronousTestCase):
         mailbox = self.run_now(boxes.find("INBOX"))
         return boxes, self.run_now(boxes.open(mailbox.id))
 
+    def change(self, image: Image, emails: list[int], change: KeywordChange) -> None:
+        """By somebody else."""
+        self.successResultOf(self.store.mail.set_keywords(self.alice, image.mailbox, emails, change))
+
     def truth(self, image: Image) -> None:
         """The image equals a snapshot read now."""
         snapshot = self.successResultOf(self.store.mail.snapshot(self.alice, image.mailbox))
@@ -146,9 +150,7 @@ class Following(ImageTestCase):
         _, image = self.inbox()
         first = image.modseq
         for email in (emails[2], emails[0]):
-            self.successResultOf(
-                self.store.mail.set_keywords(self.alice, image.mailbox, [email], KeywordChange(add="$seen"))
-            )
+            self.change(image, [email], KeywordChange(add="$seen"))
             self.successResultOf(image.current())
         self.assertEqual(image.changed_since(first), [1, 3])
         self.assertEqual(image.changed_since(image.modseq - 1), [1])
@@ -333,6 +335,126 @@ class OwnChanges(ImageTestCase):
         )
         self.assertEqual((len(done.changed), len(done.conflicts)), (1, 1))
         self.truth(image)
+
+    def test_keywords_are_what_the_commit_left_not_what_we_would_have_made_of_ours(self) -> None:
+        emails = [self.deliver() for _ in range(2)]
+        _, image = self.inbox()
+        real = self.store.mail.set_keywords
+
+        def beaten(*arguments: Any) -> Deferred[Any]:
+            self.change(image, emails, KeywordChange(add="work", remove="$flagged"))
+            return real(*arguments)
+
+        self.mail.set_keywords = beaten  # type: ignore[attr-defined]
+        _, only = self.run_now(image.set_keywords([0], KeywordChange(add="$flagged")))
+        self.assertFalse(only)
+        self.assertEqual(list(image.keywords), ["$flagged work", "work"])
+        self.truth(image)
+
+    def test_the_mark_deleted_is_of_the_placement(self) -> None:
+        self.deliver(Role.INBOX, Role.ARCHIVE)
+        boxes, image = self.inbox()
+        archive = self.run_now(boxes.find("Archive"))
+        other = self.run_now(boxes.open(archive.id))
+        self.run_now(image.set_keywords([0], KeywordChange(add="$deleted work")))
+        self.successResultOf(other.current())
+        self.assertEqual((image.keywords, other.keywords), (["$deleted work"], ["work"]))
+        self.truth(image)
+        self.truth(other)
+
+
+class OneMoment(ImageTestCase):
+    """`since`: what happened, and arrays that agree with it."""
+
+    def test_what_happened_since_and_the_arrays_end_at_the_same_commit(self) -> None:
+        emails = [self.deliver() for _ in range(4)]
+        _, image = self.inbox()
+        first = image.modseq
+        self.change(image, emails[:1], KeywordChange(add="$seen"))
+        self.successResultOf(image.current())
+        self.successResultOf(self.store.mail.expunge(self.alice, image.mailbox, [2], only_deleted=False))
+        self.deliver()
+        delta = self.run_now(image.since(first))
+        self.assertEqual((delta.vanished, image.modseq), ((2,), delta.modseq))
+        self.assertEqual(list(image.uids), [1, 3, 4, 5])
+        self.assertEqual([image.uids[row] for row in image.rows_since(first)], [1, 5])
+        self.clock.advance(0)
+        self.truth(image)
+
+    def test_nobody_changes_the_arrays_before_who_asked_has_looked(self) -> None:
+        for _ in range(3):
+            self.deliver()
+        _, image = self.inbox()
+        image.watch(Watching())
+        seen: list[tuple[int, list[int]]] = []
+
+        async def ask() -> None:
+            delta = await image.since(0)
+            seen.append((delta.modseq, list(image.uids)))
+
+        self.mail.hold = True
+        asking = Deferred.fromCoroutine(ask())
+        self.successResultOf(self.store.mail.expunge(self.alice, image.mailbox, [1], only_deleted=False))
+        waiting = image.current()  # for its own read, behind the other
+        self.mail.hold = False
+        self.mail.release()
+        self.successResultOf(asking)
+        self.assertEqual(seen, [(image.modseq, list(image.uids))])
+        self.successResultOf(self.store.mail.expunge(self.alice, image.mailbox, [2], only_deleted=False))
+        self.assertEqual(list(image.uids), seen[0][1])
+        self.clock.advance(0)
+        self.successResultOf(waiting)
+        self.truth(image)
+
+    def test_modseqs_beyond_our_own_are_nothing_new(self) -> None:
+        self.deliver()
+        _, image = self.inbox()
+        delta = self.run_now(image.since(1_000_000))
+        self.assertEqual((delta.added, delta.changed, delta.vanished), ((), (), ()))
+        self.clock.advance(0)
+        self.truth(image)
+
+    def test_a_record_that_does_not_reach_back_means_reading_anew(self) -> None:
+        for _ in range(3):
+            self.deliver()
+        _, image = self.inbox()
+        self.mail.forgetful = True
+        self.assertFalse(self.run_now(image.since(0)).complete)
+        self.clock.advance(0)
+        self.mail.forgetful = False
+        self.truth(image)
+
+    def test_a_mailbox_that_is_gone_has_no_moments(self) -> None:
+        made = self.successResultOf(self.store.mail.create_mailbox(self.alice, "box"))
+        boxes, _ = self.inbox()
+        image = self.run_now(boxes.open(made.id))
+        self.successResultOf(self.store.mail.delete_mailbox(self.alice, made.id))
+        self.failureResultOf(Deferred.fromCoroutine(image.since(0)), NoSuchMailbox)
+
+    def test_a_failed_read_leaves_the_way_free(self) -> None:
+        self.deliver()
+        _, image = self.inbox()
+        self.mail.fail = RuntimeError("disk")
+        self.failureResultOf(Deferred.fromCoroutine(image.since(0)), RuntimeError)
+        self.clock.advance(0)
+        self.deliver()
+        self.successResultOf(image.current())
+        self.truth(image)
+
+
+class LostEvents(ImageTestCase):
+    """Nobody tells us of what others did."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.deliver()
+        self.boxes, self.image = self.inbox()
+        self.boxes.close()  # no more events
+        self.deliver()
+
+    def test_a_commit_that_is_known_of_is_reached(self) -> None:
+        self.successResultOf(self.image.reach(self.image.modseq + 1))
+        self.assertEqual(list(self.image.uids), [1, 2])
 
 
 class Unseen(ImageTestCase):

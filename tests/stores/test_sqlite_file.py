@@ -122,6 +122,7 @@ DROP INDEX email_received;
 CREATE INDEX placement_received ON placement (mailbox, received_at, email);
 CREATE INDEX email_received ON email (account, received_at, id);
 ALTER TABLE placement DROP COLUMN mark;
+ALTER TABLE email DROP COLUMN hidden;
 """
 
 

@@ -2,8 +2,7 @@
 
 An image is a `Snapshot` kept current by the change log: parallel arrays of uid, email, modseq and
 keywords. It is told of commits by `IEvents` and then reads what changed with `IPlacementStore.delta`;
-one such read is in flight at a time, and another follows when more was heard meanwhile. Events may be
-lost: who asks for the current state after a while without a read has one made.
+one such read is in flight at a time, and another follows when more was heard meanwhile.
 
 An answer that tells what happened since a client was here last must be of one moment. `since` is such
 a moment: one read says what happened, and brings the arrays to exactly there.
@@ -48,7 +47,6 @@ Row = NewType("Row", int)
 
 SLICE = 2000  # rows of a delta that are worked in before other work gets its turn
 SPACING = 0.005  # seconds between delta reads that nobody waits for
-LOOK = 60.0  # seconds without a read after which nothing heard is no longer taken for nothing changed
 RETRY = 1.0  # seconds until a failed read is tried again for sessions in IDLE
 TURN = 0.004  # seconds of telling sessions before other work gets its turn
 WORDS = 5_000  # keywords of a mailbox that are announced to its sessions
@@ -76,7 +74,6 @@ class Image:
         "_hold",
         "_log",
         "_log_size",
-        "_looked",
         "_mail",
         "_reading",
         "_reads",
@@ -110,7 +107,6 @@ class Image:
         self._waiting: list[Deferred[None]] = []
         self._reading = False  # by `_catch_up`
         self._reads = DeferredLock()  # held while a delta is read and worked in
-        self._looked = clock.seconds()  # when the last read ended
         self._timer: IDelayedCall | None = None
         self._hold = 0  # local writes under way, whose effect is worked in without reading it back
         self.next_read = 0.0
@@ -192,7 +188,7 @@ class Image:
     def current(self) -> Deferred[None]:
         """Fires once everything heard of until now is worked in. Fails when the store does."""
         waiting: Deferred[None] = Deferred()
-        if not self._behind and self._clock.seconds() - self._looked < LOOK:
+        if not self._behind:
             waiting.callback(None)
         else:
             self._waiting.append(waiting)
@@ -226,7 +222,6 @@ class Image:
         return delta
 
     def _since_done(self) -> None:
-        self._looked = self._clock.seconds()
         self._reads.release()
         if self._behind:
             self._read()
@@ -284,15 +279,12 @@ class Image:
         emails, keywords, modseqs, uids = self.emails, self.keywords, self.modseqs, self.uids
         stamp = done.modseq
         touched: list[int] = []
-        known: dict[str, str] = {}
-        after: dict[int, str] = {
-            email: known.setdefault(text, text)
-            for email, text in zip(done.changed, done.keywords, strict=True)
-        }
+        known = {text: text for text in set(done.keywords)}  # equal ones are one object
+        after: dict[int, str] = dict(zip(done.changed, done.keywords, strict=True))
         for at in rows:
             text = after.get(emails[at])
             if text is not None:
-                keywords[at] = text
+                keywords[at] = known[text]
                 modseqs[at] = stamp
                 touched.append(uids[at])
         self._learn(known)
@@ -315,7 +307,7 @@ class Image:
 
     def _read(self, patient: bool = False) -> None:
         """`patient`: it may be a little later."""
-        if self._reading or self._hold or not (self._behind or self._waiting):
+        if self._reading or self._hold or not self._behind:
             return
         if patient:
             wait = self.next_read - self._clock.seconds()
@@ -339,11 +331,9 @@ class Image:
     async def _catch_up(self) -> None:
         await self._reads.acquire()
         try:
-            while self.exists:
+            while self.exists and self._behind:
                 start = self.modseq
                 await self._work_in(await self._mail.delta(self.account, self.mailbox, start), start)
-                if not self._behind:
-                    break
         except Exception as problem:
             log.error("image not current", problem, account=self.account, mailbox=self.mailbox)
             self._reading = False
@@ -355,8 +345,7 @@ class Image:
                 self._timer = self._clock.callLater(RETRY, self._late)
             return
         self._reading = False
-        self._looked = self._clock.seconds()
-        self.next_read = self._looked + SPACING
+        self.next_read = self._clock.seconds() + SPACING
         self._reached()
         self._reads.release()
 

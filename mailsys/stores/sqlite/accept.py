@@ -23,7 +23,7 @@ from mailsys.ports.mailboxes import Role
 from mailsys.stores.sqlite import edits, objects
 from mailsys.stores.sqlite.batch import AccountState, Batch, BlobState, MailboxState
 from mailsys.stores.sqlite.correspondents import credit
-from mailsys.stores.sqlite.flags import ATTACHMENT, HIDDEN, MARK, flags_of
+from mailsys.stores.sqlite.flags import ATTACHMENT, MARK, flags_of
 from mailsys.stores.sqlite.items import enqueue
 from mailsys.stores.sqlite.placing import NewEmail, add_email, place
 from mailsys.stores.sqlite.rows import values
@@ -266,7 +266,7 @@ def _deliver(
     keys: list[int],
 ) -> Delivered:
     thread = _thread(batch, account.id, keys)
-    marked = MARK in names(delivery.keywords)
+    marked = MARK in delivery.keywords and MARK in names(delivery.keywords)
     keywords = with_removed(delivery.keywords, MARK) if marked else delivery.keywords
     if delivery.heed_mute and account.inbox in boxes and _is_muted(batch, account.id, thread):
         keywords = with_added(keywords, MUTED)
@@ -280,7 +280,8 @@ def _deliver(
         float(acceptance.received_at),
         facts.size,
         keywords,
-        flags_of(keywords) | (ATTACHMENT if facts.has_attachment else 0) | (HIDDEN if marked else 0),
+        flags_of(keywords) | (ATTACHMENT if facts.has_attachment else 0),
+        hidden=marked,
     )
     add_email(batch, account, email)
     modseq = batch.stamp(account)

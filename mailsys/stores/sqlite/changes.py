@@ -43,7 +43,7 @@ def threads_changed(connection: apsw.Connection, account: int, since: int, limit
         connection,
         """SELECT c.modseq, c.floor, (SELECT json_group_array(json_array(n, thread)) FROM (
             SELECT * FROM (SELECT created n, thread FROM email INDEXED BY email_created
-                WHERE account = ?1 AND created > ?2 AND flags & 8 = 0 ORDER BY created LIMIT ?3 + 1)
+                WHERE account = ?1 AND created > ?2 AND hidden = 0 ORDER BY created LIMIT ?3 + 1)
             UNION ALL
             SELECT * FROM (SELECT modseq, thread FROM destroyed
                 WHERE account = ?1 AND modseq > ?2 ORDER BY modseq LIMIT ?3 + 1)
@@ -64,9 +64,9 @@ def threads_changed(connection: apsw.Connection, account: int, since: int, limit
             connection,
             """SELECT json_group_array(json_array(t.value,
                 EXISTS (SELECT 1 FROM email e INDEXED BY email_thread
-                    WHERE e.account = ?1 AND e.thread = t.value AND e.flags & 8 = 0),
+                    WHERE e.account = ?1 AND e.thread = t.value AND e.hidden = 0),
                 EXISTS (SELECT 1 FROM email e INDEXED BY email_thread
-                    WHERE e.account = ?1 AND e.thread = t.value AND e.created <= ?2 AND e.flags & 8 = 0)
+                    WHERE e.account = ?1 AND e.thread = t.value AND e.created <= ?2 AND e.hidden = 0)
                 OR t.value IN (SELECT thread FROM destroyed
                     WHERE account = ?1 AND modseq > ?2 AND created <= ?2)))
             FROM carray(?3) t""",

@@ -16,7 +16,7 @@ import msgspec
 from mailsys.core.message.text import nfc
 from mailsys.ports.query import Compound, Condition, Filter, Operator
 from mailsys.stores.sqlite import phrases
-from mailsys.stores.sqlite.flags import ATTACHMENT, BITS, HIDDEN
+from mailsys.stores.sqlite.flags import ATTACHMENT, BITS
 from mailsys.stores.sqlite.search import owner
 
 _DEPTH: Final = 50
@@ -177,7 +177,7 @@ class Conditions:
         has = self.has(keyword, "o")
         no = "NOT " if all_of else ""  # all have it: there is none that has not
         return f"""{no}EXISTS (SELECT 1 FROM email o INDEXED BY email_thread
-            WHERE o.account = {alias}.account AND o.thread = {alias}.thread AND o.flags & {HIDDEN} = 0
+            WHERE o.account = {alias}.account AND o.thread = {alias}.thread AND o.hidden = 0
                 AND {no}{has})"""
 
     # -- texts ----------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def _came(connection: apsw.Connection, account: int, number: int, since: int, li
                 AND max(p.modseq, -p.mark) > ?2"""
     else:
         sql = """SELECT id, thread FROM email INDEXED BY email_created
-            WHERE account = ?1 AND created > ?2 AND ?3 AND flags & 8 = 0"""
+            WHERE account = ?1 AND created > ?2 AND ?3 AND hidden = 0"""
     return _rows(connection, sql, (account, since, number), limit)
 
 
@@ -146,7 +146,7 @@ def _shown(
         """EXISTS (SELECT 1 FROM placement p INDEXED BY placement_email
             WHERE p.email = e.id AND p.mailbox = ?2 AND p.modseq <= ?3 AND p.mark BETWEEN -?3 AND 0)"""
         if number > 0
-        else "e.created <= ?3 AND ?2 AND e.flags & 8 = 0"
+        else "e.created <= ?3 AND ?2 AND e.hidden = 0"
     )
     row = one(
         connection,

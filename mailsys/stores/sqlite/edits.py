@@ -12,7 +12,7 @@ from mailsys.ports.mailboxes import Role
 from mailsys.ports.patches import EmailNow, EmailPatch, EmailsPatched, Snooze
 from mailsys.stores.sqlite import keywords
 from mailsys.stores.sqlite.batch import AccountState, Batch, ids
-from mailsys.stores.sqlite.flags import HIDDEN, KEYWORDS, MARK, flags_of
+from mailsys.stores.sqlite.flags import KEYWORDS, MARK, flags_of
 from mailsys.stores.sqlite.marks import Row, set_marks, touch
 from mailsys.stores.sqlite.placements import remove
 from mailsys.stores.sqlite.placing import EMAIL_COLUMNS, NewEmail, emails_of, place
@@ -121,7 +121,7 @@ def _read(batch: Batch, account: AccountState, emails: Iterable[int]) -> dict[in
     numbers = ids(sorted(wanted))
     row = batch.one(
         f"""SELECT {EMAIL_COLUMNS} FROM carray(?1) w
-        CROSS JOIN email e ON e.account = ?2 AND e.id = w.value AND e.flags & {HIDDEN} = 0""",  # noqa: S608
+        CROSS JOIN email e ON e.account = ?2 AND e.id = w.value AND e.hidden = 0""",  # noqa: S608
         (numbers, account.id),
     )
     found = {email.id: email for email in emails_of(batch, row)}

@@ -10,7 +10,6 @@ from mailsys.core.message import keywords as words
 SEEN: Final = 1
 FLAGGED: Final = 2
 DRAFT: Final = 4
-HIDDEN: Final = 8  # no keyword: all of its placements are marked $deleted, so JMAP does not see it
 ATTACHMENT: Final = 16  # of the content; not a keyword
 KEYWORDS: Final = SEEN | FLAGGED | DRAFT
 

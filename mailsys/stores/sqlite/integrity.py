@@ -67,7 +67,7 @@ _CHECKS: Final = {
 _ENTRIES: Final = """(SELECT p.mailbox list, e.thread, e.id email, e.received_at, e.flags & 5 = 0 unread
         FROM placement p JOIN mailbox m ON m.id = p.mailbox JOIN email e ON e.account = m.account
         AND e.id = p.email WHERE p.mark <= 0
-    UNION ALL SELECT -account, thread, id, received_at, 0 FROM email WHERE flags & 8 = 0)"""
+    UNION ALL SELECT -account, thread, id, received_at, 0 FROM email WHERE hidden = 0)"""
 _LIVE: Final = """list IN (SELECT id FROM mailbox WHERE account NOT IN (SELECT account FROM removal)
     UNION ALL SELECT -id FROM account)"""
 _LISTS: Final = {
@@ -80,8 +80,8 @@ _LISTS: Final = {
         + 4 * (' ' || words || ' ' LIKE '% $draft %')""",
     "email with $deleted, which is its placements'": """SELECT e.account, e.id FROM email e
         JOIN keywords k ON k.id = e.keywords WHERE ' ' || words || ' ' LIKE '% $deleted %'""",
-    "email hidden or shown unlike its placements": """SELECT e.account, e.id, e.flags FROM email e
-        WHERE e.account NOT IN (SELECT account FROM removal) AND (e.flags & 8 = 0) <>
+    "email hidden or shown unlike its placements": """SELECT e.account, e.id, e.hidden FROM email e
+        WHERE e.account NOT IN (SELECT account FROM removal) AND (e.hidden = 0) <>
             EXISTS (SELECT 1 FROM placement p WHERE p.email = e.id AND p.mark <= 0)""",
     "thread counts its emails wrongly": f"""SELECT list, thread, sum(n), sum(u) FROM (
         SELECT list, thread, emails n, unread u FROM conversation WHERE {_LIVE}
@@ -102,9 +102,9 @@ _LISTS: Final = {
         FROM account a JOIN conversation c ON c.list = -a.id
         WHERE NOT EXISTS (SELECT 1 FROM email e
                 WHERE e.account = a.id AND e.id = c.email AND e.received_at = c.received_at
-                    AND e.flags & 8 = 0)
+                    AND e.hidden = 0)
             OR EXISTS (SELECT 1 FROM email e INDEXED BY email_thread
-                WHERE e.account = a.id AND e.thread = c.thread AND e.flags & 8 = 0
+                WHERE e.account = a.id AND e.thread = c.thread AND e.hidden = 0
                     AND (e.received_at, e.id) > (c.received_at, c.email))""",
     "mailbox counts its threads wrongly": """SELECT k.mailbox, k.unread, u, k.threads, t, k.unread_threads, ut
         FROM mailbox_count k LEFT JOIN (SELECT list, sum(unread) u, count(*) t, sum(unread > 0) ut

@@ -64,22 +64,27 @@ class Lists:
 
     def put(self, number: int, thread: int, key: Key, unread: bool) -> None:
         """An email came into a list."""
-        self.put_all(number, ((thread, key, unread),))
+        tally = self._tally(number, EMAILS)
+        tally.add(key, 1)
+        self._counted.add(tally)
+        self._came(number, thread, key, unread)
 
     def put_all(self, number: int, entries: Iterable[tuple[int, Key, bool]]) -> None:
         """Many emails (thread, key, unread) came into a list."""
         tally = self._tally(number, EMAILS)
         self._counted.add(tally)
-        known = self._entries
         for thread, key, unread in entries:
             tally.add(key, 1)
-            entry = known.get((number, thread))
-            if entry is None:
-                entry = known[number, thread] = _Entry()
-            entry.emails += 1
-            entry.unread += unread
-            if entry.best is None or key > entry.best:
-                entry.best = key
+            self._came(number, thread, key, unread)
+
+    def _came(self, number: int, thread: int, key: Key, unread: bool) -> None:
+        entry = self._entries.get((number, thread))
+        if entry is None:
+            entry = self._entries[number, thread] = _Entry()
+        entry.emails += 1
+        entry.unread += unread
+        if entry.best is None or key > entry.best:
+            entry.best = key
 
     def take_all(self, number: int, entries: Iterable[tuple[int, Key, bool]]) -> None:
         """Many emails went out of a list."""
@@ -242,6 +247,6 @@ _NEWEST: Final = """SELECT json_group_array(json_array(list, thread, json_extrac
     SELECT -json_extract(w.value, '$[0]') list, json_extract(w.value, '$[1]') thread,
         (SELECT json_array(e.received_at, e.id) FROM email e INDEXED BY email_thread
          WHERE e.account = json_extract(w.value, '$[0]') AND e.thread = json_extract(w.value, '$[1]')
-            AND e.flags & 8 = 0
+            AND e.hidden = 0
          ORDER BY e.received_at DESC, e.id DESC LIMIT 1) top
     FROM json_each(?) w)"""

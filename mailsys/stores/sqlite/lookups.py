@@ -21,7 +21,7 @@ def thread_emails(
         """SELECT group_concat(thread), group_concat(id) FROM (
             SELECT e.thread, e.id FROM (SELECT DISTINCT value FROM carray(?1)) w
             CROSS JOIN email e INDEXED BY email_thread ON e.account = ?2 AND e.thread = w.value
-                AND e.flags & 8 = 0
+                AND e.hidden = 0
             ORDER BY e.thread, e.received_at, e.id)""",
         (ids(threads), account),
     )
@@ -56,7 +56,7 @@ def emails_of_blob(connection: apsw.Connection, account: int, blob: bytes) -> li
         connection,
         """SELECT group_concat(id) FROM (SELECT e.id FROM blob b
             CROSS JOIN email e INDEXED BY email_blob ON e.blob = b.id
-            WHERE b.hash = ? AND e.account = ? AND e.flags & 8 = 0 ORDER BY e.id)""",
+            WHERE b.hash = ? AND e.account = ? AND e.hidden = 0 ORDER BY e.id)""",
         (blob, account),
     )
     return [EmailId(email) for email in integers(row[0])]

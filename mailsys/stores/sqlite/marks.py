@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
-from mailsys.stores.sqlite.flags import HIDDEN, is_unread
+from mailsys.stores.sqlite.flags import is_unread
 from mailsys.stores.sqlite.placing import NewEmail
 from mailsys.stores.sqlite.rows import values
 
@@ -77,10 +77,10 @@ def show_or_hide(batch: Batch, account: AccountState, emails: Iterable[int]) -> 
     if not wanted:
         return set()
     row = batch.one(
-        f"""SELECT json_group_array(json_array(e.id, e.thread, e.received_at, e.flags & {HIDDEN}))
+        """SELECT json_group_array(json_array(e.id, e.thread, e.received_at, e.hidden))
         FROM carray(?1) w CROSS JOIN email e ON e.account = ?2 AND e.id = w.value
-        WHERE (e.flags & {HIDDEN} <> 0) = EXISTS (SELECT 1 FROM placement p INDEXED BY placement_email
-            WHERE p.email = e.id AND p.mark <= 0)""",  # noqa: S608
+        WHERE (e.hidden <> 0) = EXISTS (SELECT 1 FROM placement p INDEXED BY placement_email
+            WHERE p.email = e.id AND p.mark <= 0)""",
         (ids(wanted), account.id),
     )
     found = values(row[0])
@@ -92,14 +92,14 @@ def show_or_hide(batch: Batch, account: AccountState, emails: Iterable[int]) -> 
     if hidden:
         bury(batch, account, hidden)
         batch.execute(
-            f"""UPDATE email SET flags = flags | {HIDDEN}, touched = ?
-            WHERE account = ? AND id IN (SELECT value FROM carray(?))""",  # noqa: S608
+            """UPDATE email SET hidden = 1, touched = ?
+            WHERE account = ? AND id IN (SELECT value FROM carray(?))""",
             (stamp, account.id, ids(hidden)),
         )
     if shown:
         batch.execute(
-            f"""UPDATE email SET flags = flags & ~{HIDDEN}, created = ?, touched = ?
-            WHERE account = ? AND id IN (SELECT value FROM carray(?))""",  # noqa: S608
+            """UPDATE email SET hidden = 0, created = ?, touched = ?
+            WHERE account = ? AND id IN (SELECT value FROM carray(?))""",
             (stamp, stamp, account.id, ids(shown)),
         )
     lists = batch.lists

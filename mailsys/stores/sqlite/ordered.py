@@ -107,7 +107,7 @@ def key_of(connection: apsw.Connection, account: int, spec: ListSpec, email: int
     """Where an email stands in a list; None when it is not in it (of a thread, only the newest is)."""
     row = one(
         connection,
-        "SELECT received_at, thread FROM email WHERE account = ? AND id = ? AND flags & 8 = 0",
+        "SELECT received_at, thread FROM email WHERE account = ? AND id = ? AND hidden = 0",
         (account, email),
     )
     if row is None:

@@ -8,7 +8,7 @@ from typing import Any
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.ports.placements import Copied
 from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
-from mailsys.stores.sqlite.flags import HIDDEN, SEEN, is_unread
+from mailsys.stores.sqlite.flags import SEEN, is_unread
 from mailsys.stores.sqlite.marks import Row, bury, end_snoozes, show_or_hide, touch
 from mailsys.stores.sqlite.placing import EMAIL_COLUMNS, NewEmail, add_email, emails_of, place
 from mailsys.stores.sqlite.rows import integers
@@ -86,13 +86,13 @@ def _copy(
     for row in rows:
         email = row.email
         if source is target or email.id in there:
-            email = email._replace(id=batch.number("email"), flags=email.flags & ~HIDDEN)
+            email = email._replace(id=batch.number("email"), hidden=False)
             add_email(batch, account, email)
         else:
             again.append(email.id)
         uids.append(place(batch, account, target, email))
     touch(batch, account, again)
-    show_or_hide(batch, account, (row.email.id for row in rows if row.email.flags & HIDDEN))
+    show_or_hide(batch, account, (row.email.id for row in rows if row.email.hidden))
     return Copied(target.uid_validity, tuple(row.uid for row in rows), tuple(uids), batch.stamp(account))
 
 
@@ -160,7 +160,7 @@ def _destroy(batch: Batch, account: AccountState, emails: list[NewEmail]) -> Non
     """Emails that are in no mailbox any more. For JMAP the hidden ones were destroyed before."""
     if not emails:
         return
-    seen = [email for email in emails if not email.flags & HIDDEN]
+    seen = [email for email in emails if not email.hidden]
     if seen:
         account.email_state = account.thread_state = batch.stamp(account)
         bury(batch, account, [email.id for email in seen])

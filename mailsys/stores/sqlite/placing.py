@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState
-from mailsys.stores.sqlite.flags import HIDDEN, SEEN, is_unread
+from mailsys.stores.sqlite.flags import SEEN, is_unread
 from mailsys.stores.sqlite.rows import integers, reals
 
 
@@ -20,6 +20,7 @@ class NewEmail(NamedTuple):
     size: int
     keywords: str
     flags: int
+    hidden: bool = False  # all of its placements are marked $deleted: JMAP does not see it
 
     @property
     def key(self) -> tuple[float, int]:
@@ -29,11 +30,12 @@ class NewEmail(NamedTuple):
 
 # Columns of `email e` for `emails_of`, aggregated.
 EMAIL_COLUMNS: Final = """group_concat(e.id), group_concat(e.blob), group_concat(e.thread),
-    json_group_array(e.received_at), group_concat(e.size), group_concat(e.keywords), group_concat(e.flags)"""
+    json_group_array(e.received_at), group_concat(e.size), group_concat(e.keywords), group_concat(e.flags),
+    group_concat(e.hidden)"""
 
 
 def emails_of(batch: Batch, row: Sequence[Any]) -> Iterator[NewEmail]:
-    numbers, blobs, threads, times, sizes, keywords, flags = row
+    numbers, blobs, threads, times, sizes, keywords, flags, hidden = row
     return map(
         NewEmail,
         integers(numbers),
@@ -43,14 +45,14 @@ def emails_of(batch: Batch, row: Sequence[Any]) -> Iterator[NewEmail]:
         integers(sizes),
         map(batch.keywords_text, integers(keywords)),
         integers(flags),
+        map(bool, integers(hidden)),
     )
 
 
 def add_email(batch: Batch, account: AccountState, email: NewEmail) -> None:
     """An email without placements yet."""
     modseq = batch.stamp(account)
-    hidden = email.flags & HIDDEN
-    if not hidden:
+    if not email.hidden:
         account.email_state = account.thread_state = modseq
     batch.insert["email"](
         (
@@ -65,12 +67,13 @@ def add_email(batch: Batch, account: AccountState, email: NewEmail) -> None:
             modseq,
             modseq,
             email.flags,
+            email.hidden,
         )
     )
     batch.insert["wording"]((email.id, account.id, 0))
     batch.tell_arrival(account)
     batch.hold(email.blob)
-    if not hidden:
+    if not email.hidden:
         batch.lists.put(-account.id, email.thread, (email.received_at, email.id), False)
     account.used += email.size
 

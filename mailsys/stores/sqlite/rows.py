@@ -26,7 +26,7 @@ _INSERTS: Final[dict[str, tuple[str, int, str]]] = {
     "body_text": ("INSERT OR IGNORE INTO body_text VALUES", 2, ""),
     "keywords": ("INSERT INTO keywords VALUES", 2, ""),
     "keyword": ("INSERT OR IGNORE INTO keyword VALUES", 2, ""),
-    "email": ("INSERT INTO email VALUES", 11, ""),
+    "email": ("INSERT INTO email VALUES", 12, ""),
     "placement": ("INSERT INTO placement VALUES", 6, ""),
     "conversation": ("INSERT OR REPLACE INTO conversation VALUES", 6, ""),
     "tally": ("INSERT OR REPLACE INTO tally VALUES", 5, ""),

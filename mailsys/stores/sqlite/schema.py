@@ -100,15 +100,16 @@ CREATE TABLE body_text (blob INTEGER PRIMARY KEY, body BLOB NOT NULL);
 
 CREATE TABLE keywords (id INTEGER PRIMARY KEY, words TEXT NOT NULL UNIQUE);
 CREATE TABLE keyword (word TEXT, keywords INTEGER, PRIMARY KEY (word, keywords)) WITHOUT ROWID;
--- flags: 1 seen, 2 flagged, 4 draft, 8 hidden, 16 has an attachment (flags.py)
+-- flags: 1 seen, 2 flagged, 4 draft, 16 has an attachment (flags.py); hidden: all placements are marked
 CREATE TABLE email (
     account INTEGER, id INTEGER, blob INTEGER NOT NULL, thread INTEGER NOT NULL, received_at REAL NOT NULL,
     size INTEGER NOT NULL, created INTEGER NOT NULL, keywords INTEGER NOT NULL, modseq INTEGER NOT NULL,
-    touched INTEGER NOT NULL, flags INTEGER NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;
+    touched INTEGER NOT NULL, flags INTEGER NOT NULL, hidden INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (account, id)) WITHOUT ROWID;
 CREATE INDEX email_touched ON email (account, touched);
 CREATE INDEX email_created ON email (account, created);
 CREATE INDEX email_blob ON email (blob);
-CREATE INDEX email_received ON email (account, received_at, id) WHERE flags & 8 = 0;
+CREATE INDEX email_received ON email (account, received_at, id) WHERE hidden = 0;
 CREATE INDEX email_thread ON email (account, thread, received_at, id);
 CREATE INDEX email_unseen ON email (account, received_at, id) WHERE flags & 1 = 0;
 CREATE INDEX email_flagged ON email (account, received_at, id) WHERE flags & 2 <> 0;
@@ -200,18 +201,20 @@ TEMPORARY: Final = """CREATE TEMP TABLE unread_change (
 # IMAP knows it by already. JMAP did not see them before either, but counted them; they get tombstones.
 _MARKS: Final = """
 ALTER TABLE placement ADD COLUMN mark INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE email ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
 CREATE TEMP TABLE marked AS SELECT account, id, thread, modseq, created FROM email WHERE flags & 8 <> 0;
+UPDATE email SET hidden = 1, flags = flags & ~8 WHERE flags & 8 <> 0;
 UPDATE placement SET mark = m.modseq FROM temp.marked m WHERE placement.email = m.id;
 DROP INDEX placement_received;
 DROP INDEX email_received;
 CREATE INDEX placement_received ON placement (mailbox, received_at, email) WHERE mark <= 0;
-CREATE INDEX email_received ON email (account, received_at, id) WHERE flags & 8 = 0;
+CREATE INDEX email_received ON email (account, received_at, id) WHERE hidden = 0;
 
 CREATE TEMP TABLE stripped AS SELECT k.id, s.id other FROM keywords k LEFT JOIN keywords s
     ON s.words = trim(replace(' ' || k.words || ' ', ' $deleted ', ' '))
     WHERE ' ' || k.words || ' ' LIKE '% $deleted %';
 UPDATE email SET keywords = s.other FROM temp.stripped s
-    WHERE email.flags & 8 <> 0 AND s.id = email.keywords AND s.other IS NOT NULL;
+    WHERE email.hidden <> 0 AND s.id = email.keywords AND s.other IS NOT NULL;
 DELETE FROM keyword WHERE word = '$deleted'
     OR keywords IN (SELECT id FROM temp.stripped WHERE other IS NOT NULL);
 DELETE FROM keywords WHERE id IN (SELECT id FROM temp.stripped WHERE other IS NOT NULL);
@@ -231,8 +234,8 @@ INSERT INTO conversation SELECT t.list, t.thread, count(*), sum(e.flags & 5 = 0)
     WHERE t.list > 0 GROUP BY t.list, t.thread;
 INSERT INTO conversation SELECT t.list, t.thread, count(*), 0, max(e.received_at),
         (SELECT l.id FROM email l INDEXED BY email_thread WHERE l.account = t.account
-            AND l.thread = t.thread AND l.flags & 8 = 0 ORDER BY l.received_at DESC, l.id DESC LIMIT 1)
-    FROM temp.touched t JOIN email e ON e.account = t.account AND e.thread = t.thread AND e.flags & 8 = 0
+            AND l.thread = t.thread AND l.hidden = 0 ORDER BY l.received_at DESC, l.id DESC LIMIT 1)
+    FROM temp.touched t JOIN email e ON e.account = t.account AND e.thread = t.thread AND e.hidden = 0
     WHERE t.list < 0 GROUP BY t.list, t.thread;
 
 CREATE TEMP TABLE stretch AS SELECT list, kind, received_at, email,
@@ -246,7 +249,7 @@ UPDATE tally SET count = CASE
     WHEN tally.list > 0 THEN (SELECT count(*) FROM placement p WHERE p.mailbox = s.list AND p.mark <= 0
         AND (p.received_at, p.email) >= (s.received_at, s.email)
         AND (p.received_at, p.email) < (s.next_at, s.next_email))
-    ELSE (SELECT count(*) FROM email e WHERE e.account = -s.list AND e.flags & 8 = 0
+    ELSE (SELECT count(*) FROM email e WHERE e.account = -s.list AND e.hidden = 0
         AND (e.received_at, e.id) >= (s.received_at, s.email)
         AND (e.received_at, e.id) < (s.next_at, s.next_email)) END
     FROM temp.stretch s WHERE s.list = tally.list AND s.kind = tally.kind

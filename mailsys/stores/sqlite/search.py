@@ -179,7 +179,7 @@ def match_words(
         connection,
         """SELECT json_group_array(id) FROM (
             SELECT e.id FROM words w CROSS JOIN email e ON e.account = ?1 AND e.id = w.rowid
-                AND e.flags & 8 = 0
+                AND e.hidden = 0
             WHERE words MATCH ?2 ORDER BY w.rowid DESC LIMIT ?3)""",
         (account, query, limit),
     )

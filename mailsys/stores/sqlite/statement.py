@@ -128,7 +128,7 @@ class Planner:
         return " AND ".join(
             [
                 "e.account = :account",
-                "e.flags & 8 = 0",
+                "e.hidden = 0",
                 *(f"({self._part(part, 'e', words)})" for part in parts),
             ]
         )
@@ -267,7 +267,7 @@ class Planner:
         pairs.append(("x.id", "e.id", sort[-1].ascending))
         passes = [f"({self._part(part, 'x', Words.SET)})" for part in every]
         return f"""EXISTS (SELECT 1 FROM email x INDEXED BY email_thread{self._texts(sort, "x")}
-            WHERE x.account = :account AND x.thread = e.thread AND x.flags & 8 = 0
+            WHERE x.account = :account AND x.thread = e.thread AND x.hidden = 0
             AND {" AND ".join([f"({stands_before(pairs)})", *passes])})"""  # noqa: S608
 
 

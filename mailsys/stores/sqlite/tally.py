@@ -31,7 +31,7 @@ _CONVERSATIONS: Final = """SELECT received_at at, email FROM conversation INDEXE
 _PLACEMENTS: Final = """SELECT received_at at, email FROM placement INDEXED BY placement_received
     WHERE mailbox = ?1 AND mark <= 0"""
 _MAIL: Final = """SELECT received_at at, id email FROM email INDEXED BY email_received
-    WHERE account = ?1 AND flags & 8 = 0"""
+    WHERE account = ?1 AND hidden = 0"""
 
 
 def entries(number: int, kind: int) -> tuple[str, int]:

@@ -124,10 +124,10 @@ def emails_changed(connection: apsw.Connection, account: int, since: int, limit:
         connection,
         """SELECT c.modseq, c.floor, (SELECT json_group_array(json_array(n, id, created, dead)) FROM (
             SELECT * FROM (SELECT created n, id, created, 0 dead FROM email INDEXED BY email_created
-                WHERE account = ?1 AND created > ?2 AND flags & 8 = 0 ORDER BY created LIMIT ?3 + 1)
+                WHERE account = ?1 AND created > ?2 AND hidden = 0 ORDER BY created LIMIT ?3 + 1)
             UNION ALL
             SELECT * FROM (SELECT touched, id, created, 0 FROM email INDEXED BY email_touched
-                WHERE account = ?1 AND touched > ?2 AND created <= ?2 AND flags & 8 = 0
+                WHERE account = ?1 AND touched > ?2 AND created <= ?2 AND hidden = 0
                 ORDER BY touched LIMIT ?3 + 1)
             UNION ALL
             SELECT * FROM (SELECT modseq, email, created, 1 FROM destroyed

@@ -170,5 +170,5 @@ class ImapTestCase(TestCase):
         facts = analyse(message)
         delivery = Delivery(self.alice.id, (MailboxId(mailbox.id),), keywords)
         header = message[: facts.header_size][: 256 * 1024]
-        (done,) = await self.mail.accept(Acceptance(blob, facts, at, (delivery,), header=header))
-        return done.placements[0][2]
+        accepted = await self.mail.accept(Acceptance(blob, facts, at, (delivery,), header=header))
+        return accepted.delivered[0].placements[0][2]

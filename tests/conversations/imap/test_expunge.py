@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conversations.imap.rig import ImapTestCase
+from tests.conversations.imap.rig import SIMPLE, ImapTestCase
 
 
 class Expunging(ImapTestCase):
@@ -108,3 +108,86 @@ class Copying(ImapTestCase):
         await other.ask(b"STORE 2 +FLAGS.SILENT (\\Deleted)")
         await other.ask(b"EXPUNGE")
         self.assertTrue((await client.ask(b"COPY 1:3 Archive"))[-1].startswith(b"NO [EXPUNGEISSUED]"))
+
+
+class MovingByCopy(ImapTestCase):
+    """COPY, STORE \\Deleted, EXPUNGE: how clients without MOVE move. \\Deleted is of the placement alone."""
+
+    async def _flags(self, client, number: int = 1) -> set[bytes]:
+        line = (await client.ask(b"FETCH %d FLAGS" % number))[0]
+        return set(line.partition(b"(FLAGS (")[2].rstrip(b")").split()) - {b"\\Recent"}
+
+    async def test_the_copy_is_not_marked_and_stays(self):
+        await self.deliver()
+        client, other = await self.connect(select=b"INBOX"), await self.connect()
+        await client.ask(b"COPY 1 Archive")
+        await other.ask(b"SELECT Archive")
+        await client.ask(b"STORE 1 +FLAGS (\\Deleted \\Flagged)")
+        self.assertEqual(await self._flags(client), {b"\\Deleted", b"\\Flagged"})
+        await other.ask(b"NOOP")
+        self.assertEqual(await self._flags(other), {b"\\Flagged"})
+        for box, count in ((b"INBOX", 1), (b"Archive", 0)):
+            status = (await client.ask(b"STATUS %b (MESSAGES DELETED)" % box))[0]
+            self.assertEqual(status, b"* STATUS %b (MESSAGES 1 DELETED %d)" % (box, count))
+        self.assertEqual((await other.ask(b"SEARCH DELETED"))[0], b"* SEARCH")
+        self.assertEqual((await client.ask(b"SEARCH DELETED"))[0], b"* SEARCH 1")
+        self.assertIn(b"* 1 EXPUNGE", await client.ask(b"EXPUNGE"))
+        self.assertEqual(await other.ask(b"EXPUNGE"), [b"OK Nothing to expunge"])
+        self.assertTrue((await other.ask(b"FETCH 1 BODY.PEEK[]"))[-1].startswith(b"OK"))
+        await other.ask(b"CLOSE")
+        self.assertIn(b"* 1 EXISTS", await other.ask(b"SELECT Archive"))
+
+    async def test_what_is_marked_is_copied_without_the_mark(self):
+        await self.deliver(keywords="$seen")
+        client = await self.connect(select=b"INBOX")
+        await client.ask(b"STORE 1 +FLAGS.SILENT (\\Deleted work)")
+        for command in (b"COPY 1 Archive", b"COPY 1 INBOX", b"MOVE 1 Trash"):
+            self.assertTrue((await client.ask(command))[-1].startswith(b"OK"), command)
+        for box in (b"Archive", b"INBOX", b"Trash"):
+            await client.ask(b"SELECT " + box)
+            self.assertEqual(await self._flags(client), {b"\\Seen", b"work"}, box)
+
+    async def test_the_mark_in_one_mailbox_outlasts_changes_in_the_other(self):
+        await self.deliver()
+        client, other = await self.connect(select=b"INBOX"), await self.connect()
+        await client.ask(b"COPY 1 Archive")
+        await other.ask(b"SELECT Archive")
+        await client.ask(b"STORE 1 +FLAGS.SILENT (\\Deleted)")
+        await other.ask(b"STORE 1 FLAGS (\\Seen)")
+        await client.ask(b"NOOP")
+        self.assertEqual(await self._flags(client), {b"\\Deleted", b"\\Seen"})
+        await other.ask(b"STORE 1 +FLAGS.SILENT (\\Deleted)")
+        await client.ask(b"STORE 1 -FLAGS (\\Deleted)")
+        await other.ask(b"NOOP")
+        self.assertEqual(await self._flags(client), {b"\\Seen"})
+        self.assertEqual(await self._flags(other), {b"\\Deleted", b"\\Seen"})
+        self.assertIn(b"* 1 EXPUNGE", await other.ask(b"UID EXPUNGE 1"))
+        self.assertEqual(await client.ask(b"CLOSE"), [b"OK Mailbox closed"])
+        self.assertIn(b"* 1 EXISTS", await client.ask(b"SELECT INBOX"))
+
+    async def test_a_mark_in_one_mailbox_is_no_news_in_the_other(self):
+        await self.deliver()
+        client, other = await self.connect(select=b"INBOX"), await self.connect()
+        await client.ask(b"COPY 1 Archive")
+        await other.ask(b"SELECT Archive")
+        await client.ask(b"STORE 1 +FLAGS (\\Deleted)")
+        self.assertEqual(await other.ask(b"NOOP"), [b"OK NOOP completed"])
+
+    async def test_append_may_mark_what_it_brings(self):
+        client = await self.connect(select=b"INBOX")
+        client.send(b"a APPEND INBOX (\\Deleted \\Seen) {%d+}\r\n%b\r\n" % (len(SIMPLE), SIMPLE))
+        await client.until(b"a OK")
+        self.assertEqual(await self._flags(client), {b"\\Deleted", b"\\Seen"})
+        await client.ask(b"COPY 1 Archive")
+        self.assertIn(b"* 1 EXPUNGE", await client.ask(b"EXPUNGE"))
+        await client.ask(b"SELECT Archive")
+        self.assertEqual(await self._flags(client), {b"\\Seen"})
+
+    async def test_conditional_store_knows_of_marks(self):
+        await self.deliver()
+        client, other = await self.connect(select=b"INBOX"), await self.connect(select=b"INBOX")
+        modseq = (await self.mailbox()).modseq
+        await other.ask(b"STORE 1 +FLAGS (\\Deleted)")
+        answer = await client.ask(b"STORE 1 (UNCHANGEDSINCE %d) -FLAGS (\\Deleted)" % modseq)
+        self.assertTrue(answer[-1].startswith(b"OK [MODIFIED 1]"), answer)
+        self.assertEqual(await self._flags(client), {b"\\Deleted"})
