@@ -48,9 +48,7 @@ class Selected:
         self.read_only = read_only
         first, last = self._recent_claim() if recent else (1, 0)
         self.view = View(image.uids, ((first, last),) if first <= last else ())
-        self._known: dict[int, int] | None = (
-            None  # changed after `told`: uid, modseq
-        )
+        self._known: dict[int, int] | None = None  # changed after `told`: uid, modseq
         self._untold: list[int] = []  # uids whose flags changed up to `told`, for the next `news`
         self.told = image.modseq
         self.highest = image.highest_modseq
