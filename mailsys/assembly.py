@@ -68,6 +68,8 @@ __all__ = ["StoreProblem", "System", "administer", "assemble"]
 
 T = TypeVar("T")
 
+# One process at a time has the embedded store: what a dead one held is ours at once.
+_PROCESS: Final = "mailsys"
 _READING_THREADS: Final = 2  # for large messages; they share the interpreter, so more would not be faster
 
 
@@ -225,7 +227,7 @@ class System:
         self._outbound = OutboundHttp(reactor, resolver, private)
         vapid = Vapid(secret, f"postmaster@{settings.domain}", time.time)
         api.announce(VAPID, vapid.capability)
-        turns = PushTurns(store.objects, time.time, chance(8).hex())
+        turns = PushTurns(store.objects, time.time, _PROCESS)
         delivery = PushDelivery(feed, self._outbound, reactor, time.time, chance, turns, vapid)
         self._pushes = PushSubscriptions(
             api.ports.objects, delivery, counters, reactor, time.time, chance, private, parts.holds
@@ -260,6 +262,7 @@ class System:
             self.administration,
             submission,
             self._outbound,
+            _PROCESS,
         )
         self._factories |= {
             "http": self._web.site(),

@@ -46,8 +46,9 @@ class Selected:
         """`recent`: the session shows \\Recent (not after ENABLE IMAP4rev2)."""
         self.image = image
         self.read_only = read_only
-        self.view = View(image.uids, (self._recent_claim(),) if recent else ())
-        self._known: dict[int, int] = {}  # of rows changed after `told`: uid and the modseq the client knows
+        first, last = self._recent_claim() if recent else (1, 0)
+        self.view = View(image.uids, ((first, last),) if first <= last else ())
+        self._known: dict[int, int] | None = None  # changed after `told`: uid, modseq
         self._untold: list[int] = []  # uids whose flags changed up to `told`, for the next `news`
         self.told = image.modseq
         self.highest = image.highest_modseq
@@ -155,16 +156,21 @@ class Selected:
             now = dict(zip(done.changed, done.keywords, strict=True))
             for uid, email, before in zip(uids, emails, keywords, strict=True):
                 if now.get(EmailId(email)) == changed(before, change):
-                    self._known[uid] = done.modseq
+                    self._knows(uid, done.modseq)
         return done
 
     def shown(self, chunk: Chunk) -> None:
         """The client was shown these rows' flags."""
         if self.told < self.image.modseq:
-            told = self.told
-            self._known.update(
-                (uid, modseq) for uid, modseq in zip(chunk.uids, chunk.modseqs, strict=True) if modseq > told
-            )
+            for uid, modseq in zip(chunk.uids, chunk.modseqs, strict=True):
+                if modseq > self.told:
+                    self._knows(uid, modseq)
+
+    def _knows(self, uid: int, modseq: int) -> None:
+        """The client knows the flags of a row as they were at `modseq`."""
+        if self._known is None:
+            self._known = {}
+        self._known[uid] = modseq
 
     # -- news ------------------------------------------------------------------------------------
 
@@ -189,9 +195,9 @@ class Selected:
         if self.told == image.modseq and not view.pending and not self._untold:
             return []
         due = image.changed_since(self.told)
-        if self._known:
-            due = [uid for uid in due if not self._knows(uid)]
-            self._known = {}
+        if self._known is not None:
+            known, self._known = self._known, None
+            due = [uid for uid in due if self._modseq(uid) != known.get(uid, 0)]
         if self._untold:
             due = sorted({*self._untold, *due})
         self._untold = due[NEWS:]
@@ -221,6 +227,7 @@ class Selected:
         if not self._untold and not self.view.pending:
             self.highest = self.image.highest_modseq
 
-    def _knows(self, uid: int) -> bool:
+    def _modseq(self, uid: int) -> int:
+        """Of its row; -1 when that is gone."""
         row = self.image.row(uid)
-        return row is not None and self._known.get(uid) == self.image.modseqs[row]
+        return -1 if row is None else self.image.modseqs[row]

@@ -123,6 +123,7 @@ class AccountApi:
         administration: Administration,
         submission: Submission,
         outbound: OutboundHttp,
+        process: str,
     ) -> None:
         ports = jmap.ports
         accounts, objects = ports.accounts, ports.objects
@@ -157,6 +158,7 @@ class AccountApi:
             random_bytes,
             SystemRandom(),
             AtRest(secret, random_bytes),
+            process,
         )
         basic = ProvingBasicAuthenticator(sign_in, accounts, clock, random_bytes)
         for authenticator in (

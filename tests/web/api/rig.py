@@ -208,7 +208,7 @@ class ApiTestCase(TestCase):
         )  # fmt: skip
         self.account_api = AccountApi(
             self.web, parts, self.sign_in, jmap, contacts, self.counters, settings, clock, chance, SECRET,
-            hash_password, self.administration, self.submission, self.outbound(),
+            hash_password, self.administration, self.submission, self.outbound(), "process",
         )  # fmt: skip
         self.contract = contract(json.dumps(document(self.account_api.api.routes)))
         await self.account_api.start()
