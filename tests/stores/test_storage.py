@@ -429,7 +429,7 @@ class Checking(Stage):
                 number += 1
                 email = await self.put(number, body="word " * 10_000 if number % 5 == 0 else "x")
                 if number % 3 == 0:
-                    await self.store.mail.destroy(self.alice.id, [email])
+                    await self.store.mail.change_emails(self.alice.id, destroy=[email])
         self.assertEqual([each.complaints for each in checked], [()] * 3)
 
     async def test_a_store_is_closed_while_it_is_checked(self) -> None:
