@@ -74,6 +74,8 @@ __all__ = ["StoreProblem", "System", "administer", "assemble", "check_storage", 
 
 T = TypeVar("T")
 
+# One process at a time has the embedded store: what a dead one held is ours at once.
+_PROCESS: Final = "mailsys"
 _READING_THREADS: Final = 2  # for large messages; they share the interpreter, so more would not be faster
 
 
@@ -238,7 +240,7 @@ class System:
         self._outbound = OutboundHttp(reactor, resolver, private)
         vapid = Vapid(secret, f"postmaster@{settings.domain}", wall.seconds)
         api.announce(VAPID, vapid.capability)
-        turns = PushTurns(store.objects, wall.seconds, chance(8).hex())
+        turns = PushTurns(store.objects, wall.seconds, _PROCESS)
         delivery = PushDelivery(feed, self._outbound, reactor, wall.seconds, chance, turns, vapid)
         self._pushes = PushSubscriptions(
             api.ports.objects, delivery, counters, reactor, wall.seconds, chance, private, parts.holds
@@ -282,6 +284,7 @@ class System:
             self.administration,
             submission,
             self._outbound,
+            _PROCESS,
             reactor,
         )
         self._factories |= {

@@ -4,7 +4,7 @@ How long: the monotonic clock. Deadlines, waits, rates, and whatever is remember
 it, and so does each `callLater` once `time_by_monotonic_clock` was called. Nothing sets it.
 
 When: the wall clock, Unix time. What is stored or shown goes by it. Operators, NTP and virtual machines set
-it, forward and back; `SteadyClock` notices (docs/decisions/0012).
+it, forward and back; `SteadyClock` notices (docs/decisions/0017).
 """
 
 from __future__ import annotations

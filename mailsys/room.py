@@ -6,17 +6,20 @@ when it is lost, and is told to `stop` and, when it took too long over that, to 
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from mailsys.core.refusal import ShuttingDown, TemporaryFailure, TooManyConnections
 from mailsys.log import Log
+from mailsys.sockets import is_last
 
 
 class Guest(Protocol):
     """A connection."""
+
+    transport: Any
 
     def stop(self) -> None:
         """The server closes: finish what is under way, then end. Called at most once."""
@@ -56,8 +59,10 @@ class Room(Generic[G]):
         TemporaryFailure (the server is full) or TooManyConnections."""
         if self._empty is not None:
             raise ShuttingDown()
-        if len(self._guests) >= self._most:
-            self._log.warning("turned away", peer=address, connections=len(self._guests))
+        last = is_last(guest.transport)
+        if last or len(self._guests) >= self._most:
+            cause = "file descriptors" if last else "connections in all"
+            self._log.warning("turned away", peer=address, connections=len(self._guests), cause=cause)
             raise TemporaryFailure("Too many connections, try again later", cause="the server is full")
         here = self._addresses.get(address, 0)
         if here >= self._each:

@@ -8,6 +8,8 @@ from mailsys.room import Room
 
 
 class Connection:
+    transport = None
+
     def __init__(self, room: "Room[Connection]", polite: bool = True) -> None:
         self.room = room
         self.polite = polite

@@ -165,10 +165,9 @@ def accounts_of(options: argparse.Namespace, settings: Settings) -> dict[str, st
 
 
 def _first_domain(accounts: Sequence[str]) -> str:
-    """Of the first of --account; the ready line names a domain that somebody is in."""
-    for each in accounts:
-        return _address(each.partition(":")[0], "--account").rpartition("@")[2]
-    return ""
+    """Of the first of --account: the ready line names a domain that somebody is in. "" without one."""
+    address, colon, _ = accounts[0].partition(":") if accounts else ("", "", "")
+    return _address(address, "--account").rpartition("@")[2] if colon else ""
 
 
 def _address(given: str, option: str) -> str:

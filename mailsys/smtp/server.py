@@ -19,7 +19,6 @@ from mailsys.services.delivery.transactions import ITransactions
 from mailsys.settings import Limits
 from mailsys.smtp.connection import SmtpConnection
 from mailsys.smtp.service import Service
-from mailsys.sockets import is_last
 
 log = Log("smtp")
 
@@ -82,9 +81,6 @@ class SmtpFactory(Factory):
 
     def admit(self, connection: SmtpConnection, address: str) -> bytes | None:
         """Count a connection in; or the reply that turns it away."""
-        if is_last(connection.transport):
-            log.warning("turned away", peer=address, cause="file descriptors")
-            return _FULL.render()
         try:
             self.room.enter(connection, customer_of(address))
         except TemporaryFailure:  # RFC 5321 §3.8, §4.2.2: who closes before a greeting says 421

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
+import pwd
+import shutil
 import stat
+import tempfile
 from pathlib import Path
+from unittest import SkipTest
 
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
@@ -99,3 +104,28 @@ class CertificateTests(SynchronousTestCase):
 
     def test_older_versions_are_refused(self) -> None:
         self.assertRaises(SSL.Error, self.shake_hands, SSL.TLS1_1_VERSION)
+
+    def test_a_key_that_only_root_reads_is_complained_of_once_we_are_somebody_else(self) -> None:
+        if os.geteuid() != 0:
+            raise SkipTest("only root can become somebody else")
+        folder = Path(tempfile.mkdtemp(prefix="mailsys-test-"))
+        self.addCleanup(shutil.rmtree, folder)
+        certificate, key = folder / "certificate.pem", folder / "key.pem"
+        write_self_signed(certificate, key, ["mail.example.org"])
+        folder.chmod(0o755)
+        pair = Certificates(certificate, key)
+        self.assertEqual(pair.unreadable(), [])
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setuid(pwd.getpwnam("nobody").pw_uid)
+                os.write(writing, "\n".join(pair.complaints()).encode())
+            finally:
+                os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading) as file:
+            told = file.read()
+        os.waitpid(child, 0)
+        self.assertTrue(told.startswith(f"certificate: {key} cannot be read by user nobody"), told)
+        self.assertNotIn("\n", told)

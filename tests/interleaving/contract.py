@@ -71,6 +71,7 @@ def _test(operation: Operation) -> Any:
 
 
 for _operation in OPERATIONS:
-    _name = re.sub(r"\W+", "_", str(_operation)).strip("_").lower()
+    _name = str(_operation).replace("+", "plus ").replace("-", "minus ").lower()
+    _name = re.sub(r"\W+", "_", _name).strip("_")
     assert not hasattr(InterleavingContract, f"test_{_name}"), _name
     setattr(InterleavingContract, f"test_{_name}", _test(_operation))

@@ -31,44 +31,47 @@ def _queue_id(known: Known, destination: str) -> QueueId:
     return QueueId(int(known.made["queue " + destination]))
 
 
-def _attempt(destination: str, words: str) -> Operation:
-    """A sender of mail that takes what is due, and is told 250."""
+# A sender takes what is due, talks to the peer for as long as that takes, and writes down what came of it:
+# whoever drops or holds the item meanwhile comes between the two. What they are answered depends on that, and
+# what there is in the end must not.
 
-    async def work(process: Process, known: Known) -> Any:
+
+def _attempt(destination: str, words: str) -> Operation:
+    """Sending what is due; the peer answers 250."""
+
+    async def work(process: Process, known: Known) -> None:
         queue, now = process.port("queue"), process.clock.seconds()
-        done = []
         for lease in await queue.lease(destination, now, 300.0, 10):
             recipients = tuple(
                 replace(one, outcome=Recipient.DELIVERED, reply="250 ok", at=now)
                 for one in lease.item.item.recipients
             )
-            done.append(await queue.settle(lease, Settlement(recipients, now)))
-        return done
+            await queue.settle(lease, Settlement(recipients, now))
 
     return by_service(f"queue: send to {destination}", words, work)
 
 
 def _defer(destination: str, words: str) -> Operation:
-    async def work(process: Process, known: Known) -> Any:
+    """Trying to send what is due; the peer answers 451."""
+
+    async def work(process: Process, known: Known) -> None:
         queue, now = process.port("queue"), process.clock.seconds()
-        done = []
         for lease in await queue.lease(destination, now, 300.0, 10):
             settlement = Settlement(lease.item.item.recipients, now + 600, "451 later")
-            done.append(await queue.settle(lease, settlement))
-        return done
+            await queue.settle(lease, settlement)
 
     return by_service(f"queue: defer {destination}", words, work)
 
 
 def _by_operator(what: str, destination: str, words: str) -> Operation:
-    async def work(process: Process, known: Known) -> Any:
+    async def work(process: Process, known: Known) -> None:
         queue, now, number = process.port("queue"), process.clock.seconds(), _queue_id(known, destination)
         if what == "retry":
-            return await queue.retry([number], now)
-        if what == "hold":
-            return await queue.hold([number])
-        item = await queue.item(number)
-        return item is not None and await drop(queue, item, now, "by an operator")
+            await queue.retry([number], now)
+        elif what == "hold":
+            await queue.hold([number])
+        elif (item := await queue.item(number)) is not None:
+            await drop(queue, item, now, "by an operator")
 
     return by_service(f"queue: {what} {destination}", words, work)
 

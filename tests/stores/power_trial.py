@@ -149,14 +149,15 @@ class Load:
         staged, written = await self._staged(token)
         known.blobs[token] = staged.id
         known.delivered[token] = ASKED
-        (done,) = await mail.accept(
+        accepted = await mail.accept(
             Acceptance(staged, written.facts, 1.0, (Delivery(self.account),), header=written.header)
         )
+        (done,) = accepted.delivered
         known.delivered[token] = DONE
         ((_, _, uid),) = done.placements
         if chance.random() < 0.4:
             known.flagged[token] = ASKED
-            await mail.set_keywords(self.account, [done.email], KeywordChange(add="$flagged"))
+            await mail.set_keywords(self.account, self.inbox, [done.email], KeywordChange(add="$flagged"))
             known.flagged[token] = DONE
         place = self.inbox
         if chance.random() < 0.3:

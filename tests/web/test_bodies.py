@@ -1,5 +1,6 @@
 """What is read of a body, and when."""
 
+import resource
 import socket
 import time
 
@@ -140,6 +141,16 @@ class CrowdTests(WebTestCase):
         for each in open_ones:
             each.close()
         self.assertTrue(answer.startswith(b"HTTP/1.1 429 "), answer)
+
+
+class LastDescriptorTests(WebTestCase):
+    async def test_who_would_have_one_of_the_last_descriptors_is_told_to_come_back(self) -> None:
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        with socket.create_connection(("127.0.0.1", self.number)) as one:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (one.fileno() + 10, before[1]))
+            answer = await talk(self.number, until=b"}")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 503 "), answer)
 
 
 class FullTests(WebTestCase):

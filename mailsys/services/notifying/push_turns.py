@@ -46,7 +46,8 @@ class Another:
 
 
 class PushTurns:
-    """`process` names this one among several."""
+    """`process` names this one among those that share the store; what a process of the same name left behind
+    when it died is taken up at once."""
 
     def __init__(self, objects: IObjectStore, now: Callable[[], float], process: str) -> None:
         self._objects = objects

@@ -137,7 +137,10 @@ class Webhooks:
         random_bytes: Callable[[int], bytes],
         random: Random,
         at_rest: AtRest,
+        process: str,
     ) -> None:
+        """`process` names this one among those that share the store; what a process of the same name left
+        behind when it died is taken up at once, what another did when its right has ended."""
         self._objects = objects
         self._at_rest = at_rest
         self._mail = mail
@@ -146,7 +149,7 @@ class Webhooks:
         self._outbound = outbound
         self._clock = clock
         self._chance = random_bytes
-        self._name = random_bytes(8).hex()  # of this process, as one of several
+        self._name = process
         self._looking = Looking(clock, self._look)
         self._random = random
         self._slots = DeferredSemaphore(_AT_ONCE)

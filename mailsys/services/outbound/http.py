@@ -30,7 +30,7 @@ ANSWER_WITHIN: Final = 30.0  # seconds, in all
 _ADDRESSES: Final = 4  # that are tried
 _HEAD: Final = 64 * 1024  # octets of an answer's header, and of what else comes before its body
 
-# What IANA's registries of special-purpose addresses (RFC 6890) take out of the whole internet, written
+# What IANA's registries of special-purpose addresses take out of the whole internet, written
 # out: Python's own list grows from version to version, and counts some of these as global (the relays and
 # anycast services of 192.0.0.0/24 and 192.88.99.0/24, the translators' prefixes), which lead inside.
 _SPECIAL: Final = tuple(

@@ -57,8 +57,8 @@ UNANSWERED: Final = 1.0  # seconds without a greeting, after which it does not e
 TARPITS: Final = 3  # times settings.connections that there may be with those that do not count
 LOOK: Final = 45.0  # seconds without a look, at most and about: word of what was queued may be lost
 REST: Final = 1.0  # seconds between rounds when what is due has no room
-WATCH: Final = 5.0  # seconds between looks at whether the wall clock was set
-FOLLOW: Final = 10.0  # seconds until it is followed forward: time for all processes to keep their leases
+WATCH: Final = 1.0  # seconds between looks at whether the wall clock was set
+FOLLOW: Final = 3.0  # seconds until it is followed forward: time for all processes to keep their leases
 _PAGE: Final = 500  # queue items looked at at a time
 _UNKNOWN: Final = Pace()  # a destination that nothing is known of
 

@@ -130,7 +130,7 @@ class QueueStore:
         return self._writer.submit(run)
 
     def settle(self, lease: Lease, settlement: Settlement) -> Deferred[bool]:
-        return self._writer.submit(lambda batch: _settle(batch, lease, settlement))
+        return self._writer.submit(lambda batch: _settle(batch, lease, settlement), urgent=True)
 
     # -- looking and steering -----------------------------------------------------------------------------
 

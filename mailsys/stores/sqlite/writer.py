@@ -5,6 +5,9 @@ the reactor know: first the events, then the Deferreds in order. Savepoints per 
 statements each; instead a job checks before it changes anything, so that a Refusal leaves nothing
 behind. Should a job fail after it changed something, the whole transaction is rolled back and its
 jobs run again one by one, each on its own, so that one failure never sinks another's work.
+
+Urgent jobs go first, and a group that is under way ends early for one: until the word of another server that
+it took a message is committed, a crash would have it sent again. The others keep their order.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ log = Log("store")
 T = TypeVar("T")
 
 GROUP = 128  # jobs in one commit at most
+BESIDE = 8  # jobs that are done all the same in a commit that is made early, or begun with an urgent one
 _BEHIND = 20_000  # jobs after which idle work is done even though somebody waits
 _FIRE_FOR = 0.004  # seconds of completions in one turn of the reactor
 
@@ -41,6 +45,7 @@ class Job:
     done: Deferred[Any]
     prepare: Callable[[Batch, list[Any]], None] | None = None  # sees the subjects of all such jobs at once
     subject: Any = None
+    urgent: bool = False
 
 
 @dataclass(slots=True)
@@ -71,6 +76,9 @@ class Writer:
         self._checkpoint = checkpoint
         self._closed = False
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._urgent: deque[Job] = deque()  # taken out of the queue by the thread
+        self._ordinary: deque[Job] = deque()
+        self._stopping = False
         self._completions: deque[_Completion] = deque()
         self._firing = False
         self._thread: threading.Thread | None = None
@@ -83,11 +91,13 @@ class Writer:
         run: Callable[[Batch], T],
         prepare: Callable[[Batch, list[Any]], None] | None = None,
         subject: Any = None,
+        urgent: bool = False,
     ) -> Deferred[T]:
-        """Run `run(batch)` inside a commit; fires with its result once that is durable and told."""
+        """Run `run(batch)` inside a commit; fires with its result once that is durable and told. Urgent:
+        before others that wait."""
         if self._closed:
             return fail(ShuttingDown(cause="the store is closed"))
-        job = Job(run, Deferred(), prepare, subject)
+        job = Job(run, Deferred(), prepare, subject, urgent)
         if self._thread is None:
             self._complete(self._commit([job]))
         else:
@@ -143,23 +153,36 @@ class Writer:
 
     def _take(self, more: bool) -> list[Job] | None:
         """What waits. Empty: nothing came for a moment and idle work may run. None: stop."""
-        try:
-            first = self._queue.get(timeout=0.05 if more else 60.0)
-        except Empty:
-            return []
-        if first is None:
-            return None
-        jobs = [first]
-        try:
-            while len(jobs) < GROUP:
-                job = self._queue.get_nowait()
-                if job is None:
-                    self._queue.put(None)  # after this commit
-                    break
-                jobs.append(job)
-        except Empty:
-            pass
-        return jobs
+        if not self._urgent and not self._ordinary:
+            if self._stopping:
+                return None
+            try:
+                self._sort(self._queue.get(timeout=0.05 if more else 60.0))
+            except Empty:
+                return []
+        self._gather()
+        jobs = [self._urgent.popleft() for _ in range(min(GROUP, len(self._urgent)))]
+        room = BESIDE if jobs else GROUP
+        jobs += [self._ordinary.popleft() for _ in range(min(room, len(self._ordinary)))]
+        return jobs or None
+
+    def _gather(self) -> None:
+        """Take what came out of the queue."""
+        while not self._queue.empty():
+            self._sort(self._queue.get_nowait())
+
+    def _sort(self, job: Job | None) -> None:
+        if job is None:
+            self._stopping = True  # after what was submitted before
+        elif job.urgent:
+            self._urgent.append(job)
+        else:
+            self._ordinary.append(job)
+
+    def _must_end(self) -> bool:
+        """Whether the group under way ends here, because something urgent waits."""
+        self._gather()
+        return bool(self._urgent)
 
     def _idle_step(self) -> bool:
         batch = self.batch
@@ -200,7 +223,11 @@ class Writer:
         try:
             batch.begin()
             self._prepare(batch, jobs)
-            for job in jobs:
+            for number, job in enumerate(jobs):
+                if number >= BESIDE and not job.urgent and self._must_end():
+                    self._ordinary.extendleft(reversed(jobs[number:]))
+                    del jobs[number:]
+                    break
                 batch.next_job()
                 writes = batch.writes
                 try:

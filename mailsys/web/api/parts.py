@@ -127,6 +127,7 @@ class AccountApi:
         administration: Administration,
         submission: Submission,
         outbound: OutboundHttp,
+        process: str,
         timers: Any = None,
     ) -> None:
         """clock: Unix time; timers: what is remembered for a while goes by it (None: `clock`)."""
@@ -164,6 +165,7 @@ class AccountApi:
             random_bytes,
             SystemRandom(),
             AtRest(secret, random_bytes),
+            process,
         )
         basic = ProvingBasicAuthenticator(sign_in, accounts, timers, random_bytes)
         for authenticator in (

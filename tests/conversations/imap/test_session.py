@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from typing import Any, ClassVar
 
 from twisted.internet import reactor
@@ -150,6 +151,16 @@ class Bounds(ImapTestCase):
         await first.ask(b"LOGOUT")
         await first.gone()
         await self.greeted()
+
+    async def test_who_would_have_one_of_the_last_descriptors_is_told_to_come_back(self):
+        client, _ = await self.greeted()
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (client.transport.fileno() + 10, before[1]))
+        late, greeting = await self.greeted()
+        self.assertEqual(greeting, b"* BYE [LIMIT] Too many connections")
+        await late.gone()
+        self.assertTrue((await client.ask(b"NOOP"))[-1].startswith(b"OK"))
 
     async def test_too_many_errors_end_the_session(self):
         client, _ = await self.greeted()

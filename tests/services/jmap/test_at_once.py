@@ -380,13 +380,22 @@ class SendingTests(PostTestCase, AtOnceTestCase):
         self.assertEqual((set(answer["created"]), changed["destroyed"]), ({"a", "b"}, [email]))
         self.assertEqual(len(await self.items()), 2)
 
-    async def test_a_sign_in_that_may_only_send_changes_no_email(self) -> None:
+    async def test_a_sign_in_that_may_only_send_sends_nothing_that_lies_here(self) -> None:
+        """To send it to oneself would be to read it."""
+        email = await self.draft("far@y.example")
+        value = {"identityId": "I0", "emailId": email}
+        call = ["EmailSubmission/set", {"accountId": self.account, "create": {"s": value}}, "c"]
+        found = await self.request(call, caller=Caller(self.alice, frozenset(("send",))))
+        ((_, error, _),) = found["methodResponses"]
+        self.assertEqual((error["type"], await self.items()), ("forbidden", []))
+
+    async def test_a_sign_in_that_may_read_and_send_changes_no_email(self) -> None:
         email = await self.draft("far@y.example")
         found = await self.request(
             ["EmailSubmission/set", {"accountId": self.account,
                 "create": {"s": {"identityId": "I0", "emailId": email}},
                 "onSuccessUpdateEmail": self.sent("#s")}, "c"],
-            caller=Caller(self.alice, frozenset(("send",))),
+            caller=Caller(self.alice, frozenset(("send", "mail:read"))),
         )  # fmt: skip
         (_, sent, _), (_, error, _) = found["methodResponses"]
         self.assertEqual((list(sent["created"]), error["type"]), (["s"], "forbidden"))

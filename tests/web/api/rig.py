@@ -218,7 +218,7 @@ class ApiTestCase(TestCase):
         )  # fmt: skip
         self.account_api = AccountApi(
             self.web, parts, self.sign_in, jmap, contacts, store.once, self.counters, settings, clock, chance,
-            SECRET, hash_password, self.administration, self.submission, self.outbound(),
+            SECRET, hash_password, self.administration, self.submission, self.outbound(), "process",
         )  # fmt: skip
         self.contract = contract(json.dumps(document(self.account_api.api.routes)))
         await self.account_api.start()

@@ -170,11 +170,11 @@ class WebhookTests(OutwardTestCase):
         (hook,) = (await self.browser.ask("GET", "/webhooks")).json["webhooks"]
         self.assertEqual((hook["enabled"], hook["lastStatus"]), (False, "410"))
 
-    def another(self, clock: Any = None, events: Any = None) -> Webhooks:
+    def another(self, clock: Any = None, events: Any = None, process: str = "another") -> Webhooks:
         """As another process has them."""
         made = Webhooks(
             self.objects, self.mail, self.accounts, events or self.events, self.outbound(),
-            clock or self.clock, os.urandom, random.Random(1), AtRest(SECRET, os.urandom),
+            clock or self.clock, os.urandom, random.Random(1), AtRest(SECRET, os.urandom), process,
         )  # fmt: skip
         self.addCleanup(made.stop)
         return made
@@ -219,6 +219,20 @@ class WebhookTests(OutwardTestCase):
         self.assertEqual(json.loads(state.value)["pending"], None)
         self.assertEqual(len(self.elsewhere.asked), 2)
 
+    async def test_a_process_that_starts_anew_goes_on_at_once(self) -> None:
+        await self.make()
+        self.elsewhere.held = Deferred()
+        email = await self.arrive()
+        await self.elsewhere.heard(1)  # and it is killed
+        held, self.elsewhere.held = self.elsewhere.held, None
+        again = self.another(process="process")
+        await again.start()
+        await self.elsewhere.heard(2)
+        await again.stop()
+        held.callback(None)
+        first, second = await self.told()
+        self.assertEqual((first, first["created"]), (second, [f"M{email}"]))
+
     async def test_without_any_event_it_is_told_with_the_next_look(self) -> None:
         clock = Clock()
         clock.advance(self.clock.seconds())
@@ -226,7 +240,9 @@ class WebhookTests(OutwardTestCase):
         await hooks.start()
         self.elsewhere.answers[b"/hook"] = (200, {}, b"")
         await self.account_api.webhooks.stop()  # only the deaf one is there
-        await self.another().create(self.alice.id, self.there + "/hook", ["created"])
+        third = self.another(process="third")
+        await third.create(self.alice.id, self.there + "/hook", ["created"])
+        await third.stop()
         clock.advance(MOST)  # it finds the one that another process made
         await self.until(lambda: bool(hooks._running))
         await self.until(lambda: not hooks.working)
