@@ -3,7 +3,7 @@ the first time, so that a reader is warned of a stranger. RFC 8621 §3 lets in w
 subject, and lists and people who are brought in need that; so nobody is kept out, but he is marked.
 
 True when the thread has earlier emails and the first address in From is none of these: one that an earlier
-email names in From, Sender, Reply-To, To, Cc or Bcc; one that the account ever wrote to; a contact; an address
+email names in From, Sender, Reply-To, To, Cc or Bcc; one that the account ever wrote to; a contact; one
 of its own. Of a longer thread the hundred emails before it count. An email whose From has no address is new
 wherever something came before it.
 """
