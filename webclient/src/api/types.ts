@@ -105,7 +105,7 @@ export interface EmailBody {
   'header:Mail-Followup-To:asAddresses': EmailAddress[] | null;
   'header:Auto-Submitted:asText': string | null;
   /** Its sender takes part in the conversation for the first time (urn:mailsys:jmap:newcomers). */
-  isNewToThread?: boolean;
+  isNewToThread?: boolean | undefined;
 }
 
 export type Email = EmailSummary & EmailBody;

@@ -45,7 +45,7 @@ class Newcomers:
 
     async def _new(self, context: CallContext, page: Sequence[int]) -> set[int]:
         mail, account = context.ports.mail, context.account
-        rows = await mail.fetch(account, page, [Column.THREAD, Column.SENDER])
+        rows = await _fetched(context, page, [Column.THREAD, Column.SENDER])
         threads = await mail.thread_emails(account, list(dict.fromkeys(row[0] for row in rows.values())))
         senders: dict[int, str] = {}
         before: dict[int, tuple[EmailId, ...]] = {}
@@ -66,7 +66,7 @@ class Newcomers:
         needed = list({one for number in left for one in before[number]})
         envelopes: dict[int, bytes] = {}
         for start in range(0, len(needed), _FETCH):
-            found = await mail.fetch(account, needed[start : start + _FETCH], [Column.ENVELOPE])
+            found = await _fetched(context, needed[start : start + _FETCH], [Column.ENVELOPE])
             envelopes |= {number: row[0] for number, row in found.items()}
 
         def judge() -> set[int]:
@@ -80,6 +80,12 @@ class Newcomers:
             }
 
         return await self._contents.in_thread(judge)
+
+
+async def _fetched(
+    context: CallContext, emails: Sequence[int], columns: Sequence[Column]
+) -> dict[int, tuple[Any, ...]]:
+    return dict(await context.ports.mail.fetch(context.account, emails, columns))
 
 
 def _named(address: str, envelope: bytes) -> bool:
