@@ -226,14 +226,16 @@ class System:
             "imaps": imap(implicit_tls=True),
         }
         self._waker = Waker(store.mail, reactor, wall.seconds)
-        api = _jmap(settings, store, accounts, events, offload, wall, secure_random, self._waker.look)
+        contacts = Contacts(store.mail, store.blobs, store.objects, offload, wall.seconds)
+        api = _jmap(
+            settings, store, accounts, events, offload, wall, secure_random, self._waker.look, contacts
+        )
         self._feedback = Feedback(store.objects, store.blobs, offload)
         arrivals.add(self._feedback)
         identities = register_sending(api, submission, directory, responder, self._waker.look)
         register_more(
             api, submission, identities, directory, store.once, counters, settings.web.upload_per_hour
         )
-        contacts = Contacts(store.mail, store.blobs, store.objects, offload, wall.seconds)
         register_contacts(api, contacts)
         feed = Feed(events, api.state_change, reactor)
         private = settings.web.push_to_private
@@ -396,6 +398,7 @@ def _jmap(
     wall: WallClock,
     chance: random.Random,
     snoozed: Callable[[], None],
+    contacts: Contacts,
 ) -> JmapApi:
     """The JMAP API with all its methods."""
     web = settings.web
@@ -418,7 +421,7 @@ def _jmap(
             max_concurrent_requests=web.requests_at_once,
         ),
     )
-    register_mail(api, chance, settings.limits.message_size, snoozed)
+    register_mail(api, chance, settings.limits.message_size, snoozed, contacts)
     return api
 
 

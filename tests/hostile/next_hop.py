@@ -10,7 +10,8 @@ from tests.hostile.target import HERE
 
 
 class NextHop(threading.Thread):
-    """`lines[command]`: what is answered in place of 250. `heard`: all octets, of all connections."""
+    """`answers[command]`: what is answered in place of 250; `refused[address]`, what to RCPT of that one.
+    `heard`: all octets, of all connections."""
 
     def __init__(self, *offers: bytes) -> None:
         super().__init__(daemon=True)
@@ -19,6 +20,7 @@ class NextHop(threading.Thread):
         self._lock = threading.Lock()
         self.offers = offers
         self.answers: dict[bytes, bytes] = {}
+        self.refused: dict[bytes, bytes] = {}
         self.heard = b""
         self.taken: list[bytes] = []  # contents as they went over the wire, without the final dot
 
@@ -43,6 +45,9 @@ class NextHop(threading.Thread):
                 self._hear(line)
                 verb = line[:4].upper()
                 answer = self.answers.get(verb, b"250 2.0.0 ok\r\n")
+                if verb == b"RCPT":
+                    address = line.partition(b"<")[2].partition(b">")[0]
+                    answer = self.refused.get(address, answer)
                 if verb == b"EHLO" and verb not in self.answers:
                     answer = b"".join(b"250-%b\r\n" % each for each in (b"next.example", *self.offers))
                     answer += b"250 HELP\r\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.system.local import PATIENCE, LocalSystem
 from tests.web.api.contract import Contract
@@ -13,6 +14,7 @@ USING = [
     "urn:ietf:params:jmap:core",
     "urn:ietf:params:jmap:mail",
     "urn:ietf:params:jmap:submission",
+    "urn:mailsys:jmap:newcomers",
 ]
 
 
@@ -68,6 +70,16 @@ class Browser:
             self.csrf, self.account, self.address = me["csrf"], me["accountId"], me["address"]
         return answer
 
+    def suggested(self, text: str) -> list[tuple[str, int, int]]:
+        """(address, sent, received) of those whom `text` may mean."""
+        answer = self.ask("GET", f"/api/v1/suggestions?{urlencode({'q': text})}").json
+        return [(each["address"], each["sent"], each["received"]) for each in answer["suggestions"]]
+
+    def timeline(self, email: str) -> list[Any]:
+        answer = self.ask("GET", f"/api/v1/emails/{email}/timeline")
+        assert answer.status == 200, answer.body
+        return list(answer.json["steps"])
+
     # -- mail --------------------------------------------------------------------------------------------
 
     def calls(self, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
@@ -107,8 +119,10 @@ class Browser:
         assert answer.status == 201, answer.body
         return str(answer.json["blobId"])
 
-    def send(self, to: list[str], subject: str = "", text: str = "Hello", **more: Any) -> str:
-        """The id of the email, which is kept in Sent."""
+    def send(
+        self, to: list[str], subject: str = "", text: str = "Hello", undo: int | None = None, **more: Any
+    ) -> str:
+        """The id of the email, which is kept in Sent. `undo`: seconds for which it can be taken back."""
         identity = self.call("Identity/get")["list"][0]
         mail = {
             "mailboxIds": {self.mailbox("sent"): True},
@@ -120,9 +134,13 @@ class Browser:
             "textBody": [{"partId": "1", "type": "text/plain"}],
             **more,
         }
+        submission = {"emailId": "#e", "identityId": identity["id"]}
+        if undo is not None:
+            held = {"email": self.address, "parameters": {"HOLDFOR": str(undo)}}
+            submission["envelope"] = {"mailFrom": held, "rcptTo": [{"email": each} for each in to]}
         made, sent = self.calls(
             ("Email/set", {"create": {"e": mail}}),
-            ("EmailSubmission/set", {"create": {"s": {"emailId": "#e", "identityId": identity["id"]}}}),
+            ("EmailSubmission/set", {"create": {"s": submission}}),
         )[:2]
         assert sent["created"], (made, sent)
         return str(made["created"]["e"]["id"])

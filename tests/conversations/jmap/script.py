@@ -26,7 +26,7 @@ from typing import Any
 CAPABILITIES = [
     f"urn:ietf:params:jmap:{name}"
     for name in ("core", "mail", "submission", "vacationresponse", "quota", "blob", "mdn", "contacts")
-] + ["urn:mailsys:jmap:snooze", "urn:mailsys:jmap:search"]
+] + [f"urn:mailsys:jmap:{name}" for name in ("snooze", "search", "newcomers")]
 _NAME = re.compile(r"\$[a-z]\w*")
 
 

@@ -115,6 +115,7 @@ class JmapTestCase(TestCase):
         keywords: str = "",
         at: float | None = None,
         account: Any = None,
+        sent_to: tuple[str, ...] = (),
         **given: Any,
     ) -> str:
         """Mail from outside; fires with the email's id."""
@@ -138,7 +139,7 @@ class JmapTestCase(TestCase):
                 staged,
                 facts,
                 at,
-                (Delivery(account.id, (target,), keywords),),
+                (Delivery(account.id, (target,), keywords, sent_to=sent_to),),
                 header=content[: facts.header_size],
             )
         )

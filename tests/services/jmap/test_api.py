@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from mailsys.core.jmap.problems import MethodError, RequestProblem
 from mailsys.core.refusal import OverQuota, TemporaryFailure
 from mailsys.services.jmap.mail.email_filter import SEARCH
+from mailsys.services.jmap.mail.newcomers import NEWCOMERS
 from mailsys.services.jmap.mail.snooze import SNOOZE
 from mailsys.services.jmap.protocol.api import CORE, MAIL, READ, WRITE, Caller, Limits
 from tests.services.jmap.rig import JmapTestCase
@@ -165,7 +166,9 @@ class SessionTests(JmapTestCase):
         account = session["accounts"][self.account]
         self.assertEqual((account["name"], account["isPersonal"], account["isReadOnly"]),
                          ("alice@example.com", True, False))  # fmt: skip
-        self.assertEqual(session["primaryAccounts"], dict.fromkeys((MAIL, SNOOZE, SEARCH), self.account))
+        self.assertEqual(
+            session["primaryAccounts"], dict.fromkeys((MAIL, SNOOZE, NEWCOMERS, SEARCH), self.account)
+        )
         self.assertEqual(session["capabilities"][MAIL], {})
         core = session["capabilities"][CORE]
         self.assertEqual((core["maxCallsInRequest"], core["maxObjectsInGet"]), (16, 500))

@@ -63,6 +63,25 @@ test('a stranger who names a known message does not get into the conversation', 
   await expect(rows(page)).toHaveCount(2);
 });
 
+test('a stranger who copies its subject as well is in the conversation, and marked as new', async ({
+  me,
+  mail,
+  signedIn,
+}) => {
+  const [first] = five('References');
+  await mail(me, first);
+  await mail(me, {
+    subject: `Re: ${first?.subject ?? ''}`,
+    references: [first?.messageId ?? ''],
+    from: 'Stranger <s@bad.test>',
+  });
+  const page = await signedIn(me);
+  await open(page);
+  await expect(rows(page)).toHaveCount(1);
+  await rows(page).first().click();
+  await expect(page.getByText('New to this conversation')).toHaveCount(1);
+});
+
 test('opening marks as read, and the count beside the inbox goes down', async ({
   me,
   mail,

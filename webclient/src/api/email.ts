@@ -51,6 +51,7 @@ export const BODY_PROPERTIES = [
   'header:List-Post:asURLs',
   'header:Mail-Followup-To:asAddresses',
   'header:Auto-Submitted:asText',
+  'isNewToThread',
 ];
 
 // A body longer than this is shown cut, with a link to the whole message.

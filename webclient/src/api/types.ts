@@ -104,6 +104,8 @@ export interface EmailBody {
   /** Where its author wants answers to all (a convention of mailing lists, no standard). */
   'header:Mail-Followup-To:asAddresses': EmailAddress[] | null;
   'header:Auto-Submitted:asText': string | null;
+  /** Its sender takes part in the conversation for the first time (urn:mailsys:jmap:newcomers). */
+  isNewToThread?: boolean | undefined;
 }
 
 export type Email = EmailSummary & EmailBody;

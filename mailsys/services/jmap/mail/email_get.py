@@ -9,6 +9,7 @@ from mailsys.core.jmap.arguments import Arguments
 from mailsys.ports.emails import Column
 from mailsys.ports.query import EmailQuery
 from mailsys.services.jmap.mail.email_properties import Budget, EmailReader, read_wanted
+from mailsys.services.jmap.mail.newcomers import NEW_TO_THREAD, NEWCOMERS, Newcomers
 from mailsys.services.jmap.mail.snooze import SNOOZE, SNOOZED
 from mailsys.services.jmap.protocol.api import CallContext
 from mailsys.services.jmap.protocol.changes import changes_call, known_state
@@ -31,15 +32,22 @@ async def _newest(context: CallContext, collapse: bool) -> tuple[int, ...]:
     return page.emails
 
 
+def _of_ours(context: CallContext) -> tuple[str, ...]:
+    """The properties of our own capabilities that the request uses."""
+    ours = ((SNOOZE, SNOOZED), (NEWCOMERS, NEW_TO_THREAD))
+    return tuple(name for capability, name in ours if capability in context.using)
+
+
 class EmailGet:
-    def __init__(self, reader: EmailReader) -> None:
+    def __init__(self, reader: EmailReader, newcomers: Newcomers) -> None:
         self._reader = reader
+        self._newcomers = newcomers
 
     async def get(self, context: CallContext, values: dict[str, Any]) -> dict[str, Any]:
         arguments = Arguments(values)
         account = context.own_account(arguments)
         wanted_ids = read_get_ids(context, arguments)
-        wanted = read_wanted(arguments, more=(SNOOZED,) if SNOOZE in context.using else ())
+        wanted = read_wanted(arguments, more=_of_ours(context))
         arguments.finish()
         state = await known_state(context, "Email")
         if wanted_ids is None:
@@ -48,6 +56,8 @@ class EmailGet:
         budget = Budget()
         found = await self._reader.read(account, list(numbers.values()), wanted, budget) if numbers else {}
         context.text_size += budget.spent
+        if NEW_TO_THREAD in wanted.properties and found:
+            await self._newcomers.mark(context, found)
         missing = [one for one in wanted_ids if numbers.get(one) not in found]
         return get_answer(context.account_id, str(state), list(found.values()), missing)
 

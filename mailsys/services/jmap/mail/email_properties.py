@@ -113,7 +113,7 @@ class EmailReader:
         if wanted.needs_body:
             columns += [one for one in (Column.BLOB, Column.SIZE) if one not in columns]
         at = {column: number for number, column in enumerate(columns)}
-        plan = [(name, _COLUMNS.get(name), _field(name)) for name in properties]
+        plan = [(name, _COLUMNS.get(name), field_property(name)) for name in properties]
         found: dict[int, dict[str, Any]] = {}
         budget = Budget() if budget is None else budget
         # A page at a time: what a page costs here is below a few milliseconds, and others get their turn
@@ -204,14 +204,6 @@ _COLUMNS: Final = {
     "hasAttachment": Column.HAS_ATTACHMENT,
     "preview": Column.PREVIEW,
 }
-
-
-def _field(name: str) -> Any:
-    return (
-        field_property(name)
-        if name not in METADATA and name not in BODY and name not in ("headers", SNOOZED)
-        else None
-    )
 
 
 def _email(

@@ -27,9 +27,11 @@ from mailsys.services.jmap.mail.mailbox_get import (
     mailbox_query_changes,
 )
 from mailsys.services.jmap.mail.mailbox_set import MAX_DEPTH, MAX_NAME, mailbox_set
+from mailsys.services.jmap.mail.newcomers import NEWCOMERS, Newcomers
 from mailsys.services.jmap.mail.snippet_get import SnippetGet
 from mailsys.services.jmap.mail.snooze import SNOOZE
 from mailsys.services.jmap.protocol.api import MAIL, WRITE, JmapApi
+from mailsys.services.people.contacts import Contacts
 
 MESSAGE_SIZE: Final = 50 * 1024 * 1024
 
@@ -50,22 +52,27 @@ def register_mail(
     random: Random,
     message_size: int = MESSAGE_SIZE,
     snoozed: Callable[[], None] = lambda: None,
+    contacts: Contacts | None = None,
 ) -> None:
     """Add Mailbox, Thread, Email and SearchSnippet to `api`. `message_size` is the largest message
-    that may be created or imported, octets. `snoozed` is called when something was snoozed."""
+    that may be created or imported, octets. `snoozed` is called when something was snoozed.
+    `contacts`: whom the accounts know; None: looked for anew."""
     ports = api.ports
     reader = BlobReader(ports.mail, ports.blobs)
     contents = Contents(ports.blobs, reader, ports.offload)
     max_attachments = message_size // 4 * 3 - 1024 * 1024  # base64 adds a third and line ends
     composer = Composer(ports.mail, ports.blobs, reader, contents, random, message_size, max_attachments)
     emails = EmailReader(ports.mail, contents)
-    getting = EmailGet(emails)
+    if contacts is None:
+        contacts = Contacts(ports.mail, ports.blobs, ports.objects, ports.offload, api.clock.seconds)
+    getting = EmailGet(emails, Newcomers(contacts, contents))
     patching = EmailPatching(emails, snoozed)
     setting = EmailSet(patching, composer, MessageReader(analyse, ports.offload))
     importing = EmailImport(reader, contents, message_size)
 
     api.announce(MAIL, account=partial(_account_capability, max_attachments))
     api.announce(SNOOZE, account=lambda _: {})
+    api.announce(NEWCOMERS, account=lambda _: {})
     api.announce(SEARCH, account=lambda _: {})
     api.announce_types("Mailbox", "Thread", "Email", "EmailDelivery")
     api.register("Mailbox/get", MAIL, mailbox_get)

@@ -169,7 +169,7 @@ class JmapApi:
     ) -> None:
         self.ports = ports
         self.limits = limits or Limits()
-        self._clock = clock
+        self.clock = clock
         self._random = random
         self._methods: dict[str, _Method] = {}
         self._capabilities: dict[str, _Capability] = {}
@@ -328,7 +328,7 @@ class JmapApi:
             caller,
             dict(request.created_ids or ()),
             self.ports,
-            self._clock,
+            self.clock,
             self._random,
             self.limits,
             self,

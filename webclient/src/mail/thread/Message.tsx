@@ -35,6 +35,7 @@ import {
 import { longDate, shortDate } from '@/text/dates';
 
 import { follow, TextPreview } from './Attachments';
+import { Newcomer } from './Newcomer';
 import { Details, nameOf } from './People';
 import { Timeline } from './Timeline';
 
@@ -195,6 +196,7 @@ export const Message = memo(function Message({
                   &lt;{from.email}&gt;
                 </bdi>
               )}
+              {open && <Newcomer body={body} />}
               {draft && <span className="text-sm text-danger">{t('message.draft')}</span>}
             </span>
             {open ? (
