@@ -19,7 +19,7 @@ from mailsys.services.access.revocation import PASSWORD
 from mailsys.services.access.sessions import Sessions, Visitor, session_credential
 from mailsys.services.access.sign_in import SignIn
 from mailsys.services.access.throttle import Origin, Throttle
-from mailsys.services.jmap.protocol.api import Caller
+from mailsys.services.jmap.protocol.api import ALL, READ, SEND, WRITE, Caller
 from mailsys.web.callers import BasicAuthenticator, authorization
 from mailsys.web.problems import WebProblem
 
@@ -32,6 +32,7 @@ _MARK: Final = b"mailsys-known"  # not a sign-in: only whose failures count (`se
 _SECURE_MARK: Final = b"__Host-mailsys-known"
 _MARK_FORM: Final = re.compile(rb"[0-9a-f]{32}")
 _MARK_LASTS: Final = 365 * 86400  # seconds
+_PROGRAM: Final = frozenset((READ, WRITE, SEND, "api"))
 _SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 _OURS: Final = frozenset((b"same-origin", b"none"))
 
@@ -144,7 +145,11 @@ class BearerAuthenticator:
 
 class ProvingBasicAuthenticator(BasicAuthenticator):
     """HTTP Basic with an account's own password, remembered for minutes, or an app password within its
-    scopes, looked up each time, so that it ends when it is revoked."""
+    scopes, looked up each time, so that it ends when it is revoked.
+
+    With a second factor the own password alone is a mail program's here (where the account lets it be one at
+    all): it can neither turn that factor off nor administer anything.
+    """
 
     def __init__(
         self,
@@ -159,7 +164,9 @@ class ProvingBasicAuthenticator(BasicAuthenticator):
     async def prove(self, login: str, password: str, address: str) -> tuple[Caller, bool]:
         proof = await self._prover.prove(Claim(login, password), Visitor(address), "basic", "jmap")
         if proof.app_password is None:
-            return Caller(proof.account, address=address, credential=PASSWORD), True
+            half = await self._prover.has_second_factor(proof.account)
+            scopes = _PROGRAM if half else frozenset((ALL,))
+            return Caller(proof.account, scopes, address, PASSWORD), True
         return program_caller(proof.account, proof.app_password, address), False
 
 

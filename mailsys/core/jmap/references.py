@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from mailsys.core.jmap.problems import MethodError, invalid_arguments
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
-MAX_FOUND: Final = 100_000  # values that one reference may gather
-MAX_STEPS: Final = 200_000  # items that it may look at: many may be empty
+MAX_STEPS: Final = 200_000
 MAX_TOKENS: Final = 100
 
 Responses = Sequence[tuple[str, dict[str, Any], str]]  # name, arguments, call id
 
 
-def resolve_references(arguments: dict[str, Any], responses: Responses) -> dict[str, Any]:
-    """`arguments` with each `#name` replaced by what it refers to. Raises MethodError:
-    invalidArguments when an argument comes in both forms, invalidResultReference when one fails."""
+class Steps:
+    """How far all references of one request may walk: tokens, items looked at (many may be empty) and
+    values gathered, MAX_STEPS together. A bound of each alone is none: one call may hold thousands."""
+
+    def __init__(self) -> None:
+        self._left = MAX_STEPS
+
+    def spend(self, count: int = 1) -> None:
+        """Raises MethodError (invalidResultReference) when it is too far."""
+        self._left -= count
+        if self._left < 0:
+            raise _invalid("The references of this request gather too many values.")
+
+
+def resolve_references(arguments: dict[str, Any], responses: Responses, steps: Steps) -> dict[str, Any]:
+    """`arguments` with each `#name` replaced by what it refers to. `steps` are those of the whole request.
+    Raises MethodError: invalidArguments when an argument comes in both forms, invalidResultReference
+    when one fails."""
     if not any(key.startswith("#") for key in arguments):
         return arguments
     resolved: dict[str, Any] = {}
@@ -29,11 +43,11 @@ def resolve_references(arguments: dict[str, Any], responses: Responses) -> dict[
         name = key[1:]
         if name in arguments:
             raise invalid_arguments(f'"{name}" is given both as a value and as a reference.', name)
-        resolved[name] = _resolve(name, value, responses)
+        resolved[name] = _resolve(name, value, responses, steps)
     return resolved
 
 
-def _resolve(argument: str, reference: object, responses: Responses) -> Any:
+def _resolve(argument: str, reference: object, responses: Responses, steps: Steps) -> Any:
     match reference:
         case {"resultOf": str(call), "name": str(name), "path": str(path)}:
             pass
@@ -43,7 +57,7 @@ def _resolve(argument: str, reference: object, responses: Responses) -> Any:
         if id_ == call:  # §3.7: the first response to that call must have the name
             if response_name != name:
                 raise _invalid(f'"#{argument}": the response to that call is {response_name}.')
-            return evaluate(response, path)
+            return evaluate(response, path, steps)
     raise _invalid(f'"#{argument}": no earlier call has the id {call[:100]!r}.')
 
 
@@ -65,20 +79,21 @@ def tokens(path: str) -> list[str]:
     return [one.replace("~1", "/").replace("~0", "~") for one in found]
 
 
-def evaluate(value: Any, path: str) -> Any:
+def evaluate(value: Any, path: str, steps: Steps) -> Any:
     """What `path` names in `value`, with JMAP's `*` for every item of an array; arrays that it yields
     are flattened by one level. Raises MethodError (invalidResultReference)."""
     try:
         found = tokens(path)
     except ValueError as error:
         raise _invalid(f"{error}.") from error
-    return _walk(value, found, 0, iter(range(MAX_STEPS)))
+    return _walk(value, found, 0, steps)
 
 
-def _walk(value: Any, path: list[str], at: int, steps: Iterator[int]) -> Any:
+def _walk(value: Any, path: list[str], at: int, steps: Steps) -> Any:
     while at < len(path):
         token = path[at]
         at += 1
+        steps.spend()
         if isinstance(value, dict):
             if token not in value:
                 raise _invalid(f"There is no {token[:100]!r} in that result.")
@@ -87,15 +102,13 @@ def _walk(value: Any, path: list[str], at: int, steps: Iterator[int]) -> Any:
             if token == "*":  # noqa: S105
                 gathered: list[Any] = []
                 for item in value:
-                    if next(steps, None) is None:
-                        raise _invalid("The reference gathers too many values.")
                     one = _walk(item, path, at, steps)
                     if isinstance(one, list):
+                        steps.spend(1 + len(one))
                         gathered.extend(one)
                     else:
+                        steps.spend()
                         gathered.append(one)
-                    if len(gathered) > MAX_FOUND:
-                        raise _invalid("The reference gathers too many values.")
                 return gathered
             if _INDEX.fullmatch(token) is None or int(token) >= len(value):
                 raise _invalid(f"There is no item {token[:100]!r} in that array.")

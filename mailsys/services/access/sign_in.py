@@ -252,6 +252,10 @@ class SignIn:
             return False
         return await self._factor.demands_app_password(account.id)
 
+    async def has_second_factor(self, account: Account) -> bool:
+        """Whether the own password is but half of this account's sign-in."""
+        return self._factor is not None and (await self._factor.state(account.id)).active
+
     async def note(self, account: Account, visitor: Visitor, service: str, how: str, success: bool) -> None:
         """A line of the sign-in history."""
         if self._sessions is not None and service:

@@ -124,8 +124,8 @@ class AccountRoutes:
                   body=AccountChange, answer=AccountInfo, problems=(404, 409)),
             Route("DELETE", "/accounts/{id}", self.remove, "Remove an account and all its mail.", tag,
                   admin, problems=(404, 409)),
-            Route("POST", "/accounts/{id}/password", self.reset, "Set a password; sessions end.",
-                  tag, admin, body=PasswordReset, problems=(404,)),
+            Route("POST", "/accounts/{id}/password", self.reset, "Set another's password; sessions end.",
+                  tag, admin, body=PasswordReset, problems=(404, 409)),
             Route("DELETE", "/accounts/{id}/sessions", self.end_sessions, "Sign an account out everywhere.",
                   tag, admin, problems=(404,)),
         )  # fmt: skip
@@ -229,6 +229,8 @@ class AccountRoutes:
     async def reset(self, call: Call) -> None:
         account = await self._account(call)
         given: PasswordReset = call.body
+        if account.id == call.account:
+            raise WebProblem(409, "You change your own password by showing the old one (POST /password).")
         await self._own_password.reset(account, given.password)
         if given.revoke_app_passwords:
             await self._app_passwords.revoke_all(account.id)

@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.core.jmap.envelope import parse_request
 from mailsys.core.jmap.problems import MethodError, RequestProblem
-from mailsys.core.jmap.references import evaluate, resolve_references
+from mailsys.core.jmap.references import MAX_STEPS, Steps, evaluate, resolve_references
 
 CORE = "urn:ietf:params:jmap:core"
 
@@ -78,25 +78,25 @@ RESULT = {
 class ReferenceTests(SynchronousTestCase):
     def resolve(self, reference, name="#ids", **others):
         responses = [("Thread/get", RESULT, "t"), ("error", {"type": "x"}, "e")]
-        return resolve_references({name: reference, **others}, responses)
+        return resolve_references({name: reference, **others}, responses, Steps())
 
     def test_a_star_takes_every_item_and_flattens_arrays_by_one_level(self):
-        self.assertEqual(evaluate(RESULT, "/list/*/emailIds"), ["M1", "M2", "M3"])
-        self.assertEqual(evaluate(RESULT, "/list/*/id"), ["T1", "T2", "a/b"])
-        self.assertEqual(evaluate(RESULT, "/nested/*"), [["x"], ["y"]])
+        self.assertEqual(evaluate(RESULT, "/list/*/emailIds", Steps()), ["M1", "M2", "M3"])
+        self.assertEqual(evaluate(RESULT, "/list/*/id", Steps()), ["T1", "T2", "a/b"])
+        self.assertEqual(evaluate(RESULT, "/nested/*", Steps()), [["x"], ["y"]])
 
     def test_an_index_takes_one_item(self):
-        self.assertEqual(evaluate(RESULT, "/list/1/emailIds/0"), "M3")
+        self.assertEqual(evaluate(RESULT, "/list/1/emailIds/0", Steps()), "M3")
 
     def test_escapes_of_pointers_are_understood(self):
-        self.assertEqual(evaluate(RESULT, "/a~1b/m~0n"), 7)
+        self.assertEqual(evaluate(RESULT, "/a~1b/m~0n", Steps()), 7)
 
     def test_the_empty_pointer_is_the_whole_result(self):
-        self.assertIs(evaluate(RESULT, ""), RESULT)
+        self.assertIs(evaluate(RESULT, "", Steps()), RESULT)
 
     def test_what_is_not_there_is_an_invalid_reference(self):
         for path in ("/none", "/list/9", "/list/01", "/list/-", "/list/x", "/list/0/id/x", "list", "/a~2b"):
-            error = self.assertRaises(MethodError, evaluate, RESULT, path)
+            error = self.assertRaises(MethodError, evaluate, RESULT, path, Steps())
             self.assertEqual(error.type, "invalidResultReference", path)
 
     def test_the_argument_takes_the_place_of_its_reference(self):
@@ -114,6 +114,18 @@ class ReferenceTests(SynchronousTestCase):
         ):
             error = self.assertRaises(MethodError, self.resolve, reference)
             self.assertEqual(error.type, "invalidResultReference")
+
+    def test_many_references_together_walk_no_further_than_one(self):
+        """Each alone is small: arrays that are empty, and one long array that every reference copies."""
+        for result, path in (({"a": [[]] * 1000}, "/a/*/*"), ({"a": [["x"] * 1000]}, "/a/*")):
+            reference = {"resultOf": "0", "name": "Core/echo", "path": path}
+            steps, responses = Steps(), [("Core/echo", result, "0")]
+            many = {f"#k{n}": reference for n in range(MAX_STEPS // 2000)}
+            resolve_references({"#one": reference}, responses, Steps())
+            with self.assertRaises(MethodError) as caught:
+                for _ in range(3):
+                    resolve_references(many, responses, steps)
+            self.assertEqual(caught.exception.type, "invalidResultReference")
 
     def test_an_argument_in_both_forms_is_invalid(self):
         reference = {"resultOf": "t", "name": "Thread/get", "path": "/list"}

@@ -249,6 +249,18 @@ class TotpTests(ApiTestCase):
         self.assertEqual((await browser.ask("PATCH", "/second-factor", body)).status, 200)
         await self.sign_in.check(claim, "127.0.0.1", "PLAIN", "imap")
 
+    async def test_a_password_alone_is_a_mail_programs_and_does_not_turn_the_factor_off(self) -> None:
+        browser, _, _ = await self.turn_on()
+        body = {"password": PASSWORDS["alice"], "appPasswordsOnly": False}
+        self.assertEqual((await browser.ask("PATCH", "/second-factor", body)).status, 200)
+        pair = base64.b64encode(f"alice:{PASSWORDS['alice']}".encode()).decode()
+        basic = {"Authorization": f"Basic {pair}"}
+        self.assertEqual((await self.ask("GET", "/jmap/session", headers=basic)).status, 200)
+        for path in ("/second-factor/totp/remove", "/second-factor/recovery-codes", "/second-factor/totp"):
+            answer = await self.ask("POST", path, {"password": PASSWORDS["alice"]}, basic)
+            self.assertEqual(answer.status, 403, path)
+        self.assertTrue((await browser.ask("GET", "/second-factor")).json["totp"])
+
     async def test_the_secret_is_not_stored_as_it_is_and_holds_for_its_account_only(self) -> None:
         _, secret, _ = await self.turn_on()
         (stored,) = await self.objects.objects(self.alice.id, "SecondFactor", ["totp"])

@@ -100,3 +100,11 @@ class RightsTests(ApiTestCase):
         path = f"/accounts/A{self.alice.id}"
         self.assertEqual((await bob.ask("GET", path)).status, 200)
         self.assertEqual((await bob.ask("PATCH", path, {"enabled": True})).status, 200)
+
+    async def test_nobody_sets_his_own_password_without_the_old_one(self) -> None:
+        """An administrator's open browser, or an app password of his, would be enough for his account."""
+        bob = await self.rise()
+        before = await self.accounts.credentials(self.bob.id)
+        body = {"password": "violet harbour 9", "removeSecondFactor": True}
+        self.assertEqual((await bob.ask("POST", f"/accounts/A{self.bob.id}/password", body)).status, 409)
+        self.assertEqual(await self.accounts.credentials(self.bob.id), before)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from mailsys.core.jmap.problems import MethodError
+from mailsys.core.jmap.references import Steps
 from mailsys.core.jmap.weight import TooHeavy, weigh
 
 _LARGE: Final = 1024 * 1024  # octets of text in a response that is not encoded on the reactor's thread
@@ -28,6 +29,7 @@ class Answer:
         most_octets: int,
     ) -> None:
         self.responses: list[tuple[str, dict[str, Any], str]] = []  # what references refer to
+        self.steps = Steps()  # of the references of the whole request
         self._encoded: list[bytes] = []
         self._offload = offload
         self._left = most
@@ -39,6 +41,7 @@ class Answer:
         try:
             values, octets = weigh(arguments, self._values, self._octets)
         except TooHeavy:
+            self._values = self._octets = 0  # to weigh takes time as well: not again with each call
             raise MethodError(
                 "requestTooLarge", "With what its references bring, the request is too large."
             ) from None

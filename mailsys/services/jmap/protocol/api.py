@@ -351,7 +351,7 @@ class JmapApi:
         try:
             if answer.full:
                 raise too_much()
-            arguments = resolve_references(call.arguments, answer.responses)
+            arguments = resolve_references(call.arguments, answer.responses, answer.steps)
             if arguments is not call.arguments:
                 answer.bring({name: value for name, value in arguments.items() if name not in call.arguments})
         except MethodError as error:
