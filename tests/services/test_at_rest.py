@@ -132,6 +132,13 @@ class KeyTests(SynchronousTestCase):
     def test_none_is_made_where_one_is_asked_for(self) -> None:
         self.assertIn("no such file", self.problem("elsewhere/key"))
 
+    def test_none_is_made_for_a_store_that_was_sealed_with_one(self) -> None:
+        """It would lie there as if it were the right one, when that comes back elsewhere."""
+        note_sealed(self.state, KEY)
+        with self.assertRaises(KeyProblem):
+            self.key()
+        self.assertFalse((self.state / "secret").exists())
+
     def test_a_damaged_one_is_refused(self) -> None:
         (self.state / "secret").write_bytes(b"short")
         self.assertIn("damaged", self.problem())

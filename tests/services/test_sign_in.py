@@ -11,11 +11,12 @@ from twisted.internet.defer import Deferred
 from mailsys.core.refusal import (
     AppPasswordNeeded,
     BadCredentials,
+    InsufficientStorage,
     MessageRejected,
     UnsupportedParameter,
 )
 from mailsys.ports.accounts import Account, AccountPatch, Credentials
-from mailsys.ports.objects import ObjectChange
+from mailsys.ports.objects import IObjectStore, ObjectChange
 from mailsys.services.access.at_rest import AtRest
 from mailsys.services.access.authentication import Challenge, SignedIn
 from mailsys.services.access.passwords import (
@@ -25,6 +26,7 @@ from mailsys.services.access.passwords import (
     make_credentials,
     password_matches,
 )
+from mailsys.services.access.places import KnownPlaces
 from mailsys.services.access.second_factor import SecondFactor
 from mailsys.services.access.sign_in import SignIn
 from mailsys.settings import Limits
@@ -108,7 +110,24 @@ class SignInTestCase(HouseTestCase):
         return await self.sign_in.password(name, password, peer)
 
 
+class FullStore:
+    """Objects of a store whose disk is full: they can be read."""
+
+    def __init__(self, objects: IObjectStore) -> None:
+        self.objects = objects.objects
+
+    async def write(self, changes: Any, if_state: int | None = None) -> Any:
+        raise InsufficientStorage(cause="database or disk is full")
+
+
 class PasswordTests(SignInTestCase):
+    async def test_a_full_disk_keeps_nobody_out(self) -> None:
+        """He comes to make room; that his place was not noted matters less."""
+        house = self.house
+        full: Any = FullStore(house.store.objects)
+        self.sign_in = self.new(places=KnownPlaces(full, house.clock, house.random.randbytes))
+        self.assertEqual((await self.login()).id, house.bob.id)
+
     async def test_the_right_password_signs_in(self):
         self.assertEqual((await self.login()).id, self.house.bob.id)
 

@@ -27,6 +27,7 @@ from mailsys.core.message.address import canonical
 from mailsys.core.refusal import (
     AppPasswordNeeded,
     BadCredentials,
+    InsufficientStorage,
     MessageRejected,
     Refusal,
     TemporaryFailure,
@@ -257,10 +258,13 @@ class SignIn:
         return self._factor is not None and (await self._factor.state(account.id)).active
 
     async def note(self, account: Account, visitor: Visitor, service: str, how: str, success: bool) -> None:
-        """A line of the sign-in history."""
+        """A line of the sign-in history. A full disk keeps nobody out: he comes to make room."""
         if self._sessions is not None and service:
             name = "submission" if service == "smtp" else service
-            await self._sessions.note(account.id, visitor, name, how, success)
+            try:
+                await self._sessions.note(account.id, visitor, name, how, success)
+            except InsufficientStorage as full:
+                log.warning("history not written", account=account.id, cause=str(full))
 
     def _note_later(self, account: Account, visitor: Visitor, service: str) -> None:
         """A line of a failure, which nobody waits for: a commit takes longer than to find no account."""
@@ -319,10 +323,13 @@ class SignIn:
         log.info("login", peer=visitor.address, login=login, account=account.id, mechanism=mechanism)
 
     async def welcome(self, account: Account, visitor: Visitor, origin: Origin, login: str) -> None:
-        """The owner was here: his failures are forgiven, and the place is known."""
+        """The owner was here: his failures are forgiven, and the place is known, if there is room."""
         await self.throttle.succeeded(origin, login)
         if self._places is not None:
-            await self._places.note(account.id, visitor)
+            try:
+                await self._places.note(account.id, visitor)
+            except InsufficientStorage as full:
+                log.warning("place not noted", account=account.id, cause=str(full))
 
     def canonical_login(self, name: str) -> str:
         return self._canonical(name)

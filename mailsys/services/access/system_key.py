@@ -30,6 +30,11 @@ def system_key(setting: str, state: Path, environment: Mapping[str, str] = os.en
     beside = state / _BESIDE
     path = _elsewhere(setting, state, environment)
     if path is None or path.absolute() == beside.absolute():
+        if not beside.exists() and (state / _SEALED_WITH).exists():  # a new one would look right
+            raise KeyProblem(
+                f"{beside}: the key is missing that this store is sealed with. Put it back from a backup, "
+                "or say where it is (secrets.key, or systemd's credential mailsys-key)."
+            )
         key = _read(beside) if beside.exists() else _make(beside)
     else:
         if not path.exists():
