@@ -55,7 +55,7 @@ class PoolTests(TestCase):
 
     async def test_only_so_many_may_wait(self):
         gate = threading.Event()
-        waiting = [Deferred.fromCoroutine(self.pool.run(gate.wait)) for _ in range(2)]
+        waiting = [Deferred.fromCoroutine(self.pool.run(gate.wait)) for _ in range(3)]  # one at work
         await refusal(self, TemporaryFailure, self.pool.run(gate.wait))
         gate.set()
         for pending in waiting:

@@ -29,8 +29,9 @@ class LostContent(ImapTestCase):
                 b"RFC822.TEXT",
             ):
                 answer = await client.ask(b"FETCH %b (%b)" % (number, item))
-                self.assertEqual(len(answer), 1, answer)
-                self.assertTrue(answer[0].startswith(b"NO [CORRUPTION] "), answer)
+                self.assertTrue(answer[-1].startswith(b"NO [CORRUPTION] "), answer)
+                # RFC822.TEXT has set Seen before it is known that there is nothing to read
+                self.assertFalse([line for line in answer[:-1] if b"FLAGS" not in line or b"{" in line])
             (line, done) = await client.ask(b"FETCH %b (RFC822.SIZE ENVELOPE)" % number)
             self.assertIn(b"RFC822.SIZE", line)
             self.assertEqual(done, b"OK FETCH completed")

@@ -60,7 +60,7 @@ class Port:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
-        if name in ("sink", "stage", "listen"):
+        if name in ("sink", "stage", "listen", "check_room"):
             return method
 
         def call(*args: Any, **given: Any) -> Deferred[Any]:
