@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from mailsys.core.imap.commands import Create, Delete, Rename, Subscribe
 from mailsys.core.imap.object_ids import mailbox_id
-from mailsys.core.refusal import MailboxExists, NoSuchMailbox
+from mailsys.core.refusal import NoSuchMailbox, StateMismatch, TemporaryFailure
 from mailsys.imap.listing import USES
 from mailsys.imap.session import Answer, Session
+from mailsys.ports.ids import MailboxId
 from mailsys.ports.mailboxes import Mailbox, Role
 from mailsys.services.mailboxes.account import check_path, normal_path
 
 MOST: Final = 10_000  # mailboxes of one account
 AT_ONCE: Final = 5_000  # messages moved in one commit
+TRIES: Final = 10  # of a change whose mailbox others rename at the same time
+
+T = TypeVar("T")
 
 _ROLES: Final = {use.decode().upper(): role for role, use in USES.items()}
 
@@ -36,9 +41,13 @@ async def create(session: Session, tag: bytes, command: Create) -> Answer:
 
 async def delete(session: Session, tag: bytes, command: Delete) -> Answer:
     boxes = session.mailboxes
-    mailbox = await boxes.find(command.mailbox)
-    await session.mail.delete_mailbox(boxes.account, mailbox.id)
-    if session.selected is not None and session.selected.image.mailbox == mailbox.id:
+
+    async def drop(found: Mailbox) -> MailboxId:
+        await session.mail.delete_mailbox(boxes.account, found.id, found.path)
+        return found.id
+
+    mailbox = await _as_named(session, command.mailbox, drop)
+    if session.selected is not None and session.selected.image.mailbox == mailbox:
         await session.deselect()
     return b"OK", "Mailbox deleted", b""
 
@@ -46,17 +55,27 @@ async def delete(session: Session, tag: bytes, command: Delete) -> Answer:
 async def rename(session: Session, tag: bytes, command: Rename) -> Answer:
     boxes = session.mailboxes
     target = check_path(command.target)
-    tree = await boxes.tree()
-    source = tree.find(command.source)
-    if source is None:
-        raise NoSuchMailbox
-    if target in tree.by_path:
-        raise MailboxExists
-    if source.path == "INBOX":
-        await _rename_inbox(session, source, target)
-    else:
-        await session.mail.rename_mailbox(boxes.account, source.id, target)
+
+    async def move(found: Mailbox) -> None:
+        if found.path == "INBOX":
+            await _rename_inbox(session, found, target)
+        else:
+            await session.mail.rename_mailbox(boxes.account, found.id, target, found.path)
+
+    await _as_named(session, command.source, move)
     return b"OK", "Mailbox renamed", b""
+
+
+async def _as_named(session: Session, name: str, change: Callable[[Mailbox], Awaitable[T]]) -> T:
+    """Change the mailbox of that name. Which one that is, is judged in the commit: when it is another one by
+    then, names are looked at anew."""
+    for _ in range(TRIES):
+        found = await session.mailboxes.find(name)
+        try:
+            return await change(found)
+        except (StateMismatch, NoSuchMailbox):
+            session.mailboxes.forget_tree()
+    raise TemporaryFailure(cause="the names of mailboxes change all the time")
 
 
 async def _rename_inbox(session: Session, inbox: Mailbox, target: str) -> None:

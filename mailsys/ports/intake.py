@@ -64,10 +64,11 @@ class Acceptance:
     objects_if_state: int | None = None  # else StateMismatch: the state of the first object's kind
     sent_by: AccountId | None = None  # submitter whose correspondents `sent_to` are, though no email
     sent_to: tuple[str, ...] = ()  # of this commit is in its mailboxes; credited with one sent message each
-    patches: tuple[
-        EmailPatch, ...
-    ] = ()  # emails of `patched_for`, in the same commit: the draft that becomes
-    destroy: tuple[EmailId, ...] = ()  # sent mail, or goes. One that is refused does not keep the mail back
+    sends: EmailId | None = None  # of `sent_by`: NoSuchEmail, unless it is there to be seen in the commit
+    # Emails of `patched_for` that change in the same commit: the draft that becomes sent mail, or goes.
+    # One that is refused does not keep the message back.
+    patches: tuple[EmailPatch, ...] = ()
+    destroy: tuple[EmailId, ...] = ()
     patched_for: AccountId | None = None
 
 
@@ -87,7 +88,7 @@ class IIntake(Interface):
 
         One blob however many accounts. Threads per account: by message_id/references among its
         emails and equal base_subject (RFC 8621 §3); else a new thread. Raises OverQuota or
-        NoSuchMailbox (strict), ObjectConflict or StateMismatch, with nothing done.
+        NoSuchMailbox (strict), NoSuchEmail, ObjectConflict or StateMismatch, with nothing done.
         """
 
     def accept_all(

@@ -120,13 +120,17 @@ class IMailboxStore(Interface):
         """Create it and the parents it lacks, in one commit. MailboxExists when the path (or the role) is
         taken. Without `subscribed` a subscription to its path stays as it is."""
 
-    def rename_mailbox(account: AccountId, mailbox: MailboxId, path: str) -> Deferred[None]:
-        """Move a mailbox with its children; missing parents are created. Uids and ids stay.
+    def rename_mailbox(
+        account: AccountId, mailbox: MailboxId, path: str, if_path: str | None = None
+    ) -> Deferred[None]:
+        """Move a mailbox with its children; missing parents are created. Uids and ids stay, and so do
+        subscriptions, which are to names. StateMismatch when it is not at `if_path` in the commit.
         MailboxExists when taken; NotAllowed for the inbox or a path below itself."""
 
-    def delete_mailbox(account: AccountId, mailbox: MailboxId) -> Deferred[None]:
-        """MailboxHasChildren while it has any; NotAllowed for the inbox. Emails only in it are
-        destroyed. A subscription to its path outlives it (RFC 9051 §6.3.7)."""
+    def delete_mailbox(account: AccountId, mailbox: MailboxId, if_path: str | None = None) -> Deferred[None]:
+        """MailboxHasChildren while it has any; NotAllowed for the inbox; StateMismatch when it is not at
+        `if_path` in the commit. Emails only in it are destroyed. A subscription to its path outlives it
+        (RFC 9051 §6.3.7)."""
 
     def subscribe(account: AccountId, path: str, subscribed: bool) -> Deferred[None]:
         """Also for paths that do not exist."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailsys.core.refusal import MailboxExists, MailboxHasChildren, NoSuchMailbox, NotAllowed
+from mailsys.core.refusal import MailboxExists, MailboxHasChildren, NoSuchMailbox, NotAllowed, StateMismatch
 from mailsys.ports.emails import Column
 from mailsys.ports.ids import MailboxId
 from mailsys.ports.mailboxes import Role
@@ -147,6 +147,25 @@ class MailboxContract(Stage):
         await self.store.mail.delete_mailbox(self.alice.id, work)
         self.assertEqual([e.tree for e in self.heard], [True] * 3)
         self.assertEqual(self.heard[-1].modseq, await self.store.mail.modseq(self.alice.id))
+
+    async def test_a_change_of_a_name_is_judged_by_the_name_in_the_commit(self) -> None:
+        mail, alice = self.store.mail, self.alice.id
+        work = (await mail.create_mailbox(alice, "Work")).id
+        await mail.rename_mailbox(alice, work, "Job", "Work")
+        with self.assertRaises(StateMismatch):
+            await mail.rename_mailbox(alice, work, "Other", "Work")
+        with self.assertRaises(StateMismatch):
+            await mail.delete_mailbox(alice, work, "Work")
+        self.assertEqual((await self.box("Job")).id, work)
+        await mail.delete_mailbox(alice, work, "Job")
+
+    async def test_those_below_a_renamed_one_are_told_when_their_names_are_not_subscribed_to(self) -> None:
+        mail, alice = self.store.mail, self.alice.id
+        inner = (await mail.create_mailbox(alice, "Work/Inner", subscribed=True)).id
+        since = await mail.modseq(alice)
+        await mail.rename_mailbox(alice, (await self.box("Work")).id, "Job")
+        self.assertFalse((await self.box("Job/Inner")).subscribed)
+        self.assertIn(inner, (await mail.mailboxes_changed(alice, since, 10)).updated)
 
     async def test_counts_follow_what_happens(self) -> None:
         await self.put(1)

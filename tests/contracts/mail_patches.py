@@ -350,6 +350,16 @@ class SendingContract(Patching):
         self.assertEqual(type(caught.exception).__name__, "UnknownRecipient")
         self.assertEqual(await self.rows(), [])
 
+    async def test_an_email_is_only_sent_while_it_is_there(self) -> None:
+        email = await self.put(1)
+        await self.store.mail.change_emails(self.alice.id, destroy=[email])
+        staged = self.store.blobs.stage(letter(2).content)
+        with self.assertRaises(NoSuchEmail):
+            await self.store.mail.accept(
+                Acceptance(staged, None, 1.0, queued=(item(),), sent_by=self.alice.id, sends=email)
+            )
+        self.assertEqual(await self.store.queue.size(), 0)
+
     async def test_a_snooze_and_a_patch_of_what_waits(self) -> None:
         room = (await self.store.mail.create_mailbox(self.alice.id, "Later", Role.SNOOZED)).id
         email = await self.put(1)

@@ -17,7 +17,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 
 # Answer at once: they take or give what no other writer can see.
-_AT_ONCE: Final = frozenset({"stage", "sink", "listen"})
+_AT_ONCE: Final = frozenset({"stage", "sink", "listen", "check_room"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from mailsys.ports.accounts import AccountPatch
 from mailsys.ports.ids import QueueId
 from mailsys.ports.queue import Settlement
 from mailsys.ports.queue_items import Outcome as Recipient
@@ -106,7 +107,7 @@ def _code(number: int) -> Operation:
 async def _no_room(process: Process, known: Known) -> None:
     """There is room for one more message, and not for two."""
     account = await process.store.accounts.account(known.alice.id)
-    await process.store.accounts.update_account(replace(account, quota=account.used + 1500))
+    await process.store.accounts.change_account(account.id, AccountPatch(quota=account.used + 1500))
     await process.reception()
 
 

@@ -123,18 +123,27 @@ class AccountMailboxes:
         self._latest = max(self._latest, changed.modseq)
         images = self.images
         if images:
-            for mailbox in changed.mailboxes:
-                shown = images.get(mailbox)
-                if shown is not None:
-                    shown.hear(changed.modseq, alone)
+            shown = [images[mailbox] for mailbox in changed.mailboxes if mailbox in images]
+            for image in shown:
+                image.hear(changed.modseq, alone)
+            for image in shown:  # once all have heard: what reads may make others write
+                image.follow()
+
+    def forget_tree(self) -> None:
+        """It was seen to be out of date: another process changed it, and word of that has not come yet."""
+        self._tree = None
+        self._tree_reading += 1
 
     def _all_changed(self, modseq: int) -> None:
         """Up to `modseq` anything may have changed."""
         self._latest = max(self._latest, modseq)
         self._tree = None
         self._tree_reading += 1
-        for image in tuple(self.images.values()):  # a deleted mailbox may not be named
+        images = tuple(self.images.values())  # a deleted mailbox may not be named
+        for image in images:
             image.hear(modseq)
+        for image in images:
+            image.follow()
 
     def attend(self, again: bool) -> None:
         """The first session comes; `again`: there were some before."""

@@ -302,6 +302,9 @@ class Image:
             self._before = self.heard
             self._alone = alone
             self.heard = modseq
+
+    def follow(self) -> None:
+        """Read what was heard, when somebody looks."""
         if self.heard > self.modseq and self._watchers:
             self._read(patient=True)
 

@@ -173,10 +173,12 @@ class Outgoing:
         patches: Sequence[EmailPatch] = (),
         destroy: Sequence[EmailId] = (),
         objects_if_state: int | None = None,
+        sends: EmailId | None = None,
     ) -> Accepted:
         """As `commit`; by the same commit `objects` are written and emails of the submitter patched and
         destroyed (the draft that this was). `keep` is a copy for the submitter (in Sent), the same email as
-        what reaches his inbox when he writes to himself."""
+        what reaches his inbox when he writes to himself. `sends` is the submitter's email that this is:
+        NoSuchEmail when it went meanwhile."""
         service, trace, account, body = self._service, self.trace, self._account, self._body
         if body is None or not self._recipients:
             raise MessageRejected(cause="commit without body or recipients")
@@ -214,6 +216,7 @@ class Outgoing:
             destroy=tuple(destroy),
             patched_for=account.id if patches or destroy else None,
             sent_by=account.id,
+            sends=sends,
             sent_to=tuple(
                 name
                 for name, one in self._recipients.items()

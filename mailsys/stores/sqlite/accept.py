@@ -15,7 +15,14 @@ import zstandard
 
 from mailsys.core.message.facts import MessageFacts
 from mailsys.core.message.keywords import names, with_added, with_removed
-from mailsys.core.refusal import MessageRejected, NoSuchMailbox, OverQuota, Refusal, TemporaryFailure
+from mailsys.core.refusal import (
+    MessageRejected,
+    NoSuchEmail,
+    NoSuchMailbox,
+    OverQuota,
+    Refusal,
+    TemporaryFailure,
+)
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId, ThreadId
 from mailsys.ports.intake import Acceptance, Accepted, Delivered, Delivery
@@ -37,6 +44,8 @@ _ANY_MUTED: Final = "SELECT 1 FROM keyword WHERE word = ? LIMIT 1"
 _THREAD_MUTED: Final = """SELECT 1 FROM email e INDEXED BY email_thread
     CROSS JOIN keyword k ON k.word = ?3 AND k.keywords = e.keywords
     WHERE e.account = ?1 AND e.thread = ?2 LIMIT 1"""
+
+_SEEN: Final = "SELECT 1 FROM email WHERE account = ? AND id = ? AND hidden = 0"
 
 _compressor = zstandard.ZstdCompressor(level=1)
 
@@ -152,6 +161,8 @@ def _targets(batch: Batch, acceptance: Acceptance) -> list[tuple[Delivery, Accou
     objects.check_state(batch, acceptance.objects, acceptance.objects_if_state)
     if acceptance.sent_by is not None:
         batch.account(acceptance.sent_by)
+    if acceptance.sends is not None and batch.one(_SEEN, (acceptance.sent_by, acceptance.sends)) is None:
+        raise NoSuchEmail(cause=f"account {acceptance.sent_by} has no email {acceptance.sends}")
     room: dict[int, int] = {}
     size = acceptance.facts.size if acceptance.facts is not None else 0
     for delivery in acceptance.deliveries:

@@ -86,11 +86,15 @@ class MailStore:
             lambda batch: mailboxes.create(batch, account, path, role, subscribed, sort_order)
         )
 
-    def rename_mailbox(self, account: AccountId, mailbox: MailboxId, path: str) -> Deferred[None]:
-        return self._writer.submit(lambda batch: mailboxes.rename(batch, account, mailbox, path))
+    def rename_mailbox(
+        self, account: AccountId, mailbox: MailboxId, path: str, if_path: str | None = None
+    ) -> Deferred[None]:
+        return self._writer.submit(lambda batch: mailboxes.rename(batch, account, mailbox, path, if_path))
 
-    def delete_mailbox(self, account: AccountId, mailbox: MailboxId) -> Deferred[None]:
-        return self._writer.submit(lambda batch: mailboxes.delete(batch, account, mailbox))
+    def delete_mailbox(
+        self, account: AccountId, mailbox: MailboxId, if_path: str | None = None
+    ) -> Deferred[None]:
+        return self._writer.submit(lambda batch: mailboxes.delete(batch, account, mailbox, if_path))
 
     def subscribe(self, account: AccountId, path: str, subscribed: bool) -> Deferred[None]:
         return self._writer.submit(lambda batch: mailboxes.subscribe(batch, account, path, subscribed))

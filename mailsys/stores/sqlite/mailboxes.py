@@ -16,6 +16,7 @@ from mailsys.core.refusal import (
     NoSuchMailbox,
     NotAllowed,
     RoleTaken,
+    StateMismatch,
     TooManyMailboxes,
 )
 from mailsys.ports.ids import MailboxId
@@ -78,6 +79,9 @@ def lost_subscriptions(connection: apsw.Connection, account: int) -> list[str]:
     boxes, subscriptions = one(connection, f"SELECT {TREE}", (account,))
     existing = {box.path for box in tree(boxes, subscriptions)}
     return sorted(path for path in values(subscriptions) if path not in existing)
+
+
+_SUBSCRIBED: Final = "SELECT json_group_array(path) FROM subscription WHERE account = ?"
 
 
 def subscribe(batch: Batch, account_id: int, path: str, subscribed: bool) -> None:
@@ -238,11 +242,43 @@ def write(batch: Batch, account: AccountState, box: MailboxState) -> None:
     batch.change_mailbox(account, box)
 
 
-def rename(batch: Batch, account_id: int, mailbox: int, path: str) -> None:
-    account = batch.account(account_id)
+def _path(account: AccountState, box: MailboxState) -> str:
+    names = [box.name]
+    while box.parent is not None:
+        box = account.mailboxes[box.parent]
+        names.append(box.name)
+    return "/".join(reversed(names))
+
+
+def _at(account: AccountState, mailbox: int, if_path: str | None) -> MailboxState:
     box = _own(account, mailbox)
-    _move(batch, account, box, *_way(account, box, path))
+    if if_path is not None and _path(account, box) != if_path:
+        raise StateMismatch(cause=f"mailbox {mailbox} is not at {if_path[:200]!r} any more")
+    return box
+
+
+def rename(batch: Batch, account_id: int, mailbox: int, path: str, if_path: str | None = None) -> None:
+    account = batch.account(account_id)
+    box = _at(account, mailbox, if_path)
+    way = _way(account, box, path)
+    subscribed = set(values(batch.one(_SUBSCRIBED, (account_id,))[0]))
+    moved = _below(account, box) if subscribed else []
+    before = [_path(account, each) in subscribed for each in moved]
+    _move(batch, account, box, *way)
+    for each, was in zip(moved, before, strict=True):
+        if (_path(account, each) in subscribed) != was:  # names are subscribed to, and it has another now
+            write(batch, account, each)
     batch.change_tree(account)
+
+
+def _below(account: AccountState, box: MailboxState) -> list[MailboxState]:
+    children: dict[int | None, list[MailboxState]] = {}
+    for each in account.mailboxes.values():
+        children.setdefault(each.parent, []).append(each)
+    found = [box]
+    for each in found:
+        found += children.get(each.id, ())
+    return found[1:]
 
 
 def _way(account: AccountState, box: MailboxState, path: str) -> tuple[MailboxState | None, list[str]]:
@@ -271,9 +307,9 @@ def _move(
     write(batch, account, box)
 
 
-def delete(batch: Batch, account_id: int, mailbox: int) -> None:
+def delete(batch: Batch, account_id: int, mailbox: int, if_path: str | None = None) -> None:
     account = batch.account(account_id)
-    box = _own(account, mailbox)
+    box = _at(account, mailbox, if_path)
     if box is account.inbox:
         raise NotAllowed("The inbox cannot be deleted")
     if any(other.parent == box.id for other in account.mailboxes.values()):

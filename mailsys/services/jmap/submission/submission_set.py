@@ -16,6 +16,7 @@ from mailsys.core.refusal import (
     MailLoop,
     MessageRejected,
     MessageTooBig,
+    NoSuchEmail,
     NotYourAddress,
     OverQuota,
     RateLimited,
@@ -25,7 +26,7 @@ from mailsys.core.refusal import (
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.emails import Column
-from mailsys.ports.ids import AccountId, BlobId
+from mailsys.ports.ids import AccountId, BlobId, EmailId
 from mailsys.ports.objects import ObjectChange, ObjectsWritten, StoredObject
 from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.delivery.submission_link import KIND, submission_id, trace_of
@@ -133,7 +134,7 @@ class SubmissionSet:
         row = None if number is None else await _email(context, number)
         if row is None:
             wrong.append("emailId")
-        if row is None or wrong:
+        if number is None or row is None or wrong:
             raise invalid_properties("What these properties name does not exist.", *wrong)
         blob, size, thread, header, message_id = row
         limits = self._submission.limits
@@ -167,7 +168,7 @@ class SubmissionSet:
         }
         planned = await call.emails.plan(f"#{key}", email_id)
         try:
-            await self._send(call, outgoing, envelope, document, planned, blob, size)
+            await self._send(call, outgoing, envelope, document, planned, EmailId(number), blob, size)
         except BaseException:
             outgoing.abort()
             raise
@@ -200,6 +201,7 @@ class SubmissionSet:
         envelope: Envelope,
         document: dict[str, Any],
         planned: OnSuccess,
+        email: EmailId,
         blob: BlobId,
         size: int,
     ) -> None:
@@ -238,7 +240,10 @@ class SubmissionSet:
                 patches=planned.patches,
                 destroy=planned.destroy,
                 objects_if_state=call.chain.expected,
+                sends=email,
             )
+        except NoSuchEmail as refusal:
+            raise invalid_properties("What these properties name does not exist.", "emailId") from refusal
         except NotYourAddress as refusal:
             raise SetError("forbiddenFrom", f"{refusal.text}.") from refusal
         except MailLoop as refusal:
