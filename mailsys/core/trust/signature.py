@@ -73,7 +73,7 @@ def parse_signature(index: int, value: bytes, arc: bool = False) -> Signature:
     elif tags.get(b"v") != b"1":
         raise refuse("v= is not 1")
     for name in (b"a", b"b", b"bh", b"h"):
-        if not tags.get(name):
+        if not tags.get(name) and not (arc and name == b"h" and name in tags):
             raise refuse(f"{name.decode()}= is missing")
     names = tuple(name.strip(b" \t\r\n").lower() for name in tags[b"h"].split(b":", NAMES_AT_MOST))
     if len(names) > NAMES_AT_MOST:

@@ -24,7 +24,7 @@ def parse_key(text: bytes) -> KeyRecord | None:
     """None when it is no key record."""
     if len(text) > MAX_RECORD:
         return None
-    tags = parse_tags(text)
+    tags = parse_tags(text, gaps=True)
     if tags is None or b"p" not in tags or tags.get(b"v", b"DKIM1") != b"DKIM1":
         return None
     if b"v" in tags and next(iter(tags)) != b"v":  # "MUST be the first tag"

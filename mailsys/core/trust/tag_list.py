@@ -13,20 +13,20 @@ _NAME: Final = re.compile(rb"[A-Za-z][A-Za-z0-9_]*")
 _SPACE: Final = b" \t\r\n"
 
 
-def parse_tags(text: bytes) -> Mapping[bytes, bytes] | None:
+def parse_tags(text: bytes, *, gaps: bool = False) -> Mapping[bytes, bytes] | None:
     """Names (as written: case counts) and values without outer white space. None for what is no such
-    list: a name twice, a tag without "=", more than 64 tags."""
+    list: a name twice, a tag without "=", more than 64 tags; nothing between two semicolons, unless `gaps`."""
     found: dict[bytes, bytes] = {}
     parts = text.split(b";", TAGS_AT_MOST + 1)
     if len(parts) > TAGS_AT_MOST + 1:
         return None
-    for part in parts:
+    for index, part in enumerate(parts):
         name, equals, value = part.partition(b"=")
         name = name.strip(_SPACE)
         if not equals:
-            if name:
+            if name or (index < len(parts) - 1 and not gaps):
                 return None
-            continue  # nothing between two semicolons, or behind the last
+            continue
         if name in found or not _NAME.fullmatch(name):
             return None
         found[name] = value.strip(_SPACE)
