@@ -19,9 +19,12 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from mailsys.core.trust.evidence import Evidence, Signed
 from tests.peers.dns_table import DnsTable
@@ -129,8 +132,6 @@ def keys(table: DnsTable, domain: str) -> None:
 
 
 def short():
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
     return load_pem_private_key(SHORT, None)
 
 
@@ -250,16 +251,15 @@ def seal(random: Random, case: Case, domain: str) -> None:
         number += 1
     selector = b"r2" if kind == "bad key" else b"r"
     tags = b"i=%d; d=%s; s=%s" % (number, domain.encode(), selector)
-    try:
-        case.message = sealed(
-            case.message, tags, domain.encode() + b"; dmarc=pass header.from=o0.test", chain
-        )
-    except ValueError:  # sets without gap only
-        pass
+    with suppress(ValueError):  # only sets without gap can be sealed
+        results = domain.encode() + b"; dmarc=pass header.from=o0.test"
+        case.message = sealed(case.message, tags, results, chain)
 
 
 def mbox_cases(path: str, random: Random, count: int) -> list[Case]:
-    data = lzma.open(path).read() if path.endswith(".xz") else Path(path).read_bytes()
+    data = Path(path).read_bytes()
+    if path.endswith(".xz"):
+        data = lzma.decompress(data)
     messages = re.split(rb"(?:^|\r\n)From [^\r\n]*\r\n", data)[1:]
     cases = []
     for message in messages[:count]:
@@ -305,8 +305,8 @@ def differences(ours: Evidence, theirs: dict) -> list[tuple[str, str, str, str]]
     spf = ours.spf.result.value
     if spf != theirs["spf"]:
         found.append(("spf", spf, str(theirs["spf"]), f"{ours.spf.domain}: {ours.spf.cause}"))
-    mine = [(one.domain, one.selector, one) for one in ours.dkim if one.domain]
-    for (domain, selector, one), (d, s, result, comment, _) in zip(mine, theirs["dkim"], strict=False):
+    mine = [one for one in ours.dkim if one.domain]
+    for one, (d, s, result, comment, _) in zip(mine, theirs["dkim"], strict=False):
         if (one.result is Signed.PASS) != (result == "pass"):
             found.append(("dkim", one.result.value, result, f"{one.cause} | {comment} {d} {s}"))
     if len(mine) != len(theirs["dkim"]):
