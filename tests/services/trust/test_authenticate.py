@@ -1,4 +1,4 @@
-"""All checks together: at once, in bounded time, with bounded look-ups, off the reactor where it takes long."""
+"""All checks together: at once, in bounded time, with bounded look-ups, in a thread where it takes long."""
 
 import time
 
