@@ -47,10 +47,11 @@ print $_->algorithm, " ", $_->result, "\n" for $dkim->signatures;
 SIGN = r"""
 use Mail::DKIM::Signer;
 my ($method, $selector, $file) = @ARGV;
-local $/;
+my $message = do { local $/; <STDIN> };
 my $dkim = Mail::DKIM::Signer->new(
-    Algorithm => 'rsa-sha256', Method => $method, Domain => 'b.test', Selector => $selector, KeyFile => $file);
-$dkim->PRINT(scalar <STDIN>); $dkim->CLOSE; print $dkim->signature->as_string, "\r\n";
+    Algorithm => 'rsa-sha256', Method => $method,
+    Domain => 'b.test', Selector => $selector, KeyFile => $file);
+$dkim->PRINT($message); $dkim->CLOSE; print $dkim->signature->as_string, "\r\n";
 """
 
 
