@@ -29,6 +29,7 @@ QUESTIONS_AT_MOST: Final = 120  # ten mechanisms of ten names each (§4.6.4)
 RECORD_AT_MOST: Final = 8192  # octets; §3.4 advises 450
 TERM_AT_MOST: Final = 512  # octets
 EXPLANATION_AT_MOST: Final = 512  # octets
+REMEMBERED: Final = 8192  # terms, and addresses, of records seen lately
 AHEAD_AT_MOST: Final = 10  # names asked for before pyspf misses them
 CAUSE_AT_MOST: Final = 200
 
@@ -82,7 +83,6 @@ class _Case:
     explain: bool = False
     known: dict[tuple[str, str], list[Any] | spf.TempError] = field(default_factory=dict)
     terms: dict[tuple[str, str], Any] = field(default_factory=dict)
-    networks: dict[tuple[str, int], bool] = field(default_factory=dict)
 
 
 class _Missed(Exception):
@@ -137,16 +137,14 @@ class _Query(spf.query):  # type: ignore[misc]  # untyped
         return record
 
     def validate_mechanism(self, mech: str) -> Any:
-        if "%{p" in mech.lower():  # looks names up
+        if "%" not in mech:
+            known = _checked(mech, self.d, self.v)
+        elif "%{p" in mech.lower():  # looks names up
             return super().validate_mechanism(mech)
-        key = (mech, self.d)
-        known = self.case.terms.get(key)
-        if known is None:
-            try:
-                known = super().validate_mechanism(mech)
-            except spf.PermError as error:
-                known = error
-            self.case.terms[key] = known
+        else:
+            known = self.case.terms.get((mech, self.d))
+            if known is None:
+                known = self.case.terms[mech, self.d] = _valid(super(), mech)
         if isinstance(known, spf.PermError):
             raise known
         return known
@@ -161,22 +159,46 @@ class _Query(spf.query):  # type: ignore[misc]  # untyped
         return text
 
     def cidrmatch(self, ipaddrs: list[str], n: int) -> bool:
-        networks = self.case.networks
+        bits = self.ipaddr.max_prefixlen
+        mine = int(self.ipaddr) >> bits - n
         for each in ipaddrs:
-            known = networks.get((each, n))
-            if known is None:
-                try:
-                    address = ip_address(each)
-                except ValueError as error:
-                    raise spf.PermError("no address", each) from error
-                shift = self.ipaddr.max_prefixlen - n
-                known = networks[each, n] = (
-                    address.version == self.ipaddr.version
-                    and int(address) >> shift == int(self.ipaddr) >> shift
-                )
-            if known:
+            version, number = _number(each)
+            if version == self.ipaddr.version and number >> bits - n == mine:
                 return True
         return False
+
+
+class _Plain(spf.query):  # type: ignore[misc]
+    """Just enough of a query to check a term that has no macros."""
+
+    def __init__(self, domain: str, version: str) -> None:
+        self.d = domain
+        self.v = version
+        self.strict = True
+        self.cidrmax = 128 if version == "ip6" else 32
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _checked(mech: str, domain: str, version: str) -> Any:
+    """What any query makes of a term without macros: most are, and come again with the next message."""
+    return _valid(_Plain(domain, version), mech)
+
+
+def _valid(query: Any, mech: str) -> Any:
+    try:
+        return query.validate_mechanism(mech)
+    except spf.PermError as error:
+        return error
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _number(address: str) -> tuple[int, int]:
+    """Version and value. Raises PermError."""
+    try:
+        known = ip_address(address)
+    except ValueError as error:
+        raise spf.PermError("no address", address) from error
+    return known.version, int(known)
 
 
 async def _settled(lookups: Lookups, case: _Case) -> _Query:
