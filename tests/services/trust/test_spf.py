@@ -138,6 +138,16 @@ class CheckTests(SynchronousTestCase):
             "no.test", checked(self.zone(b"v=spf1 include:no.test"), "192.0.2.1", "x", "bob@b.test").cause
         )
 
+    def test_hosts_without_the_peers_kind_of_address(self):
+        dns = self.zone(b"v=spf1 mx a:h4.test ip6:2001:db8::1 -all")
+        dns.records["b.test", "MX"] = [(1, f"h{n}.test") for n in range(4)]
+        for n in range(5):
+            dns.records[f"h{n}.test", "A"] = ["192.0.2.7"]
+        self.assertIs(checked(dns, "2001:db8::1", "x", "bob@b.test").result, Spf.PASS)
+        for n in range(3):
+            del dns.records[f"h{n}.test", "A"]  # now it is void
+        self.assertIs(checked(dns, "2001:db8::1", "x", "bob@b.test").result, Spf.PERMERROR)
+
     def test_few_waits(self):
         """What a record includes is asked for at once."""
         dns = self.zone(b"v=spf1 include:i0.test include:i1.test include:i2.test redirect=i3.test")
