@@ -9,7 +9,6 @@ and terms are bounded before pyspf reads them: some of its expressions are quadr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
@@ -31,7 +30,7 @@ RECORDS_AT_MOST: Final = 32768  # octets of all that one check reads
 TERM_AT_MOST: Final = 512  # octets
 EXPLANATION_AT_MOST: Final = 512  # octets
 REMEMBERED: Final = 8192  # terms, and addresses, of records seen lately
-AHEAD_AT_MOST: Final = 10  # names asked for before pyspf misses them
+AHEAD_AT_MOST: Final = 10  # included names asked for before pyspf misses them
 CAUSE_AT_MOST: Final = 200
 
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
@@ -54,8 +53,9 @@ async def check(
     case = _Case(peer, f"{local or 'postmaster'}@{domain}", to_a_labels(hello)[:255] or domain, receiver, now)
     if not sender:
         case = _Case(peer, "", domain, receiver, now)
+    await _learn(lookups, case, (domain, "TXT"))
     run = await _settled(lookups, case)
-    if run.outcome[0] == "fail":  # only now does the explanation matter (§6.2)
+    if run.outcome[0] == "fail" and case.explained:  # only now does the explanation matter (§6.2)
         case.explain = True
         explained = await _settled(lookups, case)
         if explained.outcome[0] == "fail":
@@ -84,8 +84,14 @@ class _Case:
     receiver: str
     now: float
     explain: bool = False
+    explained: bool = False  # there is an explanation, if one were to ask
+    ahead: int = 0  # names asked for before pyspf missed them
     known: dict[tuple[str, str], list[Any] | spf.TempError] = field(default_factory=dict)
     terms: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    @property
+    def address_type(self) -> str:
+        return "A" if "." in self.peer else "AAAA"  # IPv4-mapped ones are IPv4 (§5)
 
 
 class _Missed(Exception):
@@ -160,6 +166,7 @@ class _Query(spf.query):  # type: ignore[misc]  # untyped
         return known
 
     def get_explanation(self, spec: str) -> str | None:
+        self.case.explained = True
         if not self.case.explain:
             return None
         texts = self.dns_txt(spec, ignore_void=True)
@@ -223,39 +230,34 @@ async def _settled(lookups: Lookups, case: _Case) -> _Query:
             run.outcome = ("permerror", 550, "")
             run.prob = "too many look-ups"
             return run
-        await _fetch(lookups, case, run.missed)
-        await together(
-            _fetch(lookups, case, key) for key in _ahead(case.known[run.missed], run) if key not in case.known
-        )
+        await _learn(lookups, case, run.missed)
 
 
-async def _fetch(lookups: Lookups, case: _Case, key: tuple[str, str]) -> None:
+async def _learn(lookups: Lookups, case: _Case, key: tuple[str, str]) -> None:
+    """Fetches what pyspf missed, and what it will most likely ask next: each saves a wait, and a run."""
+    rtype = key[1]
     try:
         answer = await lookups.ask(*key)
     except ResolverError as error:
         case.known[key] = spf.TempError(_printable(str(error)))
-    else:
-        # pyspf wants TXT as the tuple of its strings; ours are joined already
-        case.known[key] = [(one,) if key[1] == "TXT" else one for one in answer.records]
-
-
-def _ahead(found: list[Any] | spf.TempError, run: _Query) -> Iterator[tuple[str, str]]:
-    """What pyspf will most likely ask next: it saves a run, and a wait, each."""
-    assert run.missed is not None
-    if isinstance(found, spf.TempError):
         return
-    rtype = run.missed[1]
+    # pyspf wants TXT as the tuple of its strings; ours are joined already
+    found: list[Any] = [(one,) if rtype == "TXT" else one for one in answer.records]
+    case.known[key] = found
+    names: list[tuple[str, str]] = []
     if rtype == "TXT":
         texts = [one[0] for one in found if spf.RE_SPF.match(one[0]) and len(one[0]) <= RECORD_AT_MOST]
         if len(texts) == 1:
-            for name in _POINTS.findall(texts[0])[:AHEAD_AT_MOST]:
-                yield name.decode().lower().removesuffix("."), "TXT"
+            names = [(one.decode().lower().removesuffix("."), "TXT") for one in _POINTS.findall(texts[0])]
+        names = names[: max(0, AHEAD_AT_MOST - case.ahead)]
+        case.ahead += len(names)
     elif rtype == "MX" and len(found) <= spf.MAX_MX:
-        for _, name in found:
-            yield name, run.A
+        names = [(name, case.address_type) for _, name in found]
     elif rtype == "PTR":
-        for name in found[: spf.MAX_PTR]:
-            yield name, run.A
+        names = [(name, case.address_type) for name in found[: spf.MAX_PTR]]
+    wanted = [name for name in dict.fromkeys(names) if name not in case.known]
+    if wanted:
+        await together(_learn(lookups, case, name) for name in wanted)
 
 
 def _evidence(run: _Query, domain: str) -> SpfEvidence:

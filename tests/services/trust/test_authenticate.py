@@ -11,6 +11,7 @@ from mailsys.core.trust.authentication_results import render
 from mailsys.core.trust.evidence import Evidence, Signed, Spf
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import BlobId
+from mailsys.services.trust import spf
 from mailsys.services.trust.authenticate import Authenticator
 from mailsys.services.trust.content import Content
 from tests.peers.dns_table import DnsTable
@@ -231,14 +232,18 @@ class BoundTests(SynchronousTestCase):
 
 
 class HostileTests(SynchronousTestCase):
-    """Time is that of this thread, so that others on the machine do not count."""
+    """Time is that of this thread, and the least of three, so that others on the machine do not count."""
 
     def cost(self, dns: DnsTable, message: bytes, sender: str = "bob@b.test") -> float:
         given = content(message)
-        made = Authenticator(dns, Offload(), clock(), "mx.a.test")
-        begun = time.thread_time()
-        now_result(Deferred.fromCoroutine(made.examine("192.0.2.1", "mail.b.test", sender, given)))
-        return time.thread_time() - begun
+        times = []
+        for _ in range(3):
+            spf._checked.cache_clear()
+            made = Authenticator(dns, Offload(), clock(), "mx.a.test")
+            begun = time.thread_time()
+            now_result(Deferred.fromCoroutine(made.examine("192.0.2.1", "mail.b.test", sender, given)))
+            times.append(time.thread_time() - begun)
+        return min(times)
 
     def test_header_body_and_signatures(self):
         signature = two_signatures().partition(b"From:")[0]
