@@ -124,13 +124,21 @@ class _Query(spf.query):  # type: ignore[misc]  # untyped
         if not name.isascii():
             return []  # RFC 8616 §4: terms with such a local part never match
         found = self._known(name, qtype)
-        # Three hosts without IPv6 must not be the end of a peer that has it: a name is void only when it has
-        # no address at all.
-        if not found and not ignore_void and not (qtype == "AAAA" and self._known(name, "A")):
+        if not found and not ignore_void and self._void(name, qtype):
             self.void_lookups += 1
             if self.void_lookups > spf.MAX_VOID_LOOKUPS:
                 raise spf.PermError(f"more than {spf.MAX_VOID_LOOKUPS} look-ups without answer")
         return found
+
+    def _void(self, name: str, qtype: str) -> bool:
+        """Three hosts without IPv6 must not be the end of a peer that has it: a name is void only when it
+        has no address at all."""
+        if qtype != "AAAA":
+            return True
+        try:
+            return not self._known(name, "A")
+        except spf.TempError:
+            return False
 
     def _known(self, name: str, qtype: str) -> list[Any]:
         found = self.case.known.get((name, qtype))
