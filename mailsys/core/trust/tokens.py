@@ -170,7 +170,9 @@ def _recipients(to: list[bytes] | None, cc: list[bytes] | None) -> Iterator[str]
     if b"undisclosed" in value.lower() or b"@" not in value:
         yield "built=undisclosed recipients"
     several = value.count(b"@") + sum(each.count(b"@") for each in cc or ())
-    yield "built=" + ("one recipient" if several <= 1 else "few recipients" if several < 6 else "many recipients")
+    yield "built=" + (
+        "one recipient" if several <= 1 else "few recipients" if several < 6 else "many recipients"
+    )
 
 
 def _message_id(values: list[bytes] | None) -> Iterator[str]:
