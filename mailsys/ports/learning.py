@@ -5,16 +5,16 @@ the commit that makes the change and by whatever way it came: nothing is missed,
 is learned. Lessons:
 
 - junk: a placement comes into the mailbox of role junk by COPY, MOVE or Email/set; `$junk` is set.
-- good: an email leaves that mailbox and is to be seen in another than trash; `$notjunk` is set, or, outside of
-  junk, `$answered`; an email is moved from the inbox into the archive or a mailbox without a role.
+- good: an email leaves that mailbox and is to be seen in another than trash; `$notjunk` is set, or, outside
+  of junk, `$answered`; an email is moved from the inbox into the archive or a mailbox without a role.
 - none of both (unlearn): `$junk` or `$notjunk` is taken away, without the other in its place.
 
 What is delivered, appended or imported teaches nothing, whatever mailbox it is put into: the filter does not
 learn from its own verdicts. Nor does deleting, or waking what was snoozed.
 
-A message is learned once per account, as the last lesson has it: the counts, and that it was learned, change in
-one commit, under the condition that the lesson still stands. A message is its bytes (BlobId): copies are one.
-Counts are kept by *scope*: an account, or ALL.
+A message is learned once per account, as the last lesson has it: the counts, and that it was learned, change
+in one commit, under the condition that the lesson still stands. A message is its bytes (BlobId): copies are
+one. Counts are kept by *scope*: an account, or ALL.
 """
 
 from __future__ import annotations

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-STRENGTH: Final = 0.45  # how many sightings the prior weighs
+STRENGTH: Final = 0.3  # how many sightings the prior weighs
 OWN_STRENGTH: Final = 2.0  # the same of what all know, against an account's own
 LEAST: Final = 0.1  # distance from 0.5 below which a token says nothing
-STRONGEST: Final = 150  # tokens that are combined
+STRONGEST: Final = 500  # tokens that are combined
 _KEPT: Final = 1e-9
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Final
 
 from mailsys.core.message import dates, mime
@@ -115,7 +116,7 @@ def _subject(values: list[bytes] | None) -> Iterator[str]:
     words = _split(fold(raw))[:60]
     for word in words:
         yield f"subject={word.translate(_SHAPE) if word.isdigit() else word}"
-    for one, two in zip(words, words[1:], strict=False):
+    for one, two in pairwise(words):
         yield f"subject={one} {two}"
     letters = [c for c in raw if c.isalpha()]
     if len(letters) > 7 and sum(map(str.isupper, letters)) > 0.8 * len(letters):

@@ -1,5 +1,4 @@
-"""The tables of what the content filter is taught and knows (`ports.learning`). Tables alone: schema.py names them, and
-all that works with them stands on it."""
+"""The tables of what the content filter is taught and knows (`ports.learning`)."""
 
 from __future__ import annotations
 
@@ -14,8 +13,8 @@ CREATE INDEX lesson_number ON lesson (number);
 CREATE INDEX lesson_blob ON lesson (blob);
 """
 
-# scope: an account, or 0. key: of a token, or the first 64 bits of a blob's id: the blob may be gone, and come
-# again. day: since 1970, when it was last learned. shared: whether scope 0 learned it as well.
+# scope: an account, or 0. key: of a token, or the first 64 bits of a blob's id: the blob may be gone, and
+# come again. day: since 1970, when it was last learned. shared: whether scope 0 learned it as well.
 KNOWLEDGE: Final = """
 CREATE TABLE token (
     scope INTEGER, key INTEGER, spam INTEGER NOT NULL, ham INTEGER NOT NULL, day INTEGER NOT NULL,

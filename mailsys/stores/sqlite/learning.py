@@ -1,8 +1,8 @@
 """ILearningStore on SQLite: lessons that wait (taught by lessons.py), and counts of tokens.
 
-A token is a narrow row in a clustered table: a message's few hundred are found, or counted, by one statement. Keys are
-hashes, so the rows of one message lie all over the table, and learning one dirties some hundred pages: that
-is why lessons are learned several to a commit, and why nobody who moves mail waits for it.
+A token is a narrow row in a clustered table: a message's few hundred are found, or counted, by one
+statement. Keys are hashes, so the rows of one message lie all over the table, and learning one dirties some
+hundred pages: that is why lessons are learned several to a commit, and why nobody who moves mail waits.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mailsys.core.trust.bayes import Counts, Knowledge
+from mailsys.ports import learning as bounds
 from mailsys.ports.ids import AccountId, BlobId
-from mailsys.ports.learning import ALL, LEARNED_KEPT, TOKENS_KEPT, ILearningStore, Known, Lesson, Taught
+from mailsys.ports.learning import ALL, ILearningStore, Known, Lesson, Taught
 from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.readers import Readers, one_state
 from mailsys.stores.sqlite.rows import integers, one, values
@@ -229,9 +230,11 @@ def _count(batch: Batch, scope: int, keys: array[int], spam: bool, change: int, 
 
 def prune(batch: Batch, now: float) -> bool:
     """One step towards the bounds, of one scope that is beyond them; whether there was any."""
+    most, messages = bounds.TOKENS_KEPT, bounds.LEARNED_KEPT
     row = batch.read(
-        """SELECT scope, tokens > ?, tokens - ?, learned - ? FROM known WHERE tokens > ? OR learned > ? LIMIT 1""",
-        (TOKENS_KEPT, int(TOKENS_KEPT * _KEPT), int(LEARNED_KEPT * _KEPT), TOKENS_KEPT, LEARNED_KEPT),
+        """SELECT scope, tokens > ?, tokens - ?, learned - ? FROM known
+        WHERE tokens > ? OR learned > ? LIMIT 1""",
+        (most, int(most * _KEPT), int(messages * _KEPT), most, messages),
     )
     if row is None:
         return False
@@ -254,8 +257,8 @@ def _prune_tokens(batch: Batch, scope: int, too_many: int, today: int) -> None:
     name = f"pruned {scope}"
     at = batch.counter(name)
     row = batch.read(
-        """SELECT group_concat(key), max(key), count(*) FROM (SELECT key FROM token WHERE scope = ? AND key > ?
-        ORDER BY key LIMIT ?)""",
+        """SELECT group_concat(key), max(key), count(*) FROM
+        (SELECT key FROM token WHERE scope = ? AND key > ? ORDER BY key LIMIT ?)""",
         (scope, at, _WINDOW),
     )
     batch.set_counter(name, row[1] if row[2] == _WINDOW else -(1 << 63))

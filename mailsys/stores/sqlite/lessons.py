@@ -70,7 +70,8 @@ def left(batch: Batch, account: AccountState, source: MailboxState, emails: Iter
     if not roles:
         return
     row = batch.one(
-        """SELECT group_concat(e.blob) FROM carray(?1) w CROSS JOIN email e ON e.account = ?2 AND e.id = w.value
+        """SELECT group_concat(e.blob) FROM carray(?1) w
+        CROSS JOIN email e ON e.account = ?2 AND e.id = w.value
         WHERE EXISTS (SELECT 1 FROM placement p INDEXED BY placement_email
             WHERE p.email = e.id AND p.mark <= 0 AND p.mailbox IN (SELECT value FROM carray(?3)))
         AND NOT EXISTS (SELECT 1 FROM placement p INDEXED BY placement_email
