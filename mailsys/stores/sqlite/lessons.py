@@ -10,8 +10,9 @@ from typing import Final
 
 from mailsys.core.message.keywords import names
 from mailsys.ports.mailboxes import Role
-from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
+from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.rows import integers
+from mailsys.stores.sqlite.states import AccountState, MailboxState
 
 SPAM: Final = 1
 HAM: Final = 0
