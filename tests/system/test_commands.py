@@ -14,6 +14,12 @@ from twisted.trial.unittest import TestCase
 from tests.system.local import LocalSystem, mailsys, message, wait_for
 
 
+def _sorted_mail(number: int, words: bytes) -> bytes:
+    return b"From: a%d@example.net\nSubject: %b\nMessage-ID: <%d@example.net>\n\nThe %b of %d.\n" % (
+        number, words, number, words, number,
+    )  # fmt: skip
+
+
 class _Commands:
     """What holds either way."""
 
@@ -63,6 +69,36 @@ class _Commands:
         )
         self.mailsys("domain", "remove", "second.test")
         self.assertEqual([each["name"] for each in self.mailsys("domain", "list")], ["local.test"])
+
+    def test_the_filter_is_taught_tried_and_made_to_forget(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            junk, good = Path(folder, "junk.mbox"), Path(folder, "good")
+            junk.write_bytes(
+                b"".join(b"From x\n" + _sorted_mail(n, b"free lottery money") + b"\n" for n in range(60))
+            )
+            good.mkdir()
+            for n in range(60):
+                good.joinpath(str(n)).write_bytes(_sorted_mail(n + 100, b"minutes of the rehearsal"))
+            self.assertEqual(
+                self.mailsys("filter", "train", "--junk", str(junk)), {"learned": 60, "known": 0}
+            )
+            self.assertEqual(
+                self.mailsys("filter", "train", "--good", str(good)), {"learned": 60, "known": 0}
+            )
+            self.assertEqual(
+                self.mailsys("filter", "train", "--good", str(good)), {"learned": 0, "known": 60}
+            )
+            self.mailsys("filter", "train", "--junk", "--account", "bob@local.test", str(junk))
+        stats = {each["account"]: each for each in self.mailsys("filter", "stats")}
+        self.assertEqual((stats["(shared)"]["junk"], stats["(shared)"]["good"]), (60, 60))
+        self.assertEqual((stats["bob@local.test"]["junk"], stats["bob@local.test"]["good"]), (60, 0))
+        rehearsed = {each["account"]: each for each in self.mailsys("rehearse", "--last", "10")}
+        self.assertLessEqual({"alice@local.test", "bob@local.test"}, set(rehearsed))
+        self.assertEqual(rehearsed["alice@local.test"]["to_junk"], 0)
+        self.assertTrue(self.mailsys("filter", "forget", "--shared")["forgotten"])
+        self.assertEqual([each["account"] for each in self.mailsys("filter", "stats")], ["bob@local.test"])
+        self.assertTrue(self.mailsys("filter", "forget", "--account", "bob@local.test")["forgotten"])
+        self.assertIn("There is no account", self.refused("rehearse", "--account", "x@local.test"))
 
     def test_aliases_and_forwards(self) -> None:
         self.mailsys("alias", "add", "al@local.test", "alice@local.test")
