@@ -152,6 +152,35 @@ class RunningTests(_Commands, TestCase):
         cls.system.close()
         cls.folder.cleanup()
 
+    def test_what_is_moved_into_junk_by_imap_and_answered_is_learned(self) -> None:
+        """By MOVE, by COPY with STORE and EXPUNGE, and back again; nobody says so to the filter."""
+        for number in range(3):
+            with self.system.smtp() as client:
+                client.sendmail(
+                    "a@elsewhere.test", ["bob@local.test"], message(f"offer {number}", to="bob@x")
+                )
+        with self.system.imap(1) as client:
+            client.select("INBOX")
+            uids = wait_for(lambda: client.uid("SEARCH", "SUBJECT", "offer")[1][0].split())
+            client.uid("MOVE", uids[0].decode(), "Junk")
+            client.uid("COPY", uids[1].decode(), "Junk")
+            client.uid("STORE", uids[1].decode(), "+FLAGS.SILENT", "(\\Deleted)")
+            client.expunge()
+            client.uid("STORE", uids[2].decode(), "+FLAGS", "(\\Answered)")
+            wait_for(lambda: self.counted("bob@local.test") == (2, 1))
+            client.select("Junk")
+            back = client.uid("SEARCH", "SUBJECT", '"offer 0"')[1][0].decode()
+            client.uid("COPY", back, "INBOX")
+            client.uid("STORE", back, "+FLAGS.SILENT", "(\\Deleted)")
+            client.expunge()
+            wait_for(lambda: self.counted("bob@local.test") == (1, 2))
+        self.mailsys("filter", "forget", "--account", "bob@local.test")
+        self.mailsys("filter", "forget", "--shared")
+
+    def counted(self, account: str) -> tuple[int, int]:
+        rows = [each for each in self.mailsys("filter", "stats") if each["account"] == account]
+        return (rows[0]["junk"], rows[0]["good"]) if rows else (0, 0)
+
     def test_check_while_it_runs(self) -> None:
         with self.system.smtp() as client:
             client.sendmail("a@elsewhere.test", ["alice@local.test"], message("z" * 300_000))
