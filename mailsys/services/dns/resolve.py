@@ -186,8 +186,8 @@ class _Exchange:
         self._timer: IDelayedCall | None = reactor.callLater(timeout, self._look_once_more)
 
     def _look_once_more(self) -> None:
-        """The reactor looks at its clock before it looks at its sockets: after a pause of this process the
-        answers are there but the times are over. So the sockets are read once more before a question fails."""
+        """The reactor looks at its clock before its sockets: after a pause of this process the answers are
+        there but the times are over. So the sockets are read once more before a question fails."""
         self._timer = self._reactor.callLater(0, self._fail, "timed out")
 
     def _take(self, wire: bytes) -> None:
