@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.ports.emails import Column
+from mailsys.ports.ids import MailboxId
 from mailsys.ports.intake import Delivery
 from mailsys.ports.mailboxes import Role
 from mailsys.ports.placements import KeywordChange
@@ -67,7 +71,7 @@ class SnapshotContract(Stage):
 
 
 class DeltaContract(Stage):
-    async def delta(self, since: int, mailbox: object = None) -> object:
+    async def delta(self, since: int, mailbox: MailboxId | None = None) -> Any:
         return await self.store.mail.delta(self.alice.id, mailbox or self.inbox, since)
 
     async def test_it_tells_what_was_added_changed_and_expunged(self) -> None:
@@ -135,7 +139,7 @@ class DeltaContract(Stage):
 
 
 class KeywordContract(Stage):
-    async def change(self, emails: list[int], change: KeywordChange, since: int | None = None) -> object:
+    async def change(self, emails: Sequence[int], change: KeywordChange, since: int | None = None) -> Any:
         return await self.store.mail.set_keywords(self.alice.id, self.inbox, emails, change, since)
 
     async def test_the_three_ways(self) -> None:
@@ -313,7 +317,7 @@ class ExpungeContract(Stage):
 
 
 class ChangesContract(Stage):
-    async def changes(self, since: int, limit: int = 100) -> object:
+    async def changes(self, since: int, limit: int = 100) -> Any:
         return await self.store.mail.emails_changed(self.alice.id, since, limit)
 
     async def test_created_updated_and_destroyed_are_told_apart(self) -> None:

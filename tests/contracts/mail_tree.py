@@ -118,7 +118,9 @@ class TreeContract(Stage):
             destroy=(a, b),
         )
         self.assertEqual(self.why(done), {a: MailboxHasEmails, "n": MailboxExists, "below": NotAllowed})
-        self.assertEqual(done.refused["n"].existing, a)
+        taken = done.refused["n"]
+        assert isinstance(taken, MailboxExists)
+        self.assertEqual(taken.existing, a)
         self.assertEqual((set(done.created), done.destroyed), ({"other"}, (b,)))
         await self.sound()
 
