@@ -227,6 +227,15 @@ class TransactionTests(SynchronousTestCase):
             self.assertEqual(talk.fates, [Fate.DEFERRED] * 2)
             self.assertIsInstance(talk.last, Closed)
 
+    def test_quitting_is_said_once_and_answered(self):
+        talk = Conversation(*ALL)
+        talk.sender.quit()
+        self.assertEqual((talk.said(), talk.sender.waiting), (["QUIT"], Waiting.QUIT))
+        talk.hear("221 2.0.0 bye")
+        self.assertEqual(talk.last, Closed("221 2.0.0 bye", True))
+        talk.sender.quit()
+        self.assertEqual(talk.said(), [])
+
     def test_a_farewell_is_quoted_in_its_own_words(self):
         talk = Conversation(*ALL)
         talk.begin(envelope())
