@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.core.smtp.envelope import (
@@ -84,9 +86,9 @@ class FateTests(SynchronousTestCase):
 
 
 class SendableTests(SynchronousTestCase):
-    def refusal(self, *lines: str, **given: object) -> str:
+    def refusal(self, *lines: str, **given: Any) -> str:
         values = {"size": 1000, **given}
-        found = unsendable(Envelope("a@x.example", BOB, **values), offered(*lines))  # type: ignore[arg-type]
+        found = unsendable(Envelope("a@x.example", BOB, **values), offered(*lines))
         if found is None:
             return ""
         self.assertEqual((found.fate, found.remote), (Fate.FAILED, False))
