@@ -236,6 +236,22 @@ class TransactionTests(SynchronousTestCase):
         talk.sender.quit()
         self.assertEqual(talk.said(), [])
 
+    def test_nobody_taken_and_yet_the_server_waits_for_content(self):
+        talk = Conversation(*ALL)
+        talk.begin(envelope())
+        talk.hear("250 ok", "550 5.1.1 no", "354 go")
+        self.assertEqual((talk.said(), talk.sender.waiting), (["."], Waiting.END))
+        talk.hear("554 5.5.1 nothing")
+        self.assertEqual((talk.fates, talk.last.usable), ([Fate.FAILED], True))
+        self.assertEqual(talk.begin(envelope())[0], "MAIL FROM:<a@x.example> SIZE=100")
+
+    def test_without_pipelining_nobody_taken_leaves_the_connection_usable(self):
+        talk = Conversation("SIZE")
+        talk.begin(envelope())
+        talk.hear("250 ok", "550 5.1.1 no")
+        self.assertEqual((talk.fates, talk.last.usable), ([Fate.FAILED], True))
+        self.assertEqual(talk.begin(envelope()), ["RSET"])
+
     def test_a_farewell_is_quoted_in_its_own_words(self):
         talk = Conversation(*ALL)
         talk.begin(envelope())
