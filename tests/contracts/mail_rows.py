@@ -7,7 +7,7 @@ from typing import Any
 
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.ports.emails import Column
-from mailsys.ports.ids import MailboxId
+from mailsys.ports.ids import AccountId, MailboxId
 from mailsys.ports.intake import Delivery
 from mailsys.ports.mailboxes import Role
 from mailsys.ports.placements import KeywordChange
@@ -73,6 +73,16 @@ class SnapshotContract(Stage):
 class DeltaContract(Stage):
     async def delta(self, since: int, mailbox: MailboxId | None = None) -> Any:
         return await self.store.mail.delta(self.alice.id, mailbox or self.inbox, since)
+
+    async def test_a_mailbox_or_an_account_that_is_not_there(self) -> None:
+        for account, mailbox in (
+            (self.alice.id, MailboxId(999)),
+            (AccountId(999), self.inbox),
+            (AccountId(999), MailboxId(999)),
+        ):
+            found = await self.store.mail.delta(account, mailbox, 0)
+            self.assertEqual((found.exists, found.added, found.vanished), (False, (), ()))
+        self.assertTrue((await self.delta(0)).exists)
 
     async def test_it_tells_what_was_added_changed_and_expunged(self) -> None:
         changed = await self.put(1)

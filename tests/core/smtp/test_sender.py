@@ -250,6 +250,7 @@ class TransactionTests(SynchronousTestCase):
         talk.begin(envelope())
         talk.hear("250 ok", "550 5.1.1 no")
         self.assertEqual((talk.fates, talk.last.usable), ([Fate.FAILED], True))
+        self.assertEqual(talk.said(), ["RCPT TO:<b@y.example>"])
         self.assertEqual(talk.begin(envelope()), ["RSET"])
 
     def test_a_farewell_is_quoted_in_its_own_words(self):
