@@ -152,6 +152,20 @@ class Sending(Section, frozen=True):
     smarthost: Annotated[HostPort, _about("Hand all outbound mail to this host:port; empty: by MX.")] = ""
     port: Annotated[Port, _about("Port of other servers.")] = 25
     local_address: Annotated[str, _about("IP address to send from; empty: the system's choice.")] = ""
+    mta_sts: Annotated[
+        bool,
+        _about(
+            "Look up and obey the MTA-STS policies of other domains (RFC 8461): mail for a domain that "
+            "enforces one goes only to servers that it names and whose certificate is valid."
+        ),
+    ] = True
+    dane: Annotated[
+        bool,
+        _about(
+            "Obey TLSA records of other mail servers (RFC 7672); only those that the resolver has validated "
+            "count, so it takes dns.trust_ad."
+        ),
+    ] = True
 
 
 class Filter(Section, frozen=True):

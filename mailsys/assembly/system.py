@@ -16,7 +16,7 @@ from mailsys.assembly.filtering import make_learner
 from mailsys.assembly.jmap import make_jmap
 from mailsys.assembly.listening import IMPLICIT_TLS, make_factories
 from mailsys.assembly.process import Threads, make_process
-from mailsys.assembly.sending import make_resolver, make_sending
+from mailsys.assembly.sending import make_resolver, make_sending, make_sts
 from mailsys.assembly.stores import check_storage, open_system_store
 from mailsys.running import MailService
 from mailsys.services.mailboxes.snoozing import Waker
@@ -48,10 +48,11 @@ class System:
         access = make_access(process, stores)
         self._delivering = delivering = make_delivering(process, stores)
         resolver = make_resolver(process)
-        self._sending = make_sending(process, stores, delivering, resolver, listening)
+        outbound = OutboundHttp(reactor, resolver, settings.web.push_to_private)
+        self._sts = make_sts(process, stores, resolver, outbound)
+        self._sending = make_sending(process, stores, delivering, resolver, listening, self._sts)
         self._waker = Waker(stores.mail, reactor, process.wall.seconds)
         self._learner = make_learner(process, stores)
-        outbound = OutboundHttp(reactor, resolver, settings.web.push_to_private)
         jmap = make_jmap(process, stores, access, delivering, outbound, self._waker.look)
         self._pushes = jmap.pushes
         self._web = WebApplication(
@@ -80,6 +81,7 @@ class System:
         if self._prepare is not None:
             await self._prepare(self)
         await self._delivering.directory.start()
+        self._sts.start()
         self._sending.startService()
         self._waker.start()
         self._learner.start()
@@ -91,6 +93,7 @@ class System:
         """Sessions and deliveries finish, each within its own bound; whatever becomes of them, the
         store is closed after them."""
         delivering = self._delivering
+        self._sts.stop()
         try:
             await gatherResults(
                 [

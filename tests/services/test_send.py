@@ -623,7 +623,9 @@ class SendingTests(TestCase):
         await post.quiet()
         self.assertTrue(self.peer.messages[0].tls)
         self.assertIn("REQUIRETLS", self.peer.messages[0].mail)
-        self.assertEqual((await post.timeline(trace))[0].detail["certificate"], "verified")
+        self.assertEqual(
+            (await post.timeline(trace))[0].detail["security"], "verified by certificate (REQUIRETLS)"
+        )
 
     async def test_requiretls_without_tls_fails_honestly(self):
         post = await self.post()

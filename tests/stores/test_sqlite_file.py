@@ -47,6 +47,7 @@ from tests.contracts import (
     objects,
     once,
     queue,
+    sts_policies,
 )
 from tests.contracts.letters import CREDENTIALS, item, letter
 from tests.contracts.stage import Stage
@@ -117,6 +118,7 @@ class Queries(InFile, mail_query.QueryContract):
 
 # What version 4 brought, taken away again.
 _OLDER = """
+DROP TABLE sts_policy;
 DROP TABLE once; DROP TABLE lesson; DROP TABLE token; DROP TABLE learned; DROP TABLE known;
 DROP INDEX placement_received;
 DROP INDEX email_received;
@@ -206,6 +208,10 @@ class Lessons(InFile, learning.LessonContract):
 
 
 class Learning(InFile, learning.LearningContract):
+    pass
+
+
+class StsPolicies(InFile, sts_policies.StsPolicyContract):
     pass
 
 

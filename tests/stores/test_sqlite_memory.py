@@ -33,6 +33,7 @@ from tests.contracts import (
     once,
     queue,
     sessions,
+    sts_policies,
 )
 from tests.contracts.letters import CREDENTIALS, letter
 from tests.contracts.stage import Stage
@@ -144,6 +145,10 @@ class Lessons(InMemory, learning.LessonContract):
 
 
 class Learning(InMemory, learning.LearningContract):
+    pass
+
+
+class StsPolicies(InMemory, sts_policies.StsPolicyContract):
     pass
 
 

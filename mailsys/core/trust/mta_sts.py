@@ -1,4 +1,4 @@
-"""MTA-STS (RFC 8461): which of a domain's mail servers may be used, and that they have to prove their names."""
+"""MTA-STS (RFC 8461): which of a domain's mail servers may be used, and what they have to prove."""
 
 from __future__ import annotations
 

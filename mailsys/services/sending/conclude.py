@@ -35,7 +35,8 @@ class Connected:
 
     host: str
     tls: str  # "" in clear
-    verified: bool = False
+    level: str = "none"  # how safe it is, for people
+    noted: str = ""  # what else is to be told of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,9 @@ def conclude(
         detail = {"host": one.host, "reply": one.reply}
         timeline.append(TimelineEntry(item.trace, now, Stage.UNREACHED, item.account, "", detail))
     if connected is not None:
-        detail = {"host": connected.host, "tls": connected.tls or "none"}
-        if connected.verified:
-            detail["certificate"] = "verified"
+        detail = {"host": connected.host, "tls": connected.tls or "none", "security": connected.level}
+        if connected.noted:
+            detail["note"] = connected.noted
         timeline.append(TimelineEntry(item.trace, now, Stage.CONNECTED, item.account, "", detail))
     error = ""
     bounced: list[str] = []

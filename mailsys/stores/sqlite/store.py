@@ -34,6 +34,7 @@ from mailsys.stores.sqlite.readers import Readers
 from mailsys.stores.sqlite.sessions import SessionStore
 from mailsys.stores.sqlite.space import NOTHING, Reserve, Space
 from mailsys.stores.sqlite.storage import Storage
+from mailsys.stores.sqlite.sts_policies import StsPolicyStore
 from mailsys.stores.sqlite.tidy import Tidy
 from mailsys.stores.sqlite.writer import Writer
 
@@ -91,6 +92,7 @@ class SqliteStore:
         self.accounts = AccountStore(self.writer, self.readers)
         self.once = OnceStore(self.writer, now)
         self.learning = LearningStore(self.writer, self.readers, now)
+        self.sts_policies = StsPolicyStore(self.writer, self.readers)
         self.queue = QueueStore(self.writer, self.readers)
         self.objects = ObjectStore(self.writer, self.readers)
         self.sessions = SessionStore(self.writer, self.readers)

@@ -57,4 +57,6 @@ def test_what_cannot_be_used(record: Tlsa) -> None:
 
 
 def test_an_unusable_record_matches_nothing() -> None:
-    assert match([Tlsa(0, 0, 0, LEAF.certificate), Tlsa(1, 1, 0, LEAF.public_key)], CHAIN) == Anchors(False, ())
+    assert match([Tlsa(0, 0, 0, LEAF.certificate), Tlsa(1, 1, 0, LEAF.public_key)], CHAIN) == Anchors(
+        False, ()
+    )

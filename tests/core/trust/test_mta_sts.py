@@ -45,7 +45,9 @@ def test_a_policy_is_read() -> None:
     expected = StsPolicy(Mode.ENFORCE, 604800, ("mail.example.com", "*.example.net"))
     assert parse_policy(GOOD) == expected
     assert parse_policy(GOOD.replace(b"\r\n", b"\n")) == expected
-    assert parse_policy(GOOD + b"future: yes\r\nmode: none\r\n") == expected  # §3.2: unknown, and second, keys
+    assert (
+        parse_policy(GOOD + b"future: yes\r\nmode: none\r\n") == expected
+    )  # §3.2: unknown, and second, keys
     assert parse_policy(b"version: STSv1\nmode: none\nmax_age: 1").mode is Mode.NONE
     assert parse_policy(GOOD.replace(b"604800", b"9999999999")).max_age == MAX_AGE
 
