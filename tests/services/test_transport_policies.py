@@ -43,7 +43,7 @@ class PolicyServer(Resource):
         self.moved = False
         self.asked = 0
 
-    def render_GET(self, request: Any) -> bytes:  # noqa: N802
+    def render_GET(self, request: Any) -> bytes:
         self.asked += 1
         request.setHeader("content-type", self.kind)
         if request.path != b"/.well-known/mta-sts.txt" or self.text is None:
@@ -297,7 +297,7 @@ class DaneTests(Rig):
                     self.assertEqual((told["end"], told["security"]), ("sent", "verified by DANE"))
 
     async def test_another_certificate_gets_nothing(self) -> None:
-        for record in (tlsa(OTHER), tlsa(CA), tlsa(PROVED, 2, 1, 1)[:3] + (bytes(32),)):
+        for record in (tlsa(OTHER), tlsa(CA), (*tlsa(PROVED, 2)[:3], bytes(32))):
             post = await self.signed(record)
             told = await self.sent(post)
             self.assertEqual((told["end"], self.peer.messages), ("deferred", []))

@@ -20,8 +20,8 @@ class Proof(Enum):
 @dataclass(frozen=True, slots=True)
 class Demand:
     """tlsa, names: for DANE, the records and the names that a certificate below an authority may have.
-    trial: without the proof it goes on, and that is noted (MTA-STS's mode "testing"). by: whose
-    wish it is, "DANE", "MTA-STS" or "REQUIRETLS". final: who cannot prove it gets the mail never, not later."""
+    trial: without the proof it goes on, and that is noted (MTA-STS's mode "testing"). by: whose wish
+    it is, "DANE", "MTA-STS" or "REQUIRETLS". final: who cannot prove it gets the mail never, not later."""
 
     proof: Proof = Proof.NONE
     tlsa: tuple[Tlsa, ...] = ()

@@ -68,9 +68,9 @@ class StsPolicies:
         if kept is not None and kept.until <= now:
             kept = None
         announced = await self._announced(domain)
-        if announced is not None and (kept is None or kept.id != announced):
-            if now >= self._failed.get(domain, 0.0):
-                kept = await self._fetch(domain, announced) or kept
+        is_new = announced is not None and (kept is None or kept.id != announced)
+        if announced is not None and is_new and now >= self._failed.get(domain, 0.0):
+            kept = await self._fetch(domain, announced) or kept
         if kept is None:
             return None
         policy = parse_policy(kept.text)

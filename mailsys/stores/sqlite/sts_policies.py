@@ -72,11 +72,11 @@ class StsPolicyStore:
         def read(connection: apsw.Connection) -> Sequence[KeptPolicy]:
             rows = many(
                 connection,
-                """SELECT domain, id, text, fetched, refresh, until FROM sts_policy WHERE refresh <= ? AND until > ?
+                """SELECT domain, id, text, fetched, refresh, until FROM sts_policy
+                WHERE refresh <= ? AND until > ?
                 ORDER BY refresh LIMIT ?""",
                 (now, now, limit),
             )
             return [KeptPolicy(*row) for row in rows]
 
         return self._readers.run(read)
-
