@@ -396,3 +396,10 @@ class RequireTlsTests(Rig):
         self.peer.offers.append("REQUIRETLS")
         told = await self.sent(post, b"TLS-Required: No\r\n" + LETTER, require_tls=True)
         self.assertEqual((told["end"], self.peer.messages), ("notified", []))
+
+    async def test_a_report_of_it_goes_as_freely(self) -> None:
+        post = await self.post(None)
+        self.peer.replies["RCPT"] = ["550 5.1.1 nobody"]
+        await self.sent(post, b"TLS-Required: No\r\n" + LETTER)
+        (report,) = await post.inbox()
+        self.assertEqual(report["TLS-Required"], "No")

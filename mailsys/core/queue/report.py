@@ -15,6 +15,8 @@ from email.utils import formatdate
 from enum import Enum
 from typing import Final
 
+from mailsys.core.message.tls_required import needs_no_tls
+
 QUOTED_AT_MOST: Final = 800  # characters of a remote's words
 LISTED_AT_MOST: Final = 100  # recipients spelled out in the part for people; the machine part has all
 RETURNED_AT_MOST: Final = 256 * 1024  # octets of the original that a report carries
@@ -316,6 +318,7 @@ def compose_report(
         header.append(_folded("References", b" ".join(ids).decode("ascii")))
     header += [
         "Auto-Submitted: auto-replied\r\n",  # RFC 3834 §5
+        *(["TLS-Required: No\r\n"] if needs_no_tls(original.header) else []),  # RFC 8689 §5
         "MIME-Version: 1.0\r\n",
         "Content-Type: multipart/report; report-type=delivery-status;\r\n",
         f' boundary="=_report_{unique}"\r\n\r\n',
