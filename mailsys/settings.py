@@ -159,6 +159,13 @@ class Sending(Section, frozen=True):
             "enforces one goes only to servers that it names and whose certificate is valid."
         ),
     ] = True
+    srs: Annotated[
+        bool,
+        _about(
+            "Forward mail of other domains under a sender of ours (SRS), so that SPF does not fail at the "
+            "next server; what bounces goes back to the true sender."
+        ),
+    ] = True
     dane: Annotated[
         bool,
         _about(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from mailsys.assembly.process import Process
 from mailsys.assembly.stores import Stores
 from mailsys.core.message.analysis import analyse
+from mailsys.core.trust.srs import Rewriting
 from mailsys.services.answering.feedback import Feedback
 from mailsys.services.answering.vacation import Responder
 from mailsys.services.content.reading import MessageReader
@@ -36,6 +38,7 @@ class Delivering:
 def make_delivering(process: Process, stores: Stores) -> Delivering:
     settings, wall, chance = process.settings, process.wall, process.random_bytes
     directory = Directory(stores.accounts, process.reactor, settings.domain)
+    srs = Rewriting(_key(stores.secret), settings.domain) if settings.sending.srs else None
     reporter = Reporter(
         hostname=settings.hostname,
         domain=settings.domain,
@@ -43,6 +46,7 @@ def make_delivering(process: Process, stores: Stores) -> Delivering:
         blobs=stores.reports,
         analyse=analyse,
         unique=lambda: chance(12).hex(),
+        srs=srs,
     )
     responder = Responder(
         stores.mail, stores.objects, stores.blobs, stores.once, directory, wall, process.random
@@ -60,5 +64,11 @@ def make_delivering(process: Process, stores: Stores) -> Delivering:
         chance,
         settings.hostname,
         Arrivals(responder, feedback),
+        srs,
     )
     return Delivering(intake, Reception(intake), Submission(intake), responder, feedback)
+
+
+def _key(secret: bytes) -> bytes:
+    """Of rewritten senders, made of the system's."""
+    return hashlib.blake2b(b"rewritten senders", key=secret, digest_size=32).digest()
