@@ -13,9 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from enum import Enum
+from textwrap import wrap
 from typing import Final
 
 from mailsys.core.message.tls_required import needs_no_tls
+from mailsys.core.queue.remedies import remedy_of
 
 QUOTED_AT_MOST: Final = 800  # characters of a remote's words
 LISTED_AT_MOST: Final = 100  # recipients spelled out in the part for people; the machine part has all
@@ -201,7 +203,13 @@ _EXPLAINED: Final = (
 )
 
 
-def _explanation(status: str) -> str:
+_INDENT: Final = " " * 8
+
+
+def _explanation(recipient: Reported, action: Action) -> str:
+    if recipient.host and (remedy := remedy_of(recipient.reply)):
+        return str(remedy)
+    status = status_of(recipient.reply, action)
     return next((text for prefix, text in _EXPLAINED if status.startswith(prefix)), "")
 
 
@@ -226,8 +234,8 @@ def _for_people(original: Original, recipients: Sequence[Reported], hostname: st
             if listed > LISTED_AT_MOST:
                 continue
             lines.append(f"    {one_line(recipient.address, 400)}")
-            if explanation := _explanation(status_of(recipient.reply, action)):
-                lines.append(f"        {explanation}")
+            if explanation := _explanation(recipient, action):
+                lines += wrap(explanation, 76, initial_indent=_INDENT, subsequent_indent=_INDENT)
             if recipient.reply:
                 who = f"{one_line(recipient.host, 300)} said" if recipient.host else "The reason"
                 lines.append(f"        {who}: {one_line(recipient.reply)}")

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailsys.core.message.address import comparable
+from mailsys.core.queue.remedies import remedy_of
 from mailsys.core.queue.report import Action, Reported, is_bounce, wants
 from mailsys.core.queue.schedule import GiveUp, Schedule, after_attempt, begun
 from mailsys.core.smtp.envelope import Fate, Result
@@ -96,6 +97,8 @@ def conclude(
         state = replace(recipient, reply=result.reply, host=said, at=now)
         report = Reported(recipient.address, Action.FAILED, result.reply, said, recipient.original, now)
         detail = {"reply": result.reply, **({"host": host} if host else {})}
+        if said and (remedy := remedy_of(result.reply)):
+            detail["remedy"] = str(remedy)
         if result.fate is Fate.ACCEPTED:
             stage, outcome = Stage.SENT, Outcome.DELIVERED
             if not attempt.passes_dsn and wants(recipient.notify, Action.RELAYED):
