@@ -175,6 +175,21 @@ class Sending(Section, frozen=True):
     ] = True
 
 
+class Keys(Section, frozen=True):
+    """Signing keys of our domains (DKIM), which are replaced with an overlap: a new key signs once its DNS
+    record is seen, the old one's record stays wanted for a while."""
+
+    rotate_every: Annotated[
+        float,
+        Meta(
+            ge=0, extra={"unit": "duration"}, description="Make new keys after this long; 0: by command only."
+        ),
+    ] = 0.0
+    keep_old: Annotated[
+        Duration, _about("How long an old key's record is wanted after the last signature.")
+    ] = 7 * 86400.0
+
+
 class Filter(Section, frozen=True):
     """The content filter, which learns from what people move into and out of Junk."""
 
@@ -312,6 +327,7 @@ class Settings(Section, frozen=True):
     tls: Tls = Tls()
     limits: Limits = Limits()
     sending: Sending = Sending()
+    keys: Keys = Keys()
     dns: Dns = Dns()
     filter: Filter = Filter()
     judges: Judges = Judges()

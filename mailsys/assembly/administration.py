@@ -13,6 +13,7 @@ from mailsys.services.operating.account_commands import AccountCommands, SignedI
 from mailsys.services.operating.administration import Administration
 from mailsys.services.operating.domain_commands import DomainCommands
 from mailsys.services.operating.filter_commands import FilterCommands
+from mailsys.services.operating.key_rotation import KeyRotation
 from mailsys.services.operating.queue_commands import QueueCommands
 from mailsys.services.sending.sign import generate_keys
 from mailsys.settings import Settings
@@ -30,9 +31,6 @@ def make_administration(
     in the store."""
     settings = process.settings
 
-    async def make_keys(domain: str) -> list[DkimKey]:
-        return await process.passwords.run(lambda: generate_keys(domain))
-
     stored = stores.sessions.remove_all
     signed_in = (
         SignedIn(stored, stored)
@@ -41,13 +39,20 @@ def make_administration(
     )
     return Administration(
         AccountCommands(stores.accounts, stores.mail, process.hash_password, signed_in),
-        DomainCommands(stores.accounts, make_keys, settings.hostname, _ports(settings)),
+        DomainCommands(stores.accounts, settings.hostname, make_rotation(process, stores), _ports(settings)),
         QueueCommands(stores.queue, stores.accounts, process.wall.seconds),
         stores.storage,
         look,
         changed,
         FilterCommands(stores.learning, stores.accounts, make_rehearsal(process, stores)).ways,
     )
+
+
+def make_rotation(process: Process, stores: Stores) -> KeyRotation:
+    async def make_keys(domain: str, selector: str) -> list[DkimKey]:
+        return await process.passwords.run(lambda: generate_keys(domain, selector))
+
+    return KeyRotation(stores.accounts, make_keys, process.wall.seconds, process.settings.keys)
 
 
 def _ports(settings: Settings) -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailsys.assembly.access import make_access
 from mailsys.assembly.account_api import make_account_api
-from mailsys.assembly.administration import make_administration
+from mailsys.assembly.administration import make_administration, make_rotation
 from mailsys.assembly.delivering import make_delivering
 from mailsys.assembly.filtering import make_learner
 from mailsys.assembly.jmap import make_jmap
@@ -21,6 +21,7 @@ from mailsys.assembly.stores import check_storage, open_system_store
 from mailsys.running import MailService
 from mailsys.services.mailboxes.snoozing import Waker
 from mailsys.services.operating.certificates import Certificates
+from mailsys.services.operating.key_rotation import Rotating
 from mailsys.services.outbound.http import OutboundHttp
 from mailsys.settings import Settings
 from mailsys.web.application import WebApplication
@@ -50,6 +51,7 @@ class System:
         resolver = make_resolver(process)
         outbound = OutboundHttp(reactor, resolver, settings.web.push_to_private)
         self._sts = make_sts(process, stores, resolver, outbound)
+        self._rotating = Rotating(make_rotation(process, stores), resolver, reactor)
         self._sending = make_sending(process, stores, delivering, resolver, listening, self._sts)
         self._waker = Waker(stores.mail, reactor, process.wall.seconds)
         self._learner = make_learner(process, stores)
@@ -82,6 +84,7 @@ class System:
             await self._prepare(self)
         await self._delivering.directory.start()
         self._sts.start()
+        self._rotating.start()
         self._sending.startService()
         self._waker.start()
         self._learner.start()
@@ -94,6 +97,7 @@ class System:
         store is closed after them."""
         delivering = self._delivering
         self._sts.stop()
+        self._rotating.stop()
         try:
             await gatherResults(
                 [

@@ -118,7 +118,7 @@ class Queries(InFile, mail_query.QueryContract):
 
 # What version 4 brought, taken away again.
 _OLDER = """
-DROP TABLE sts_policy;
+DROP TABLE sts_policy; ALTER TABLE dkim_key DROP COLUMN since;
 DROP TABLE once; DROP TABLE lesson; DROP TABLE token; DROP TABLE learned; DROP TABLE known;
 DROP INDEX placement_received;
 DROP INDEX email_received;

@@ -66,7 +66,7 @@ CREATE INDEX address_account ON address (account);
 CREATE INDEX address_domain ON address (domain);
 CREATE TABLE dkim_key (
     domain TEXT NOT NULL, selector TEXT NOT NULL, algorithm TEXT NOT NULL, private BLOB NOT NULL,
-    active INTEGER NOT NULL, PRIMARY KEY (domain, selector)) WITHOUT ROWID;
+    active INTEGER NOT NULL, since REAL NOT NULL DEFAULT 0, PRIMARY KEY (domain, selector)) WITHOUT ROWID;
 
 CREATE TABLE mailbox (
     id INTEGER PRIMARY KEY, account INTEGER NOT NULL, parent INTEGER, name TEXT NOT NULL, role TEXT,
@@ -280,7 +280,7 @@ CREATE INDEX timeline_account ON timeline (account, trace) WHERE account IS NOT 
     2: SNOOZE,
     3: _MARKS + ONCE,
     4: LESSONS + KNOWLEDGE,
-    5: STS_POLICIES,
+    5: STS_POLICIES + "ALTER TABLE dkim_key ADD COLUMN since REAL NOT NULL DEFAULT 0;",
 }
 
 
