@@ -7,7 +7,7 @@ from dataclasses import replace
 from twisted.internet.defer import gatherResults
 
 from mailsys.core.refusal import MailboxExists, NotAllowed, ObjectConflict, UnknownRecipient
-from mailsys.ports.accounts import AccountPatch, Address, AddressKind, DkimKey, Domain, KeyStage
+from mailsys.ports.accounts import AccountPatch, Address, AddressKind, DkimKey, Domain, KeyMove, KeyStage
 from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId
 from mailsys.ports.intake import Delivery
