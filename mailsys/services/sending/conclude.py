@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mailsys.core.message import dates
 from mailsys.core.message.address import comparable
 from mailsys.core.queue.report import Action, Reported, is_bounce, wants
 from mailsys.core.queue.schedule import GiveUp, Schedule, after_attempt, begun
@@ -15,7 +16,6 @@ from mailsys.core.smtp.envelope import Fate, Result
 from mailsys.ports.queue import QueueItem, Settlement
 from mailsys.ports.queue_items import Outcome, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
-from mailsys.services.delivery.received_fields import date
 from mailsys.services.delivery.submission_link import touched
 from mailsys.services.sending.hops import Unreached
 
@@ -112,7 +112,7 @@ def conclude(
             stage, outcome = Stage.DEFERRED, Outcome.PENDING
             deferred = True
             error = error or result.reply
-            detail["next_try"] = date(due)
+            detail["next_try"] = dates.render(due)
             if patience.tell_delay and wants(recipient.notify, Action.DELAYED):
                 until = start + schedule.lifetime
                 reports.append(replace(report, action=Action.DELAYED, retry_until=until))

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from mailsys import metrics
+from mailsys.core.message import dates
 from mailsys.core.message.address import canonical
 from mailsys.core.refusal import (
     MailLoop,
@@ -33,7 +34,7 @@ from mailsys.ports.objects import ObjectChange
 from mailsys.ports.patches import EmailPatch
 from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
-from mailsys.services.delivery import received_fields as tracing
+from mailsys.services.delivery import received_fields, trace_ids
 from mailsys.services.delivery.confirm import confirm
 from mailsys.services.delivery.deliver import (
     Addressed,
@@ -84,7 +85,7 @@ class Outgoing:
         self._begun = now
         self.release = release
         self._recipients: dict[str, Addressed] = {}  # by canonical address
-        self.trace = tracing.new_trace(now, intake.random_bytes)
+        self.trace = trace_ids.new_trace(now, intake.random_bytes)
         self._body: SubmissionBody | None = None
 
     @property
@@ -127,9 +128,9 @@ class Outgoing:
         now = intake.clock.seconds()
         only = next(iter(self._recipients.values())).recipient.address if len(self._recipients) == 1 else ""
         utf8 = self._parameters.utf8
-        head = tracing.received(self._client, intake.hostname, self.trace, now, only, utf8)
+        head = received_fields.received(self._client, intake.hostname, self.trace, now, only, utf8)
         if self._stays():
-            head = tracing.return_path(self.sender) + head
+            head = received_fields.return_path(self.sender) + head
         self._body = SubmissionBody(intake.blobs, head, self._edit)
         return succeed(self._body)
 
@@ -141,12 +142,12 @@ class Outgoing:
 
     def _edit(self, block: bytes) -> SubmittedHeader:
         intake = self._intake
-        if tracing.hops(block) > intake.limits.received_headers:
+        if received_fields.hops(block) > intake.limits.received_headers:
             raise MailLoop(cause="too many Received fields")
         unique = intake.random_bytes(8).hex()
         return check_and_complete(
             block,
-            tracing.date(intake.clock.seconds()),
+            dates.render(intake.clock.seconds()),
             f"<{self.trace}.{unique}@{intake.directory.domain or intake.hostname}>",
         )
 
@@ -198,7 +199,7 @@ class Outgoing:
         item = self._item(body.seven_bit, header.block.isascii(), now)
         steps = [self._submitted(blob.size, now), *entries(made, trace, now, account.id)]
         if self.release is not None:
-            held = {"until": tracing.date(self.release)}
+            held = {"until": dates.render(self.release)}
             steps.append(TimelineEntry(trace, now, Stage.HELD, account.id, "", held))
         acceptance = Acceptance(
             blob=blob,
