@@ -97,11 +97,6 @@ class Receiver:
         """Octets fed and not yet taken."""
         return len(self._buffer) - self._at
 
-    @property
-    def in_content(self) -> bool:
-        """Inside DATA or a BDAT chunk."""
-        return self._next is Receiver._next_data or self._next is Receiver._next_chunk
-
     def feed(self, data: bytes) -> None:
         if self._next is _nothing:
             return
