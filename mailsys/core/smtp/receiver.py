@@ -21,8 +21,8 @@ answer elsewhere. The mode is how the next octets are read:
     nothing     after Quit or a fatal `Refused`: whatever comes is thrown away
 
 What moves the transaction: Hello accepted, READY; Mail accepted, SENDER; Recipient accepted, RECIPIENTS;
-EndOfChunk accepted, CHUNKS. EndOfMessage, Reset, a Hello, and a refused StartData or EndOfChunk end it: READY.
-StartTls accepted is followed by the caller's `restart`, and all begins anew in START.
+EndOfChunk accepted, CHUNKS. EndOfMessage, Reset, a Hello, and a refused StartData or EndOfChunk end it:
+READY. StartTls accepted is followed by the caller's `restart`, and all begins anew in START.
 
 Promises. `feed` takes octets at any time and never fails. `next_event` hands out one event at a time and
 None until `resume` was called for it, or while octets are missing: so commands sent in one packet
@@ -37,8 +37,8 @@ is large.
 
 What ends it. The receiver asks for the connection to be closed by `Refused(fatal=True)`: a line that does
 not end, content far over the limit, a BDAT whose size cannot be read, so that nobody knows where the next
-command begins. After Quit it reads nothing more; to close is the caller's part. When the transport is gone, the
-receiver is dropped; it holds nothing that needs an end.
+command begins. After Quit it reads nothing more; to close is the caller's part. When the transport is gone,
+the receiver is dropped; it holds nothing that needs an end.
 """
 
 from __future__ import annotations

@@ -195,23 +195,7 @@ class _Incoming:
         made = plan(self._without_loops(reading.header), self._sender, intake.directory.is_local_domain)
         now = intake.clock.seconds()
         facts = reading.facts
-        steps = [
-            TimelineEntry(
-                trace,
-                now,
-                Stage.RECEIVED,
-                None,
-                "",
-                {
-                    "peer": self._client.address,
-                    "hello": self._client.hello,
-                    "tls": self._client.tls,
-                    "sender": self._sender,
-                    "size": str(blob.size),
-                },
-            ),
-            *entries(made, trace, now, None),
-        ]
+        steps = [self._received(blob.size, now), *entries(made, trace, now, None)]
         acceptance = Acceptance(
             blob=blob,
             facts=facts,
@@ -221,6 +205,27 @@ class _Incoming:
             timeline=tuple(steps),
             header=reading.header,
         )
+        await self._accept(acceptance, len(made.accounts))
+        if self._sender and any(one.recipient.notify for one in self._recipients.values()):
+            item = self._onward(reading, now)
+            await confirm(intake.reporter, intake.mail, item, self._recipients.values(), reading.header, now)
+        if intake.arrivals is not None:
+            intake.arrivals.arrives(self._sender, made.accounts, reading.header, blob.id)
+        return f"Accepted as {trace}"
+
+    def _received(self, size: int, now: float) -> TimelineEntry:
+        detail = {
+            "peer": self._client.address,
+            "hello": self._client.hello,
+            "tls": self._client.tls,
+            "sender": self._sender,
+            "size": str(size),
+        }
+        return TimelineEntry(self._trace, now, Stage.RECEIVED, None, "", detail)
+
+    async def _accept(self, acceptance: Acceptance, accounts: int) -> None:
+        """Commit it; told to the log and the counters. accounts: how many it is delivered to."""
+        intake = self._intake
         try:
             await intake.mail.accept(acceptance)
         except UnknownRecipient as gone:
@@ -228,24 +233,18 @@ class _Incoming:
             await intake.directory.refresh()
             raise TemporaryFailure(cause=str(gone)) from gone
         metrics.received_smtp.inc()
-        metrics.messages_delivered.inc(len(made.accounts))
+        metrics.messages_delivered.inc(accounts)
         log.info(
             "received",
-            trace=trace,
+            trace=self._trace,
             peer=self._client.address,
             sender=self._sender,
             recipients=len(self._recipients),
-            accounts=len(made.accounts),
+            accounts=accounts,
             onward=len(acceptance.queued),
-            size=blob.size,
+            size=acceptance.blob.size,
             ms=round((intake.clock.seconds() - self._begun) * 1000, 1),
         )
-        if self._sender and any(one.recipient.notify for one in self._recipients.values()):
-            item = self._onward(reading, now)
-            await confirm(intake.reporter, intake.mail, item, self._recipients.values(), reading.header, now)
-        if intake.arrivals is not None:
-            intake.arrivals.arrives(self._sender, made.accounts, reading.header, blob.id)
-        return f"Accepted as {trace}"
 
     def _without_loops(self, header: bytes) -> list[Addressed]:
         """The recipients, less the forwards that this message took before. MailLoop when it went

@@ -38,6 +38,7 @@ from mailsys.services.delivery import received_fields, trace_ids
 from mailsys.services.delivery.confirm import confirm
 from mailsys.services.delivery.deliver import (
     Addressed,
+    Plan,
     check_room,
     deliveries,
     entries,
@@ -222,6 +223,15 @@ class Outgoing:
                 if one.route is None or account.id not in one.route.accounts
             ),
         )
+        accepted = await self._accept(acceptance, made)
+        if made.accounts:
+            await confirm(intake.reporter, intake.mail, item, addressed, block, now)
+            if intake.arrivals is not None:
+                intake.arrivals.arrives(self.sender, made.accounts, block, blob.id)
+        return accepted
+
+    async def _accept(self, acceptance: Acceptance, made: Plan) -> Accepted:
+        intake = self._intake
         try:
             accepted: Accepted = await intake.mail.accept(acceptance)
         except UnknownRecipient as gone:  # an account was removed since RCPT
@@ -231,20 +241,16 @@ class Outgoing:
         metrics.messages_delivered.inc(len(made.accounts))
         log.info(
             "submitted",
-            trace=trace,
+            trace=self.trace,
             peer=self._client.address,
-            account=account.id,
+            account=self._account.id,
             sender=self.sender,
-            recipients=len(addressed),
+            recipients=len(self._recipients),
             accounts=len(made.accounts),
             onward=len(acceptance.queued),
-            size=blob.size,
+            size=acceptance.blob.size,
             ms=round((intake.clock.seconds() - self._begun) * 1000, 1),
         )
-        if made.accounts:
-            await confirm(intake.reporter, intake.mail, item, addressed, block, now)
-            if intake.arrivals is not None:
-                intake.arrivals.arrives(self.sender, made.accounts, block, blob.id)
         return accepted
 
     async def _checked(self, body: SubmissionBody) -> SubmittedHeader:
