@@ -12,6 +12,7 @@ from typing import Any
 from mailsys.ports.accounts import IAccountStore
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.events import IEvents
+from mailsys.ports.learning import ILearningStore
 from mailsys.ports.limits import ILimits
 from mailsys.ports.mail import IMailStore
 from mailsys.ports.objects import IObjectStore
@@ -47,6 +48,7 @@ class Stores:
     queue: IQueueStore
     objects: IObjectStore
     once: IOnceStore
+    learning: ILearningStore
     sessions: ISessionStore
     storage: IStorage
     events: IEvents
@@ -77,6 +79,7 @@ class OpenStore:
             store.queue,
             store.objects,
             store.once,
+            store.learning,
             store.sessions,
             store.storage,
             self._events,

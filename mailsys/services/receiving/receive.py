@@ -205,7 +205,7 @@ class _Incoming:
             timeline=tuple(steps),
             header=reading.header,
         )
-        await self._accept(acceptance, len(made.accounts))
+        await self._accept(acceptance, len(made.accounts), blob.size)
         if self._sender and any(one.recipient.notify for one in self._recipients.values()):
             item = self._onward(reading, now)
             await confirm(intake.reporter, intake.mail, item, self._recipients.values(), reading.header, now)
@@ -223,7 +223,7 @@ class _Incoming:
         }
         return TimelineEntry(self._trace, now, Stage.RECEIVED, None, "", detail)
 
-    async def _accept(self, acceptance: Acceptance, accounts: int) -> None:
+    async def _accept(self, acceptance: Acceptance, accounts: int, size: int) -> None:
         """Commit it; told to the log and the counters. accounts: how many it is delivered to."""
         intake = self._intake
         try:
@@ -242,7 +242,7 @@ class _Incoming:
             recipients=len(self._recipients),
             accounts=accounts,
             onward=len(acceptance.queued),
-            size=acceptance.blob.size,
+            size=size,
             ms=round((intake.clock.seconds() - self._begun) * 1000, 1),
         )
 

@@ -117,7 +117,7 @@ class _Judged:
         if here:
             self._report(recipient, Action.DELIVERED, reply)
 
-    def _note(self, stage: Stage, recipient: QueueRecipient, detail: Mapping[str, str]) -> None:
+    def _note(self, stage: Stage, recipient: QueueRecipient, detail: dict[str, str]) -> None:
         item = self.item
         entry = TimelineEntry(item.trace, self.now, stage, item.account, recipient.address, detail)
         self.timeline.append(entry)

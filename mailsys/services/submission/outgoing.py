@@ -223,14 +223,14 @@ class Outgoing:
                 if one.route is None or account.id not in one.route.accounts
             ),
         )
-        accepted = await self._accept(acceptance, made)
+        accepted = await self._accept(acceptance, made, blob.size)
         if made.accounts:
             await confirm(intake.reporter, intake.mail, item, addressed, block, now)
             if intake.arrivals is not None:
                 intake.arrivals.arrives(self.sender, made.accounts, block, blob.id)
         return accepted
 
-    async def _accept(self, acceptance: Acceptance, made: Plan) -> Accepted:
+    async def _accept(self, acceptance: Acceptance, made: Plan, size: int) -> Accepted:
         intake = self._intake
         try:
             accepted: Accepted = await intake.mail.accept(acceptance)
@@ -248,7 +248,7 @@ class Outgoing:
             recipients=len(self._recipients),
             accounts=len(made.accounts),
             onward=len(acceptance.queued),
-            size=acceptance.blob.size,
+            size=size,
             ms=round((intake.clock.seconds() - self._begun) * 1000, 1),
         )
         return accepted

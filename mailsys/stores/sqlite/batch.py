@@ -224,6 +224,13 @@ class Batch:
         self.writes += 1
         return value
 
+    def counter(self, name: str) -> int:
+        """The last number given out."""
+        if name in self._counters:
+            return self._counters[name]
+        row = one(self.connection, "SELECT value FROM counter WHERE name = ?", (name,))
+        return int(row[0]) if row else 0
+
     def set_counter(self, name: str, value: int) -> None:
         self._counters[name] = value
         self._dirty_counters.add(name)
