@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
+from mailsys.core.network import customer_of, site_of
 from mailsys.core.refusal import BadCredentials, RateLimited, Refusal, TemporaryFailure
 from mailsys.core.sasl.plain import Claim
 from mailsys.ports.accounts import Account
@@ -19,7 +20,7 @@ from mailsys.services.access.authentication import Challenge, SignedIn
 from mailsys.services.access.places import AT_MOST, KIND, KnownPlaces
 from mailsys.services.access.sessions import Visitor
 from mailsys.services.access.sign_in import WEB
-from mailsys.services.access.throttle import LONGEST_DELAY, network, wider_network
+from mailsys.services.access.throttle import LONGEST_DELAY
 from mailsys.stores.memory.limits import Limits as Counters
 from tests.services.house import refusal
 from tests.services.test_sign_in import PEER, SignInTestCase
@@ -193,12 +194,12 @@ class FewTests(GuessingTestCase):
         self.assertFalse((await self.places.origin(Visitor(PEER), self.house.bob)).known)
 
     def test_ipv6_neighbours_count_as_one(self) -> None:
-        self.assertEqual(network("2001:db8::1"), network("2001:db8::ffff:2"))
-        self.assertNotEqual(network("2001:db8::1"), network("2001:db8:0:1::1"))
-        self.assertEqual(wider_network("2001:db8::1"), wider_network("2001:db8:0:1::1"))
-        self.assertNotEqual(wider_network("2001:db8::1"), wider_network("2001:db8:1::1"))
-        self.assertEqual((network("192.0.2.1"), wider_network("192.0.2.1")), ("192.0.2.1", ""))
-        self.assertEqual(network("::ffff:192.0.2.1"), "192.0.2.1")
+        self.assertEqual(customer_of("2001:db8::1"), customer_of("2001:db8::ffff:2"))
+        self.assertNotEqual(customer_of("2001:db8::1"), customer_of("2001:db8:0:1::1"))
+        self.assertEqual(site_of("2001:db8::1"), site_of("2001:db8:0:1::1"))
+        self.assertNotEqual(site_of("2001:db8::1"), site_of("2001:db8:1::1"))
+        self.assertEqual((customer_of("192.0.2.1"), site_of("192.0.2.1")), ("192.0.2.1", ""))
+        self.assertEqual(customer_of("::ffff:192.0.2.1"), "192.0.2.1")
 
 
 class ManyTests(GuessingTestCase):

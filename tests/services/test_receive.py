@@ -16,7 +16,7 @@ from mailsys.ports.accounts import AccountPatch, Domain
 from mailsys.ports.emails import Column
 from mailsys.ports.ids import TraceId
 from mailsys.ports.timeline import Stage
-from mailsys.services.delivery import received_fields as trace
+from mailsys.services.delivery import forwarding_marks
 from mailsys.services.delivery.transactions import Client
 from tests.services.house import HOST, HouseTestCase, refusal
 
@@ -247,13 +247,13 @@ class ForwardTests(HouseTestCase):
 
     async def test_a_message_that_comes_back_is_a_loop(self):
         await self.house.forward("fwd@example.com", "zoe@far.example")
-        back = trace.forwarded("fwd@example.com", HOST) + MESSAGE
+        back = forwarding_marks.forwarded("fwd@example.com", HOST) + MESSAGE
         await refusal(self, MailLoop, self.house.receive("fwd@example.com", message=back))
         self.assertEqual(await self.house.queued(), {})
 
     async def test_a_message_that_comes_back_is_kept_where_a_copy_is_kept(self):
         await self.house.forward("fwd@example.com", "zoe@far.example", keep=self.house.bob)
-        back = trace.forwarded("fwd@example.com", HOST) + MESSAGE
+        back = forwarding_marks.forwarded("fwd@example.com", HOST) + MESSAGE
         await self.house.receive("fwd@example.com", message=back)
         self.assertEqual(await self.house.queued(), {})
         self.assertEqual(len(await self.house.inbox(self.house.bob)), 1)
@@ -262,7 +262,8 @@ class ForwardTests(HouseTestCase):
         await self.house.forward("fwd@example.com", "zoe@far.example", keep=self.house.bob)
         await self.house.receive("fwd@example.com")
         [stored] = await self.house.inbox(self.house.bob)
-        self.assertEqual(trace.times_marked(trace.marks(stored), "fwd@example.com", HOST), 1)
+        marks = forwarding_marks.marks(stored)
+        self.assertEqual(forwarding_marks.times_marked(marks, "fwd@example.com", HOST), 1)
 
     async def test_a_list_does_not_send_to_its_writer(self):
         await self.house.forward("list@example.com", "Eve@Remote.example", "zoe@far.example")

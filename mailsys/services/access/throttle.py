@@ -12,7 +12,6 @@ his first tries go through whatever strangers do.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Final
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from mailsys.core.network import customer_of, site_of
 from mailsys.core.refusal import RateLimited
 from mailsys.log import Log
 from mailsys.ports.limits import ILimits
@@ -42,29 +42,6 @@ FIRST_TRIES: Final = 3  # of each network, in a day, at an account that is guess
 WIDER: Final = 4  # times the failures of a /64 are those of the /48 around it
 
 
-def network(address: str) -> str:
-    """Whom an address stands for: itself, or the /64 that one IPv6 customer has at least."""
-    return _prefix(address, 64) or address
-
-
-def wider_network(address: str) -> str:
-    """The /48 that one IPv6 site may have; "" for IPv4."""
-    return _prefix(address, 48)
-
-
-def _prefix(address: str, length: int) -> str:
-    if ":" not in address:
-        return ""
-    try:
-        whole = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    if whole.ipv4_mapped is not None:
-        return str(whole.ipv4_mapped) if length == 64 else ""
-    rest = 128 - length
-    return str(ipaddress.IPv6Network((int(whole) >> rest << rest, length)))
-
-
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a try at an account comes from. `place`: whose failures are its own: the network, or the
@@ -77,8 +54,8 @@ class Origin:
 
     @classmethod
     def stranger(cls, address: str) -> Origin:
-        whose = network(address)
-        return cls(whose, wider_network(address), whose)
+        whose = customer_of(address)
+        return cls(whose, site_of(address), whose)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.header_forms import HeaderBlock, as_addresses, as_text
 from mailsys.core.jmap.patches import apply_patch
 from mailsys.core.jmap.problems import SetError, invalid_arguments, invalid_properties
-from mailsys.core.message import compose
+from mailsys.core.message import compose, dates
 from mailsys.core.message.address import Mailbox, canonical, split
 from mailsys.core.message.disposition import (
     ACTION_MODES,
@@ -26,7 +26,6 @@ from mailsys.core.refusal import AuthenticationRequired, OverQuota, RateLimited,
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.ports.emails import Column
 from mailsys.ports.once import IOnceStore
-from mailsys.services.delivery import received_fields as tracing
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.delivery.transactions import Client
 from mailsys.services.jmap.protocol.api import MAIL, CallContext, Invocation
@@ -182,7 +181,7 @@ class MdnSend:
         now, random = context.clock.seconds(), context.random
         local, domain = split(own)
         head = [
-            compose.structured("Date", tracing.date(now)),
+            compose.structured("Date", dates.render(now)),
             compose.structured("Message-ID", compose.new_message_id(random, now, domain)),
             compose.address_field("From", [Mailbox(identity["name"], local, domain)]),
             compose.address_field("To", [Mailbox("", *split(one)) for one in people]),
