@@ -612,7 +612,7 @@ class Hostile(SynchronousTestCase):
         self.assertEqual(found.numbers.resolve(10), [(1, 8999)])
         self.assertLess(time.process_time() - started, 0.5)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(
         verb=st.sampled_from([*VERBS, *(b"UID " + verb for verb in UID_VERBS), b"SEARCH", b"UID SEARCH"]),
         words=st.lists(
@@ -641,7 +641,7 @@ class Hostile(SynchronousTestCase):
         with contextlib.suppress(BadCommand):
             parse_append(data.replace(b"a APPEND", b"a append"), utf8=utf8)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.binary(max_size=60))
     def test_any_octets_at_all(self, data):
         for function in (parse, parse_append):

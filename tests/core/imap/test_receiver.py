@@ -371,7 +371,7 @@ PIECES = [
 
 
 class AnyCut(SynchronousTestCase):
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(
         pieces=st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=20)), max_size=8),
         cuts=st.lists(st.integers(0, 4000), max_size=20),

@@ -178,7 +178,7 @@ class Patterns(SynchronousTestCase):
         started = time.process_time()
         for bomb in bombs:
             compile_pattern("", bomb).matches("a/" * 500)
-        self.assertLess(time.process_time() - started, 0.1)
+        self.assertLess(time.process_time() - started, 0.5)  # some 0.05 s; backtracking would take for ever
         self.assertTrue(fnmatch.fnmatch("a", "*"))
 
 

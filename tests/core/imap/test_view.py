@@ -73,7 +73,7 @@ STEPS = st.lists(
 
 
 class ClientModel(SynchronousTestCase):
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(start=st.sets(st.integers(1, 20), max_size=8), steps=STEPS, by_uid=st.booleans())
     def test_a_client_that_applies_the_responses_has_the_servers_list(self, start, steps, by_uid):
         image = Image(*sorted(start))
