@@ -537,6 +537,19 @@ class SearchCommands(Table):
 
     def test_keys_and_depth_are_bounded_to_the_number(self):
         bounds = SearchBounds(keys=3, depth=2)
+        for fine in (
+            b"SEEN SEEN SEEN",
+            b"NOT NOT SEEN",
+            b"((SEEN))",
+            b"SEEN NOT NOT SEEN",
+            b"(SEEN NOT SEEN)",
+        ):
+            bounds = SearchBounds(keys=5, depth=2)
+            self.key(fine, bounds=bounds)
+        for deep in (b"SEEN NOT NOT NOT SEEN", b"(SEEN NOT NOT SEEN)", b"OR NOT SEEN NOT NOT SEEN"):
+            with self.assertRaises(BadCommand, msg=deep):
+                self.key(deep, bounds=SearchBounds(keys=9, depth=2))
+        bounds = SearchBounds(keys=3, depth=2)
         for fine in (b"SEEN SEEN SEEN", b"NOT NOT SEEN", b"((SEEN))"):
             self.key(fine, bounds=bounds)
         for much in (b"SEEN SEEN SEEN SEEN", b"OR SEEN NOT SEEN", b"(NOT (SEEN))"):
