@@ -361,6 +361,11 @@ class FetchPlans(SynchronousTestCase):
             self.assertEqual(self.plan(text).sets_seen, seen, text)
             self.assertFalse(self.plan(text, read_only=True).sets_seen)
 
+    def test_columns_are_made_ready(self):
+        self.assertEqual(fetch.values(b"RFC822.SIZE", [7, 8]), [7, 8])
+        self.assertEqual(fetch.values(b"INTERNALDATE", [0.0]), [b"01-Jan-1970 00:00:00 +0000"])
+        self.assertEqual(fetch.value(b"INTERNALDATE", 0.0), b"01-Jan-1970 00:00:00 +0000")
+
     def test_spans_and_cuts(self):
         for section, expected in (
             (Section(), (0, 100)),

@@ -240,6 +240,8 @@ class Naming(SynchronousTestCase):
         view.flush(expunge=True)
         self.assertEqual(list(view.select(SequenceSet(saved=True), uid=False)), [1, 4])
         self.assertEqual(view.spans(SequenceSet(saved=True), uid=True), [(0, 1), (2, 3)])
+        view.saved = uids(1, 3, 4)
+        self.assertEqual(view.spans(SequenceSet(saved=True), uid=False), [(0, 3)])
 
     def test_many_uids_to_numbers(self):
         view = View(array("I", range(1, 2000, 2)))
