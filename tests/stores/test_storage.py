@@ -269,6 +269,22 @@ def ok(progress: Progress) -> bool:
     return True
 
 
+class Synced(SynchronousTestCase):
+    def test_what_is_durable_was_synced_the_content_before_its_name_and_each_folder_after(self) -> None:
+        """What the disk itself is asked for: the trials of power cuts stand in its place."""
+        place = temporary(self)
+        synced: list[int] = []
+        real = os.fsync
+        self.patch(os, "fsync", lambda fd: (synced.append(os.fstat(fd).st_ino), real(fd)))
+        disk, folder = Disk(), os.path.join(place, "a")
+        disk.make_folders(folder)
+        self.assertEqual(synced, [os.stat(os.path.dirname(place)).st_ino, os.stat(place).st_ino])
+        synced.clear()
+        file = os.path.join(folder, "key")
+        disk.put(file, b"x")
+        self.assertEqual(synced, [os.stat(file).st_ino, os.stat(folder).st_ino])
+
+
 class Checking(Stage):
     async def make(self, events: Events) -> SqliteStore:
         self.folder = temporary(self)
