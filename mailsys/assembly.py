@@ -114,7 +114,7 @@ class System:
         )
         counters = Counters(reactor)
         parts = sign_in_parts(
-            store.objects, store.sessions, accounts, counters, settings, wall, chance, secret
+            store.objects, store.sessions, accounts, store.once, settings, wall, chance, secret
         )
         sign_in = SignIn(
             accounts,

@@ -100,7 +100,7 @@ class SignIn:
         self._random = random_bytes
         self._domain = domain
         self._secret = secret or random_bytes(32)
-        self.throttle = Throttle(limits, bounds, clock)
+        self.throttle = Throttle(limits, bounds, clock, random_bytes)
         self._cache_key = random_bytes(32)
         self._checking: dict[tuple[str, bytes], list[Deferred[bool]]] = {}  # place, keyed hash -> who waits
         self._remembered: dict[bytes, float] = {}  # keyed hash -> when it is forgotten, oldest first

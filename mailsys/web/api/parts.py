@@ -87,7 +87,7 @@ def sign_in_parts(
     objects: IObjectStore,
     sessions: ISessionStore,
     accounts: IAccountStore,
-    limits: ILimits,
+    once: IOnceStore,
     settings: Settings,
     clock: Any,
     random_bytes: Chance,
@@ -100,7 +100,7 @@ def sign_in_parts(
         Sessions(sessions, accounts, clock, random_bytes, lifetimes, revocations),
         AppPasswords(objects, accounts, clock, random_bytes, revocations),
         SecondFactor(
-            objects, accounts, limits, clock, random_bytes, settings.domain, AtRest(secret, random_bytes)
+            objects, accounts, once, clock, random_bytes, settings.domain, AtRest(secret, random_bytes)
         ),
         KnownPlaces(objects, clock, random_bytes),
         revocations,

@@ -177,7 +177,7 @@ class ApiTestCase(TestCase):
         self.counters = Counters(clock)
         chance = os.urandom
         self.parts = sign_in_parts(
-            self.objects, self.session_store, self.accounts, self.counters, settings, clock, chance, SECRET
+            self.objects, self.session_store, self.accounts, store.once, settings, clock, chance, SECRET
         )
         parts = self.parts
         self.sign_in = SignIn(
