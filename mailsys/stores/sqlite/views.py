@@ -109,7 +109,6 @@ def delta(connection: apsw.Connection, texts: KeywordTexts, account: int, mailbo
         tuple(found for found, at in zip(rows, placed, strict=True) if at <= since),
         tuple(sorted(integers(vanished))),
         complete=since >= floor,
-        last=rows[-1][0] if rows else 0,
     )
 
 
