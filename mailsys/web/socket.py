@@ -253,7 +253,7 @@ class JmapSocket(WebSocketServerProtocol):
     async def _answer(self, payload: bytes) -> None:
         request_id: str | None = None
         try:
-            value = self._routes.api.decode(payload)
+            value = await self._routes.api.decode(payload)
             if not isinstance(value, dict):
                 raise not_request("A message is an object.")
             given = value.get("id")
