@@ -7,11 +7,13 @@ the wire and the order. Every method may fail with a Refusal, which becomes the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from mailsys.core.network import REMEMBERED
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.ports.blobs import IBlobSink, StagedBlob
 from mailsys.ports.ids import AccountId
@@ -38,6 +40,7 @@ class Client:
         return "ESMTP" + ("S" if self.tls else "") + ("A" if self.account is not None else "")
 
 
+@lru_cache(REMEMBERED)
 def is_loopback(address: str) -> bool:
     """Whether a client speaks from this machine."""
     try:
