@@ -58,11 +58,11 @@ class Nowhere:
 
 @implementer(ITransaction)
 class Transaction:
-    def add_recipient(self, address: str, parameters: RcptParameters) -> Deferred[None]:
-        return succeed(None)
+    def add_recipient(self, address: str, parameters: RcptParameters) -> None:
+        pass
 
-    def open_body(self) -> Deferred[IBlobSink]:
-        return succeed(Nowhere())
+    def open_body(self) -> IBlobSink:
+        return Nowhere()
 
     def commit(self, blob: StagedBlob) -> Deferred[str]:
         return succeed("kept")
@@ -73,14 +73,14 @@ class Transaction:
 
 @implementer(ITransactions)
 class Transactions:
-    def connected(self, client: Client) -> Deferred[None]:
-        return succeed(None)
+    def connected(self, client: Client) -> None:
+        pass
 
     def disconnected(self, client: Client) -> None:
         pass
 
-    def begin(self, client: Client, sender: str, parameters: MailParameters) -> Deferred[ITransaction]:
-        return succeed(Transaction())
+    def begin(self, client: Client, sender: str, parameters: MailParameters) -> ITransaction:
+        return Transaction()
 
 
 def receiver_alone(messages: int) -> None:

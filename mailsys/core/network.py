@@ -6,7 +6,7 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Final
 
-REMEMBERED: Final = 4096  # addresses: who connects does so again, and the standard library takes 10 us each time
+REMEMBERED: Final = 4096  # addresses: who connected will again, and reading one takes 10 us
 
 _CUSTOMER: Final = {4: 32, 6: 64}
 _NEIGHBOURS: Final = {4: 24, 6: 48}

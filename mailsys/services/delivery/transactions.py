@@ -1,7 +1,9 @@
 """What an SMTP server asks at each step of a mail transaction.
 
 `services.receiving` (port 25) and `services.submission` (587, 465) answer; `mailsys.smtp` only keeps
-the wire and the order. Every method may fail with a Refusal, which becomes the reply.
+the wire and the order. Every method but `connected` may raise a Refusal, and each Deferred may fail with
+one, which becomes the reply. Where there is nothing to wait for the answer itself comes without a Deferred:
+on a busy server most commands are such.
 """
 
 from __future__ import annotations
@@ -52,10 +54,10 @@ def is_loopback(address: str) -> bool:
 class ITransaction(Interface):
     """One MAIL ... end of data. Used for one message only."""
 
-    def add_recipient(address: str, parameters: RcptParameters) -> Deferred[None]:
-        """RCPT TO. Fires when the recipient is taken; refused ones change nothing."""
+    def add_recipient(address: str, parameters: RcptParameters) -> Deferred[None] | None:
+        """RCPT TO. Fires when the recipient is taken (None: it is); refused ones change nothing."""
 
-    def open_body() -> Deferred[IBlobSink]:
+    def open_body() -> IBlobSink | Deferred[IBlobSink]:
         """354 is about to be sent: a sink into which the trace header has been written already.
         Content is written as it should be stored: CRLF lines, dots unstuffed."""
 
@@ -68,11 +70,13 @@ class ITransaction(Interface):
 
 
 class ITransactions(Interface):
-    def connected(client: Client) -> Deferred[None]:
-        """A connection came in; a Refusal (421 or 554) turns it away before the greeting."""
+    def connected(client: Client) -> Deferred[None] | None:
+        """A connection came in; a Refusal (421 or 554) turns it away before the greeting. None: welcome."""
 
     def disconnected(client: Client) -> None:
         """It is gone. Called once for each `connected` that was not refused."""
 
-    def begin(client: Client, sender: str, parameters: MailParameters) -> Deferred[ITransaction]:
+    def begin(
+        client: Client, sender: str, parameters: MailParameters
+    ) -> ITransaction | Deferred[ITransaction]:
         """MAIL FROM. `sender` is the reverse-path without brackets, "" for the null sender."""
