@@ -89,6 +89,7 @@ class SignInTestCase(HouseTestCase):
                 self.house.counters,
                 Limits(failures_per_address=6, failures_per_account=3),
                 self.house.clock,
+                self.house.random.randbytes,
             ),
             self.house.clock,
             self.pool,
