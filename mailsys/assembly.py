@@ -33,6 +33,7 @@ from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.arrivals import Arrivals
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory
+from mailsys.services.delivery.intake import Intake
 from mailsys.services.dns.resolve import StubResolver, configured_servers
 from mailsys.services.dns.route import Ourselves, Router
 from mailsys.services.jmap.contacts.methods import register_contacts
@@ -136,7 +137,7 @@ class System:
             store.mail, store.objects, store.blobs, store.once, directory, wall, secure_random
         )
         arrivals = Arrivals(responder)
-        reception = Reception(
+        intake = Intake(
             store.mail,
             store.blobs,
             directory,
@@ -149,19 +150,7 @@ class System:
             settings.hostname,
             arrivals,
         )
-        submission = Submission(
-            store.mail,
-            store.blobs,
-            directory,
-            reader,
-            reporter,
-            counters,
-            limits,
-            wall,
-            chance,
-            settings.hostname,
-            arrivals,
-        )
+        reception, submission = Reception(intake), Submission(intake)
         resolver = StubResolver(
             reactor,
             configured_servers(settings.dns.servers),

@@ -18,6 +18,7 @@ from mailsys.ports.queue import QueueItem
 from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory, Route
+from mailsys.services.delivery.intake import Intake
 from mailsys.services.delivery.transactions import Client, ITransactions
 from mailsys.services.receiving.receive import Reception
 from mailsys.services.submission.submit import Submission
@@ -69,14 +70,11 @@ class House:
         reporter = Reporter(
             HOST, DOMAIN, self.directory, self.blobs, analyse, lambda: self.random.randbytes(10).hex()
         )
-        self.reception = Reception(
+        intake = Intake(
             self.mail, self.blobs, self.directory, reader, reporter, self.counters, self.limits,
             self.clock, self.random.randbytes, HOST,
         )  # fmt: skip
-        self.submission = Submission(
-            self.mail, self.blobs, self.directory, reader, reporter, self.counters, self.limits,
-            self.clock, self.random.randbytes, HOST,
-        )  # fmt: skip
+        self.reception, self.submission = Reception(intake), Submission(intake)
         return self
 
     def new_directory(self, **given: Any) -> Directory:

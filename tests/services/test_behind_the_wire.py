@@ -1,6 +1,7 @@
 """The services behind the real SMTP server: what a client hears."""
 
 from base64 import b64encode
+from dataclasses import replace
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -31,7 +32,8 @@ class PortTwentyFiveTests(HouseTestCase):
 
     async def test_new_connections_in_a_minute_are_bounded_by_address_and_by_network(self):
         house = self.house
-        house.reception.limits = Limits(connects_per_minute=3, connects_per_minute_per_network=5)
+        limits = Limits(connects_per_minute=3, connects_per_minute_per_network=5)
+        house.reception.intake = replace(house.reception.intake, limits=limits)
         refused = b"421 4.7.0 Too many new connections, try again later\r\n"
 
         def heard(*addresses: str) -> list[bytes]:

@@ -1,5 +1,7 @@
 """Port 25: what is taken, where it ends, and what is refused with which code."""
 
+from dataclasses import replace
+
 from mailsys.core.refusal import (
     MailLoop,
     MessageTooBig,
@@ -137,9 +139,10 @@ class RefusalTests(HouseTestCase):
             await store.remove_account(account.id)
         for address in await store.addresses():
             await store.remove_address(address.address)
-        self.house.reception.directory = self.house.new_directory()
-        await self.house.reception.directory.start()
-        self.addCleanup(self.house.reception.directory.stop)
+        directory = self.house.new_directory()
+        self.house.reception.intake = replace(self.house.reception.intake, directory=directory)
+        await directory.start()
+        self.addCleanup(directory.stop)
         await refusal(self, TemporaryFailure, self.house.receive("bob@example.com"))
 
     async def test_percent_hack_is_no_relay(self):

@@ -9,11 +9,9 @@ lawfully, and telling those from forgeries is the business of SPF and DMARC. It 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from mailsys import metrics
@@ -31,16 +29,12 @@ from mailsys.core.refusal import (
 )
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.log import Log
-from mailsys.ports.blobs import IBlobSink, IBlobStore, StagedBlob
+from mailsys.ports.blobs import IBlobSink, StagedBlob
 from mailsys.ports.intake import Acceptance
-from mailsys.ports.limits import ILimits
-from mailsys.ports.mail import IMailStore
 from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
-from mailsys.services.content.reading import MessageReader, Reading
+from mailsys.services.content.reading import Reading
 from mailsys.services.delivery import received_fields as tracing
-from mailsys.services.delivery.arrivals import Arrives
-from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.confirm import confirm
 from mailsys.services.delivery.deliver import (
     Addressed,
@@ -51,10 +45,10 @@ from mailsys.services.delivery.deliver import (
     plan,
     queue_items,
 )
-from mailsys.services.delivery.directory import Directory, Route
+from mailsys.services.delivery.directory import Route
+from mailsys.services.delivery.intake import Intake
 from mailsys.services.delivery.transactions import Client, ITransaction, ITransactions, is_loopback
 from mailsys.services.dns.route import needs_utf8
-from mailsys.settings import Limits
 
 log = Log("receive")
 
@@ -63,33 +57,8 @@ _MINUTE: Final = 60.0
 
 @implementer(ITransactions)
 class Reception:
-    """`hostname` stands in the trace header; `random_bytes(n)` gives chance for trace ids."""
-
-    def __init__(
-        self,
-        mail: IMailStore,
-        blobs: IBlobStore,
-        directory: Directory,
-        reader: MessageReader,
-        reporter: Reporter,
-        counters: ILimits,
-        limits: Limits,
-        clock: IReactorTime,
-        random_bytes: Callable[[int], bytes],
-        hostname: str,
-        arrivals: Arrives | None = None,
-    ) -> None:
-        self.mail = mail
-        self.blobs = blobs
-        self.directory = directory
-        self.reader = reader
-        self.reporter = reporter
-        self.counters = counters
-        self.limits = limits
-        self.clock = clock
-        self.random_bytes = random_bytes
-        self.hostname = hostname
-        self.arrivals = arrivals
+    def __init__(self, intake: Intake) -> None:
+        self.intake = intake
 
     def connected(self, client: Client) -> Deferred[None]:
         """The server counts those that are open; here it is how many are new. This machine's own are not
@@ -99,12 +68,12 @@ class Reception:
         return Deferred.fromCoroutine(self._connected(client.address))
 
     async def _connected(self, address: str) -> None:
-        limits = self.limits
+        limits = self.intake.limits
         for whose, bound in (
             (customer_of(address), limits.connects_per_minute),
             (network_of(address), limits.connects_per_minute_per_network),
         ):
-            if await self.counters.hit(f"connects:{whose}", _MINUTE) > bound:
+            if await self.intake.counters.hit(f"connects:{whose}", _MINUTE) > bound:
                 raise TooManyConnections(
                     "Too many new connections, try again later", cause=f"{whose}: {bound} in a minute"
                 )
@@ -116,52 +85,52 @@ class Reception:
         return Deferred.fromCoroutine(self._begin(client, sender, parameters))
 
     async def _begin(self, client: Client, sender: str, parameters: MailParameters) -> ITransaction:
-        if parameters.size is not None and parameters.size > self.limits.message_size:
+        if parameters.size is not None and parameters.size > self.intake.limits.message_size:
             raise MessageTooBig()  # RFC 1870 §6.1
-        self.blobs.check_room(parameters.size or 0)  # so that nobody sends what will not be taken
-        if sender and self.directory.is_local_domain(sender.rpartition("@")[2]):
+        self.intake.blobs.check_room(parameters.size or 0)  # so that nobody sends what will not be taken
+        if sender and self.intake.directory.is_local_domain(sender.rpartition("@")[2]):
             log.info("own sender from outside", peer=client.address, sender=sender)
-        return _Incoming(self, client, sender, parameters)
+        return _Incoming(self.intake, client, sender, parameters)
 
 
 @implementer(ITransaction)
 class _Incoming:
-    def __init__(self, service: Reception, client: Client, sender: str, parameters: MailParameters) -> None:
-        self._service = service
+    def __init__(self, intake: Intake, client: Client, sender: str, parameters: MailParameters) -> None:
+        self._intake = intake
         self._client = client
         self._sender = sender
         self._parameters = parameters
         self._recipients: dict[str, Addressed] = {}  # by the address as given
-        self._begun = service.clock.seconds()
-        self._trace = tracing.new_trace(self._begun, service.random_bytes)
+        self._begun = intake.clock.seconds()
+        self._trace = tracing.new_trace(self._begun, intake.random_bytes)
         self._sink: IBlobSink | None = None
 
     # -- RCPT ----------------------------------------------------------------------------------------
 
     def add_recipient(self, address: str, parameters: RcptParameters) -> Deferred[None]:
-        route = self._service.directory.cached(address)
+        route = self._intake.directory.cached(address)
         if route is not None and self._take_now(address, parameters, route):
             return succeed(None)
         return Deferred.fromCoroutine(self._add_recipient(address, parameters))
 
     def _take_now(self, address: str, parameters: RcptParameters, route: Route) -> bool:
         """The usual case without a coroutine: a known address, room for it, no quota to ask about."""
-        if len(self._recipients) >= self._service.limits.recipients_incoming:
+        if len(self._recipients) >= self._intake.limits.recipients_incoming:
             return False
-        if not self._service.directory.unbounded(route.accounts):
+        if not self._intake.directory.unbounded(route.accounts):
             return False
         self._take(address, parameters, route)
         return True
 
     async def _add_recipient(self, address: str, parameters: RcptParameters) -> None:
-        service = self._service
-        if len(self._recipients) >= service.limits.recipients_incoming and address not in self._recipients:
+        intake = self._intake
+        if len(self._recipients) >= intake.limits.recipients_incoming and address not in self._recipients:
             raise TooManyRecipients()
-        route = await service.directory.route(address)
+        route = await intake.directory.route(address)
         if route is None:
-            if not await service.directory.peopled():
+            if not await intake.directory.peopled():
                 raise TemporaryFailure("No mailbox has been set up here yet", cause=address)
-            ours = "@" not in address or service.directory.is_local_domain(address.rpartition("@")[2])
+            ours = "@" not in address or intake.directory.is_local_domain(address.rpartition("@")[2])
             log.info(
                 "recipient refused",
                 trace=self._trace,
@@ -173,7 +142,7 @@ class _Incoming:
             if ours:
                 raise UnknownRecipient(cause=address)
             raise RelayDenied(cause=address)
-        await check_room(service.directory, route, self._parameters.size or 0)
+        await check_room(intake.directory, route, self._parameters.size or 0)
         self._take(address, parameters, route)
 
     def _take(self, address: str, parameters: RcptParameters, route: Route) -> None:
@@ -186,17 +155,17 @@ class _Incoming:
 
     def open_body(self) -> Deferred[IBlobSink]:
         """Return-Path is only written when no copy leaves us again (RFC 5321 §4.4 forbids it there)."""
-        service = self._service
+        intake = self._intake
         only = next(iter(self._recipients)) if len(self._recipients) == 1 else ""
         head = tracing.received(
-            self._client, service.hostname, self._trace, service.clock.seconds(), only, self._parameters.utf8
+            self._client, intake.hostname, self._trace, intake.clock.seconds(), only, self._parameters.utf8
         )
         forwarding = [a for a, one in self._recipients.items() if one.route and one.route.forwards]
         if forwarding:
-            head = b"".join(tracing.forwarded(comparable(a), service.hostname) for a in forwarding) + head
+            head = b"".join(tracing.forwarded(comparable(a), intake.hostname) for a in forwarding) + head
         else:
             head = tracing.return_path(self._sender) + head
-        self._sink = sink = service.blobs.sink()
+        self._sink = sink = intake.blobs.sink()
         wait = sink.write(head)
         if wait is None:
             return succeed(sink)
@@ -211,17 +180,17 @@ class _Incoming:
         return Deferred.fromCoroutine(self._commit(blob))
 
     async def _commit(self, blob: StagedBlob) -> str:
-        service, trace = self._service, self._trace
+        intake, trace = self._intake, self._trace
         if not self._recipients:
             raise MessageRejected("No recipients", cause="commit without recipients")
         self._sink = None
-        if service.reader.at_once(blob):
-            reading = service.reader.read_now(blob)
+        if intake.reader.at_once(blob):
+            reading = intake.reader.read_now(blob)
         else:
             onward = any(one.route and one.route.forwards for one in self._recipients.values())
-            reading = await service.reader.read(blob, bits=onward)
-        made = plan(self._without_loops(reading.header), self._sender, service.directory.is_local_domain)
-        now = service.clock.seconds()
+            reading = await intake.reader.read(blob, bits=onward)
+        made = plan(self._without_loops(reading.header), self._sender, intake.directory.is_local_domain)
+        now = intake.clock.seconds()
         facts = reading.facts
         steps = [
             TimelineEntry(
@@ -250,10 +219,10 @@ class _Incoming:
             header=reading.header,
         )
         try:
-            await service.mail.accept(acceptance)
+            await intake.mail.accept(acceptance)
         except UnknownRecipient as gone:
             # An account was removed since RCPT. The next attempt is told so, recipient by recipient.
-            await service.directory.refresh()
+            await intake.directory.refresh()
             raise TemporaryFailure(cause=str(gone)) from gone
         metrics.received_smtp.inc()
         metrics.messages_delivered.inc(len(made.accounts))
@@ -266,33 +235,31 @@ class _Incoming:
             accounts=len(made.accounts),
             onward=len(acceptance.queued),
             size=blob.size,
-            ms=round((service.clock.seconds() - self._begun) * 1000, 1),
+            ms=round((intake.clock.seconds() - self._begun) * 1000, 1),
         )
         if self._sender and any(one.recipient.notify for one in self._recipients.values()):
             item = self._onward(reading, now)
-            await confirm(
-                service.reporter, service.mail, item, self._recipients.values(), reading.header, now
-            )
-        if service.arrivals is not None:
-            service.arrivals.arrives(self._sender, made.accounts, reading.header, blob.id)
+            await confirm(intake.reporter, intake.mail, item, self._recipients.values(), reading.header, now)
+        if intake.arrivals is not None:
+            intake.arrivals.arrives(self._sender, made.accounts, reading.header, blob.id)
         return f"Accepted as {trace}"
 
     def _without_loops(self, header: bytes) -> list[Addressed]:
         """The recipients, less the forwards that this message took before. MailLoop when it went
         through too many hands (RFC 5321 §6.3), or one recipient would be left with nothing."""
-        service = self._service
+        intake = self._intake
         # Our own Received field is the first one: it does not count.
-        if tracing.hops(header) > service.limits.received_headers + 1:
+        if tracing.hops(header) > intake.limits.received_headers + 1:
             log.warning("loop", trace=self._trace, sender=self._sender, cause="too many Received fields")
             raise MailLoop(cause="too many Received fields")
         return self._unmarked(header)
 
     def _unmarked(self, header: bytes) -> list[Addressed]:
-        service = self._service
+        intake = self._intake
         recipients = list(self._recipients.items())
         marks = tracing.marks(header)
         counts = {
-            address: tracing.times_marked(marks, comparable(address), service.hostname)
+            address: tracing.times_marked(marks, comparable(address), intake.hostname)
             for address, one in recipients
             if one.route and one.route.forwards
         }

@@ -184,11 +184,11 @@ class ProgramMail:
         try:
             for one in recipients:
                 await outgoing.add_recipient(one.address, RcptParameters(notify=letter.notify))
-            domain = self.submission.directory.domain or self.submission.hostname
+            domain = self.submission.intake.directory.domain or self.submission.intake.hostname
             message_id = compose.new_message_id(self.random, now, domain)
             random = Random(self.random.getrandbits(64))  # noqa: S311 for boundaries
             content = await self.offload(lambda: written(letter, message_id, now, random))
-            if len(content) > self.submission.limits.message_size:
+            if len(content) > self.submission.intake.limits.message_size:
                 raise MessageTooBig()
             sink = await outgoing.open_body()
             for at in range(0, len(content), _PIECE):

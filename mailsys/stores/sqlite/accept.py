@@ -28,12 +28,13 @@ from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId, ThreadId
 from mailsys.ports.intake import Acceptance, Accepted, Delivered, Delivery
 from mailsys.ports.mailboxes import Role
 from mailsys.stores.sqlite import edits, objects
-from mailsys.stores.sqlite.batch import AccountState, Batch, BlobState, MailboxState
+from mailsys.stores.sqlite.batch import Batch
 from mailsys.stores.sqlite.correspondents import credit
 from mailsys.stores.sqlite.flags import ATTACHMENT, MARK, flags_of
 from mailsys.stores.sqlite.items import enqueue
 from mailsys.stores.sqlite.placing import NewEmail, add_email, place
 from mailsys.stores.sqlite.rows import values
+from mailsys.stores.sqlite.states import AccountState, BlobState, MailboxState
 from mailsys.stores.sqlite.timeline import record
 
 RAW, ZSTD, FILE = 0, 1, 2  # blob.form

@@ -11,12 +11,13 @@ from mailsys.ports.ids import EmailId, MailboxId
 from mailsys.ports.mailboxes import Role
 from mailsys.ports.patches import EmailNow, EmailPatch, EmailsPatched, Snooze
 from mailsys.stores.sqlite import keywords
-from mailsys.stores.sqlite.batch import AccountState, Batch, ids
+from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.flags import KEYWORDS, MARK, flags_of
 from mailsys.stores.sqlite.marks import Row, set_marks, touch
 from mailsys.stores.sqlite.placements import remove
 from mailsys.stores.sqlite.placing import EMAIL_COLUMNS, NewEmail, emails_of, place
 from mailsys.stores.sqlite.rows import values
+from mailsys.stores.sqlite.states import AccountState
 
 
 @dataclass(slots=True)

@@ -11,11 +11,12 @@ from typing import Any, Final
 from mailsys.core.message import keywords as words
 from mailsys.ports.ids import EmailId
 from mailsys.ports.placements import KeywordChange, KeywordsChanged
-from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
+from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.flags import KEYWORDS, MARK, SEEN, flags_of, is_unread
 from mailsys.stores.sqlite.marks import Row, set_marks
 from mailsys.stores.sqlite.placing import EMAIL_COLUMNS, emails_of
 from mailsys.stores.sqlite.rows import integers, values
+from mailsys.stores.sqlite.states import AccountState, MailboxState
 
 
 @lru_cache(maxsize=256)

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from mailsys.stores.sqlite.rows import one, values
+from mailsys.stores.sqlite.states import MailboxState
 from mailsys.stores.sqlite.tally import CONVERSATIONS, EMAILS, Key, Tally
 
 if TYPE_CHECKING:
     import apsw
-
-    from mailsys.stores.sqlite.batch import MailboxState
 
 REMEMBERED: Final = 100_000  # stretches of all tallies: then the next transaction starts over
 _encode: Final = msgspec.json.Encoder().encode

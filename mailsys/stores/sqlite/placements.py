@@ -7,11 +7,12 @@ from typing import Any
 
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.ports.placements import Copied
-from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
+from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.flags import SEEN, is_unread
 from mailsys.stores.sqlite.marks import Row, bury, end_snoozes, show_or_hide, touch
 from mailsys.stores.sqlite.placing import EMAIL_COLUMNS, NewEmail, add_email, emails_of, place
 from mailsys.stores.sqlite.rows import integers
+from mailsys.stores.sqlite.states import AccountState, MailboxState
 from mailsys.stores.sqlite.tally import Key
 
 

@@ -135,7 +135,7 @@ class AccountApi:
         ports = jmap.ports
         accounts, objects = ports.accounts, ports.objects
         blobs = BlobReader(ports.mail, ports.blobs)
-        changed = submission.directory.refresh
+        changed = submission.intake.directory.refresh
         seal = Seal(secret, once, clock, random_bytes)
         rights = AdminRights(objects, accounts)
         passkeys = Passkeys(objects, accounts, parts.factor, seal, clock, random_bytes, settings.domain)

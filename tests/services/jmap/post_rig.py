@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from twisted.internet import reactor
@@ -21,6 +22,7 @@ from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.arrivals import Arrivals
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory
+from mailsys.services.delivery.intake import Intake
 from mailsys.services.delivery.transactions import Client
 from mailsys.services.dns.route import Ourselves, Router
 from mailsys.services.jmap.extensions.methods import BLOB, MDN, QUOTA, register_more
@@ -65,14 +67,12 @@ class PostTestCase(JmapTestCase):
         self.feedback = Feedback(self.store.objects, self.store.blobs, maybeDeferred)
         arrivals = self.arrivals = Arrivals(self.responder, self.feedback)
         self.counters = Counters(self.clock)
-        self.submission = Submission(
-            self.api.ports.mail, self.api.ports.blobs, self.directory, reader, self.reporter, self.counters,
-            self.limits_of_mail, self.clock, chance.randbytes, HOST, arrivals,
-        )  # fmt: skip
-        self.reception = Reception(
+        intake = Intake(
             self.store.mail, self.store.blobs, self.directory, reader, self.reporter, self.counters,
             self.limits_of_mail, self.clock, chance.randbytes, HOST, arrivals,
         )  # fmt: skip
+        self.reception = Reception(intake)
+        self.submission = Submission(replace(intake, mail=self.api.ports.mail, blobs=self.api.ports.blobs))
         self.message_reader = reader
         self.identities = register_sending(self.api, self.submission, self.directory, self.responder)
         register_more(self.api, self.submission, self.identities, self.directory, self.once)  # type: ignore[arg-type]

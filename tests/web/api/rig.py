@@ -22,6 +22,7 @@ from mailsys.services.access.sign_in import SignIn
 from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory
+from mailsys.services.delivery.intake import Intake
 from mailsys.services.dns.resolve import StubResolver
 from mailsys.services.jmap.contacts.methods import register_contacts
 from mailsys.services.jmap.protocol.api import JmapApi, Ports
@@ -190,10 +191,11 @@ class ApiTestCase(TestCase):
         reporter = Reporter(
             settings.hostname, DOMAIN, self.directory, self.blobs, analyse, lambda: os.urandom(8).hex()
         )
-        self.submission = Submission(
+        intake = Intake(
             self.mail, self.blobs, self.directory, reader, reporter, self.counters, settings.limits, clock,
             chance, settings.hostname,
         )  # fmt: skip
+        self.submission = Submission(intake)
 
         async def hash_password(password: str) -> Credentials:
             return credentials(password)
