@@ -32,6 +32,7 @@ from mailsys.stores.sqlite.store import SqliteStore, open_store
 from tests.contracts import (
     accounts,
     blobs,
+    learning,
     mail_edits,
     mail_mailboxes,
     mail_marks,
@@ -116,7 +117,7 @@ class Queries(InFile, mail_query.QueryContract):
 
 # What version 4 brought, taken away again.
 _OLDER = """
-DROP TABLE once;
+DROP TABLE once; DROP TABLE lesson; DROP TABLE token; DROP TABLE learned; DROP TABLE known;
 DROP INDEX placement_received;
 DROP INDEX email_received;
 CREATE INDEX placement_received ON placement (mailbox, received_at, email);
@@ -180,6 +181,14 @@ class Sending(InFile, mail_patches.SendingContract):
 
 
 class Trees(InFile, mail_tree.TreeContract):
+    pass
+
+
+class Lessons(InFile, learning.LessonContract):
+    pass
+
+
+class Learning(InFile, learning.LearningContract):
     pass
 
 

@@ -12,6 +12,7 @@ from mailsys.stores.sqlite.store import SqliteStore, open_store
 from tests.contracts import (
     accounts,
     blobs,
+    learning,
     mail_edits,
     mail_mailboxes,
     mail_marks,
@@ -130,6 +131,14 @@ class Sending(InMemory, mail_patches.SendingContract):
 
 
 class Trees(InMemory, mail_tree.TreeContract):
+    pass
+
+
+class Lessons(InMemory, learning.LessonContract):
+    pass
+
+
+class Learning(InMemory, learning.LearningContract):
     pass
 
 

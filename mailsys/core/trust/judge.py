@@ -299,9 +299,7 @@ def _weigh_path(evidence: Evidence, add: _Add) -> None:
     if any(one.result is Signed.FAIL for one in evidence.dkim):
         if not any(one.result is Signed.PASS for one in evidence.dkim):
             signer = next(one.domain for one in evidence.dkim if one.result is Signed.FAIL)
-            add(
-                "dkim-failed", f"It was changed on its way, or {signer} did not sign it.", ("domain", signer)
-            )
+            add("dkim-failed", f"It was changed on its way, or {signer} did not sign it.", ("domain", signer))
     elif not evidence.dkim and spf is not None:
         add("unsigned", "Nobody signed it.")
     if evidence.address is not None and evidence.address.result is Signed.FAIL:

@@ -16,11 +16,13 @@ LONGEST: Final = 256  # characters of a name that are looked at
 
 # Cyrillic, Greek, Armenian and Latin letters outside of ASCII that look like one inside; digits last.
 _LIKE: Final = str.maketrans(
-    "авеіјкмнорстухѕԁԛԝҽһӏɡαβεικνορτυχωϲϳոսօցհıłøđħŧ0135",  # noqa: RUF001
+    "авеіјкмнорстухѕԁԛԝҽһӏɡαβεικνορτυχωϲϳոսօցհıłøđħŧ0135",
     "abeijkmhopctyxsdqwehlgabeiknoptuxwcjnuoghilodhtoles",
 )
 _PAIRS: Final = (("rn", "m"), ("vv", "w"), ("cl", "d"))
-_ADDRESS: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
+_ADDRESS: Final = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"
+)
 _SCRIPTS: Final = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "HEBREW", "ARABIC")
 
 

@@ -143,8 +143,8 @@ def _identity(value: bytes) -> str:
     if not value:
         return ""
     text = _HEX.sub(lambda m: bytes((int(m[1], 16),)), value.translate(None, b" \t\r\n"))
-    local, _, host = text.rpartition(b"@")
+    local, at, host = text.rpartition(b"@")
     try:
-        return local.decode("utf-8", "replace") + "@" + domain_of(host)
+        return local.decode("utf-8", "replace") + "@" + domain_of(host if at else b"")
     except ValueError:
         return "@"

@@ -21,9 +21,10 @@ from typing import Final
 
 import apsw
 
+from mailsys.stores.sqlite.learned_tables import KNOWLEDGE, LESSONS
 from mailsys.stores.sqlite.rows import one
 
-VERSION: Final = 4
+VERSION: Final = 5
 PAGE_SIZE: Final = 8192
 
 # until: while it waits, when it is due; once woken, when it came back to this mailbox
@@ -277,6 +278,7 @@ CREATE INDEX timeline_account ON timeline (account, trace) WHERE account IS NOT 
 """,
     2: SNOOZE,
     3: _MARKS + ONCE,
+    4: LESSONS + KNOWLEDGE,
 }
 
 
@@ -324,7 +326,7 @@ def version_of(connection: apsw.Connection) -> int:
 def create(connection: apsw.Connection) -> None:
     """Lay out an empty file, in one commit."""
     with connection:
-        connection.execute(TABLES + SNOOZE + ONCE)
+        connection.execute(TABLES + SNOOZE + ONCE + LESSONS + KNOWLEDGE)
         connection.execute(f"PRAGMA user_version={VERSION}")
 
 
