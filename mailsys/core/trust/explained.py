@@ -47,17 +47,30 @@ def field(verdict: Verdict) -> bytes:
 
 
 def to_json(verdict: Verdict) -> bytes:
-    return json.dumps(as_value(verdict), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    """As it is kept; without its reply. Short: there is one for every email. Warnings that are among the
+    reasons, as most are, are only numbered."""
+    reasons = verdict.reasons[:REASONS_KEPT]
+    number = {reason: n for n, reason in enumerate(reasons)}
+    warnings = [number.get(one, _to_list(one)) for one in verdict.warnings[:REASONS_KEPT]]
+    value = [verdict.action.value, verdict.score, [_to_list(one) for one in reasons], warnings]
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def from_json(data: bytes) -> Verdict:
-    found = json.loads(data)
-    return Verdict(
-        Action(found["action"]),
-        tuple(map(_reason, found["reasons"])),
-        tuple(map(_reason, found["warnings"])),
-        float(found["score"]),
-    )
+    action, score, reasons, warnings = json.loads(data)
+    found = tuple(map(_from_list, reasons))
+    warned = tuple(found[one] if isinstance(one, int) else _from_list(one) for one in warnings)
+    return Verdict(Action(action), found, warned, float(score))
+
+
+def _to_list(reason: Reason) -> list[Any]:
+    detail = [[_kept(name), _kept(value)] for name, value in reason.detail]
+    return [reason.code, _kept(reason.text), round(reason.weight, 2), *detail]
+
+
+def _from_list(value: list[Any]) -> Reason:
+    code, text, weight, *detail = value
+    return Reason(code, text, float(weight), tuple((name, found) for name, found in detail))
 
 
 def as_value(verdict: Verdict) -> dict[str, Any]:
@@ -83,7 +96,3 @@ def _as_value(reason: Reason) -> dict[str, Any]:
 def _kept(text: str) -> str:
     """Bounded, and without control characters or halves of surrogates."""
     return "".join(c if c.isprintable() else "?" for c in text[:TEXT_KEPT])
-
-
-def _reason(value: dict[str, Any]) -> Reason:
-    return Reason(value["code"], value["text"], float(value["weight"]), tuple(value["detail"].items()))

@@ -147,9 +147,9 @@ def vouched_for(evidence: Evidence) -> bool:
     domain = _domain(evidence.author) or (evidence.dmarc.author_domain if evidence.dmarc else "")
     if not domain:
         return False
-    if evidence.sender and evidence.spf is not None and evidence.spf.result is Spf.PASS:
-        if evidence.spf.domain == domain:
-            return True
+    spf = evidence.spf
+    if evidence.sender and spf is not None and spf.result is Spf.PASS and spf.domain == domain:
+        return True
     return any(
         one.result is Signed.PASS and one.domain == domain and not one.partial for one in evidence.dkim
     )
