@@ -31,6 +31,7 @@ from mailsys.ports.ids import BlobId
 from mailsys.services.delivery.transactions import Client, ITransaction, ITransactions
 from mailsys.settings import Limits
 from mailsys.smtp.server import SmtpFactory
+from mailsys.smtp.service import Service
 
 BODY = b"Subject: bench\r\n\r\n" + (b"x" * 70 + b"\r\n") * 57
 COMMANDS = b"MAIL FROM:<a@example.org> SIZE=4096\r\nRCPT TO:<b@example.com>\r\nDATA\r\n"
@@ -97,7 +98,7 @@ def receiver_alone(messages: int) -> None:
 
 def factory(clock: object) -> SmtpFactory:
     limits = Limits(messages_per_connection=10**9, connections_per_address=1000)
-    return SmtpFactory(Transactions(), None, "mx.example", limits, clock, submission=False)
+    return SmtpFactory(Service(Transactions(), None, "mx.example", limits, False, clock.seconds), clock)
 
 
 def in_memory(messages: int) -> None:

@@ -46,7 +46,6 @@ class Host(Protocol):
 
     service: Service
     reactor: Any  # IReactorTime
-    tls: Any
 
     def admit(self, connection: SmtpConnection, address: str) -> bytes | None:
         """Count it in; or the reply that turns it away, then it was not counted."""
@@ -295,7 +294,7 @@ class SmtpConnection:
         self.transport.write(b"".join([*replies, _START_TLS]))
         self._session.begin_tls()
         self._handshaking = True
-        self.transport.startTLS(self._host.tls)
+        self.transport.startTLS(self._host.service.tls)
 
     # -- time and the end
 

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from mailsys.core.refusal import NotAllowed
 from mailsys.ports.accounts import Credentials, DkimKey
 from mailsys.services.operating import commands as c
+from mailsys.services.operating.account_commands import AccountCommands
 from mailsys.services.operating.administration import Administration, decode
 from mailsys.services.operating.control import (
     LONGEST,
@@ -24,6 +25,8 @@ from mailsys.services.operating.control import (
     ControlSocket,
     address,
 )
+from mailsys.services.operating.domain_commands import DomainCommands
+from mailsys.services.operating.queue_commands import QueueCommands
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store
 
@@ -41,7 +44,10 @@ def administration(case: TestCase | SynchronousTestCase) -> Administration:
     store = open_store(None, None, Events())
     case.addCleanup(store.close)
     return Administration(
-        store.accounts, store.mail, store.queue, store.storage, hash_password, make_keys, "mail.test"
+        AccountCommands(store.accounts, store.mail, hash_password),
+        DomainCommands(store.accounts, make_keys, "mail.test"),
+        QueueCommands(store.queue, store.accounts),
+        store.storage,
     )
 
 

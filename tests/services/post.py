@@ -25,6 +25,7 @@ from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.dns.route import Ourselves, Router
+from mailsys.services.sending.means import Means
 from mailsys.services.sending.send import Sending
 from mailsys.services.sending.sign import Signer
 from mailsys.settings import Sending as Settings
@@ -81,26 +82,33 @@ class Post:
         settings = Settings(**({"port": self.peers[0].port if self.peers else 25} | self.settings))
         chance = random.Random(5)
         return Sending(
-            queue=store.queue,
-            blobs=store.blobs,
-            directory=self.directory,
-            router=Router(
-                self.resolver,
-                chance,
-                Ourselves.listening(HOST, [("127.0.0.99", settings.port)]),
-                settings.port,
-                settings.smarthost,
-            ),
-            dialer=Dialer(reactor, HOST, settings, self.trust, self.clock),
-            signer=Signer(store.accounts, maybeDeferred, self.now),
-            reporter=Reporter(
-                HOST, "x.example", self.directory, store.blobs, analyse, lambda: chance.randbytes(12).hex()
-            ),
-            reader=MessageReader(analyse, maybeDeferred),
-            settings=settings,
-            clock=self.clock,
-            now=self.now,
-            random=chance,
+            Means(
+                queue=store.queue,
+                blobs=store.blobs,
+                directory=self.directory,
+                router=Router(
+                    self.resolver,
+                    chance,
+                    Ourselves.listening(HOST, [("127.0.0.99", settings.port)]),
+                    settings.port,
+                    settings.smarthost,
+                ),
+                dialer=Dialer(reactor, HOST, settings, self.trust, self.clock),
+                signer=Signer(store.accounts, maybeDeferred, self.now),
+                reporter=Reporter(
+                    HOST,
+                    "x.example",
+                    self.directory,
+                    store.blobs,
+                    analyse,
+                    lambda: chance.randbytes(12).hex(),
+                ),
+                reader=MessageReader(analyse, maybeDeferred),
+                settings=settings,
+                clock=self.clock,
+                now=self.now,
+                random=chance,
+            )
         )
 
     async def close(self) -> None:

@@ -13,6 +13,7 @@ from mailsys.services.sending.transmit import Content
 from mailsys.settings import Limits, Sending
 from mailsys.smtp.client import Dialer
 from mailsys.smtp.server import SmtpFactory
+from mailsys.smtp.service import Service
 from tests.conversations.smtp.memory import Transactions
 from tests.peers.smtp_peer import self_signed
 
@@ -23,7 +24,8 @@ class MeetingTests(TestCase):
     def setUp(self) -> None:
         self.transactions = Transactions()
         self.factory = SmtpFactory(
-            self.transactions, None, "mx.y.example", Limits(), reactor, submission=False, tls=CONTEXT
+            Service(self.transactions, None, "mx.y.example", Limits(), False, reactor.seconds, CONTEXT),
+            reactor,
         )
         self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
         self.hop = None

@@ -16,6 +16,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
+from mailsys.clock import WallClock
 from mailsys.core.jmap.ids import account_id
 from mailsys.core.message.analysis import analyse
 from mailsys.core.refusal import BadCredentials
@@ -154,11 +155,10 @@ class WebTestCase(TestCase):
         self.feed = Feed(self.events, self.api.state_change, reactor)
         self.prepare()
         self.web = WebApplication(
-            self.api, self.feed, self.mail, self.blobs, self.accounts, self.store.storage,
-            self.counters, settings, reactor,
-            [BasicAuthenticator(self.passwords, self.accounts, self.auth_clock, os.urandom)],
+            self.api, self.feed, self.store.storage, self.counters, settings, reactor, WallClock(reactor),
             static=self.static(),
         )  # fmt: skip
+        self.web.callers.add(BasicAuthenticator(self.passwords, self.accounts, self.auth_clock, os.urandom))
         self.site = self.web.site()
         self.web.start()
         self.port = reactor.listenTCP(0, self.site, interface="127.0.0.1")

@@ -39,7 +39,6 @@ from mailsys.core.sasl.scram import ITERATIONS, ScramKeys, ScramServer, invented
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, Credentials, IAccountStore
 from mailsys.ports.ids import AccountId
-from mailsys.ports.limits import ILimits
 from mailsys.services.access.app_passwords import AppPassword, AppPasswords, looks_like_app_password
 from mailsys.services.access.authentication import Challenge, IExchange, ISignIn, SignedIn
 from mailsys.services.access.passwords import NOBODY, PasswordPool, hash_password, verify_password
@@ -47,7 +46,6 @@ from mailsys.services.access.places import KnownPlaces
 from mailsys.services.access.second_factor import SecondFactor
 from mailsys.services.access.sessions import Sessions, Visitor
 from mailsys.services.access.throttle import Origin, Throttle
-from mailsys.settings import Limits
 
 REMEMBERED: Final = 300.0  # seconds a proved password is believed without hashing it again
 REMEMBERED_AT_MOST: Final = 10000
@@ -68,39 +66,44 @@ class Proof:
     credentials: Credentials | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BesidePasswords:
+    """What signing in knows beside the accounts' own passwords. What is missing there is none of."""
+
+    app_passwords: AppPasswords | None = None
+    factor: SecondFactor | None = None
+    sessions: Sessions | None = None  # for the history
+    places: KnownPlaces | None = None
+
+
 @implementer(ISignIn)
 class SignIn:
     """`random_bytes(n)` gives secure chance. `domain`: where a login without "@" belongs. `secret`:
     16 to 64 octets that stay the same over restarts, from which the salts of users that do not exist
-    are made; without it they change with each start, which tells them from real ones. `app_passwords`,
-    `factor`, `sessions` (for the history) and `places` may be missing: then there are none."""
+    are made; without it they change with each start, which tells them from real ones."""
 
     def __init__(
         self,
         accounts: IAccountStore,
-        limits: ILimits,
-        bounds: Limits,
+        throttle: Throttle,
         clock: IReactorTime,
         pool: PasswordPool,
         random_bytes: Callable[[int], bytes],
         domain: str = "",
         secret: bytes | None = None,
-        app_passwords: AppPasswords | None = None,
-        factor: SecondFactor | None = None,
-        sessions: Sessions | None = None,
-        places: KnownPlaces | None = None,
+        beside: BesidePasswords = BesidePasswords(),
     ) -> None:
+        self.throttle = throttle
         self._accounts = accounts
-        self._places = places
-        self._app_passwords = app_passwords
-        self._factor = factor
-        self._sessions = sessions
+        self._places = beside.places
+        self._app_passwords = beside.app_passwords
+        self._factor = beside.factor
+        self._sessions = beside.sessions
         self._clock = clock
         self._pool = pool
         self._random = random_bytes
         self._domain = domain
         self._secret = secret or random_bytes(32)
-        self.throttle = Throttle(limits, bounds, clock)
         self._cache_key = random_bytes(32)
         self._checking: dict[tuple[str, bytes], list[Deferred[bool]]] = {}  # place, keyed hash -> who waits
         self._remembered: dict[bytes, float] = {}  # keyed hash -> when it is forgotten, oldest first

@@ -29,6 +29,7 @@ from mailsys.services.jmap.extensions.methods import BLOB, MDN, QUOTA, register_
 from mailsys.services.jmap.protocol.api import CORE, MAIL, Caller
 from mailsys.services.jmap.submission.methods import SUBMISSION, VACATION, register_sending
 from mailsys.services.receiving.receive import Reception
+from mailsys.services.sending.means import Means
 from mailsys.services.sending.send import Sending
 from mailsys.services.submission.submit import Submission
 from mailsys.settings import Limits as MailLimits
@@ -164,21 +165,26 @@ class PostTestCase(JmapTestCase):
         settings = Settings(port=self.peers[0].port if self.peers else 25)
         chance = random.Random(5)
         self.sending = Sending(
-            queue=self.store.queue,
-            blobs=self.store.blobs,
-            directory=self.directory,
-            router=Router(
-                self.zone, chance, Ourselves.listening(HOST, [("127.0.0.99", settings.port)]), settings.port
-            ),  # type: ignore[arg-type]
-            dialer=Dialer(reactor, HOST, settings),
-            signer=None,
-            reporter=self.reporter,
-            reader=self.message_reader,
-            settings=settings,
-            clock=self.clock,
-            now=self.clock.seconds,
-            random=chance,
-            arrivals=self.arrivals,
+            Means(
+                queue=self.store.queue,
+                blobs=self.store.blobs,
+                directory=self.directory,
+                router=Router(
+                    self.zone,
+                    chance,
+                    Ourselves.listening(HOST, [("127.0.0.99", settings.port)]),
+                    settings.port,
+                ),  # type: ignore[arg-type]
+                dialer=Dialer(reactor, HOST, settings),
+                signer=None,
+                reporter=self.reporter,
+                reader=self.message_reader,
+                settings=settings,
+                clock=self.clock,
+                now=self.clock.seconds,
+                random=chance,
+                arrivals=self.arrivals,
+            )
         )
         self.sending.startService()
 

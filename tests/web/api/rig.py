@@ -15,29 +15,23 @@ from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, HTTPConnectionPool, readBody
 from twisted.web.http_headers import Headers
 
-from mailsys.core.message.analysis import analyse
+from mailsys.assembly.access import make_access
+from mailsys.assembly.account_api import make_account_api
+from mailsys.assembly.administration import make_administration
+from mailsys.assembly.delivering import make_delivering
+from mailsys.assembly.jmap import make_jmap
+from mailsys.assembly.process import Process
+from mailsys.assembly.stores import Stores
 from mailsys.ports.accounts import Account, Credentials, Domain
 from mailsys.services.access.passwords import PasswordPool, make_credentials
-from mailsys.services.access.sign_in import SignIn
-from mailsys.services.content.reading import MessageReader
-from mailsys.services.delivery.bounce import Reporter
-from mailsys.services.delivery.directory import Directory
-from mailsys.services.delivery.intake import Intake
 from mailsys.services.dns.resolve import StubResolver
-from mailsys.services.jmap.contacts.methods import register_contacts
-from mailsys.services.jmap.protocol.api import JmapApi, Ports
-from mailsys.services.notifying.push import Feed
-from mailsys.services.operating.administration import Administration
 from mailsys.services.outbound.http import OutboundHttp
-from mailsys.services.people.contacts import Contacts
-from mailsys.services.submission.submit import Submission
 from mailsys.settings import Settings
 from mailsys.settings_file import parse
 from mailsys.stores.memory.events import Events
 from mailsys.stores.memory.limits import Limits as Counters
 from mailsys.stores.sqlite.store import open_store
 from mailsys.web.api.document import document
-from mailsys.web.api.parts import AccountApi, sign_in_parts
 from mailsys.web.application import WebApplication
 from tests.web.api.contract import Contract
 from tests.web.rig import Answer, Body
@@ -176,54 +170,39 @@ class ApiTestCase(TestCase):
         self.pool = PasswordPool(reactor)
         self.pool.start()
         self.counters = Counters(clock)
-        chance = os.urandom
-        self.parts = sign_in_parts(
-            self.objects, self.session_store, self.accounts, self.counters, settings, clock, chance, SECRET
-        )
-        parts = self.parts
-        self.sign_in = SignIn(
-            self.accounts, self.counters, settings.limits, clock, self.pool, chance, DOMAIN, SECRET,
-            parts.app_passwords, parts.factor, parts.sessions, parts.places,
-        )  # fmt: skip
-        self.directory = Directory(self.accounts, clock, DOMAIN)
-        await self.directory.start()
-        reader = MessageReader(analyse, maybeDeferred)
-        reporter = Reporter(
-            settings.hostname, DOMAIN, self.directory, self.blobs, analyse, lambda: os.urandom(8).hex()
-        )
-        intake = Intake(
-            self.mail, self.blobs, self.directory, reader, reporter, self.counters, settings.limits, clock,
-            chance, settings.hostname,
-        )  # fmt: skip
-        self.submission = Submission(intake)
 
         async def hash_password(password: str) -> Credentials:
             return credentials(password)
 
-        async def make_keys(domain: str) -> list[Any]:
-            return []
+        async def nothing() -> None:
+            pass
 
-        self.administration = Administration(
-            self.accounts, self.mail, self.queue, store.storage, hash_password, make_keys, settings.hostname,
-            changed=self.directory.refresh, seconds=clock.seconds,
+        chance = os.urandom
+        process = Process(
+            settings, clock, clock, chance, random.SystemRandom(), self.pool, hash_password, maybeDeferred,
+            "process",
         )  # fmt: skip
-        ports = Ports(
-            self.mail, self.blobs, self.accounts, self.queue, self.objects, self.events, maybeDeferred
-        )
-        jmap = JmapApi(ports, clock, random.Random(1))
-        jmap.announce_types("Email", "EmailDelivery", "Thread", "Mailbox")
-        self.contacts = contacts = Contacts(self.mail, self.blobs, self.objects, maybeDeferred, clock.seconds)
-        register_contacts(jmap, contacts)
+        stores = Stores(
+            self.mail, self.blobs, self.blobs, self.accounts, self.queue, self.objects, store.once,
+            self.session_store, store.storage, self.events, self.counters, SECRET, nothing, store.close,
+        )  # fmt: skip
+        self.access = access = make_access(process, stores)
+        self.sign_in = access.sign_in
+        delivering = make_delivering(process, stores)
+        self.directory, self.submission = delivering.directory, delivering.submission
+        await self.directory.start()
+        outbound = self.outbound()
+        jmap = make_jmap(process, stores, access, delivering, outbound, lambda: None)
+        self.contacts = jmap.contacts
+        self.administration = make_administration(process, stores, list, self.directory.refresh)
         self.web = WebApplication(
-            jmap, Feed(self.events, jmap.state_change, clock), self.mail, self.blobs, self.accounts,
-            store.storage, self.counters, settings, clock, static=Path("nowhere"),
-        )  # fmt: skip
-        self.account_api = AccountApi(
-            self.web, parts, self.sign_in, jmap, contacts, store.once, self.counters, settings, clock, chance,
-            SECRET, hash_password, self.administration, self.submission, self.outbound(), "process",
-        )  # fmt: skip
+            jmap.api, jmap.feed, store.storage, self.counters, settings, clock, clock, static=Path("nowhere")
+        )
+        self.account_api = make_account_api(
+            process, stores, access, delivering, jmap, outbound, self.web, self.administration
+        )
         self.contract = contract(json.dumps(document(self.account_api.api.routes)))
-        await self.account_api.start()
+        await self.account_api.webhooks.start()
         self.site = self.web.site()
         self.web.start()
         self.port = reactor.listenTCP(0, self.site, interface="127.0.0.1")
@@ -234,7 +213,7 @@ class ApiTestCase(TestCase):
     async def close(self) -> None:
         await self.connections.closeCachedConnections()
         await maybeDeferred(self.port.stopListening)
-        await self.account_api.stop()
+        await self.account_api.webhooks.stop()
         await self.web.stop()
         self.directory.stop()
         self.pool.stop()

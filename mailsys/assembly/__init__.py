@@ -1,0 +1,13 @@
+"""Where the parts are put together, and the only place that names a store.
+
+`process` is what all parts have around them, `stores` opens what keeps mail. On these stand, in the order in
+which they are made: `access` (signing in), `delivering` (mail that comes in), `sending` (the queue), `jmap`,
+`account_api` (`/api/v1`), `administration` (an operator's commands), `listening` (a factory per service).
+`system` makes them, starts and stops them; `alone` works on a store that nobody serves.
+"""
+
+from mailsys.assembly.alone import administer, check_store
+from mailsys.assembly.stores import StoreProblem, check_storage
+from mailsys.assembly.system import System, assemble
+
+__all__ = ["StoreProblem", "System", "administer", "assemble", "check_storage", "check_store"]

@@ -1,0 +1,57 @@
+"""An operator's commands."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from mailsys.assembly.process import Process
+from mailsys.assembly.stores import Stores
+from mailsys.ports.accounts import DkimKey
+from mailsys.services.access.sessions import Sessions
+from mailsys.services.operating.account_commands import AccountCommands, SignedIn
+from mailsys.services.operating.administration import Administration
+from mailsys.services.operating.domain_commands import DomainCommands
+from mailsys.services.operating.queue_commands import QueueCommands
+from mailsys.services.sending.sign import generate_keys
+from mailsys.settings import Settings
+from mailsys.settings_file import host_port
+
+
+def make_administration(
+    process: Process,
+    stores: Stores,
+    look: Callable[[], list[str]],
+    changed: Callable[[], Awaitable[object]] | None = None,
+    sessions: Sessions | None = None,
+) -> Administration:
+    """`look` and `changed`: see Administration. sessions: of a system that runs; None: there are only those
+    in the store."""
+    settings = process.settings
+
+    async def make_keys(domain: str) -> list[DkimKey]:
+        return await process.passwords.run(lambda: generate_keys(domain))
+
+    stored = stores.sessions.remove_all
+    signed_in = (
+        SignedIn(stored, stored)
+        if sessions is None
+        else SignedIn(sessions.password_changed, sessions.shut_out)
+    )
+    return Administration(
+        AccountCommands(stores.accounts, stores.mail, process.hash_password, signed_in),
+        DomainCommands(stores.accounts, make_keys, settings.hostname, _ports(settings)),
+        QueueCommands(stores.queue, stores.accounts, process.wall.seconds),
+        stores.storage,
+        look,
+        changed,
+    )
+
+
+def _ports(settings: Settings) -> tuple[int, int, int]:
+    """What to tell mail clients: the first port of submissions, submission and imaps; 0: none."""
+    listen = settings.listen
+    first = [
+        host_port(endpoints[0])[1] if endpoints else 0
+        for endpoints in (listen.submissions, listen.submission, listen.imaps)
+    ]
+    return first[0], first[1], first[2]

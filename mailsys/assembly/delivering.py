@@ -1,0 +1,64 @@
+"""Mail that comes in, from other servers and from our own users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailsys.assembly.process import Process
+from mailsys.assembly.stores import Stores
+from mailsys.core.message.analysis import analyse
+from mailsys.services.answering.feedback import Feedback
+from mailsys.services.answering.vacation import Responder
+from mailsys.services.content.reading import MessageReader
+from mailsys.services.delivery.arrivals import Arrivals
+from mailsys.services.delivery.bounce import Reporter
+from mailsys.services.delivery.directory import Directory
+from mailsys.services.delivery.intake import Intake
+from mailsys.services.receiving.receive import Reception
+from mailsys.services.submission.submit import Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Delivering:
+    """`responder` and `feedback` hear of what was delivered."""
+
+    intake: Intake
+    reception: Reception
+    submission: Submission
+    responder: Responder
+    feedback: Feedback
+
+    @property
+    def directory(self) -> Directory:
+        return self.intake.directory
+
+
+def make_delivering(process: Process, stores: Stores) -> Delivering:
+    settings, wall, chance = process.settings, process.wall, process.random_bytes
+    directory = Directory(stores.accounts, process.reactor, settings.domain)
+    reporter = Reporter(
+        hostname=settings.hostname,
+        domain=settings.domain,
+        directory=directory,
+        blobs=stores.reports,
+        analyse=analyse,
+        unique=lambda: chance(12).hex(),
+    )
+    responder = Responder(
+        stores.mail, stores.objects, stores.blobs, stores.once, directory, wall, process.random
+    )
+    feedback = Feedback(stores.objects, stores.blobs, process.offload)
+    intake = Intake(
+        stores.mail,
+        stores.blobs,
+        directory,
+        MessageReader(analyse, process.offload),
+        reporter,
+        stores.counters,
+        settings.limits,
+        wall,
+        chance,
+        settings.hostname,
+        Arrivals(responder, feedback),
+    )
+    return Delivering(intake, Reception(intake), Submission(intake), responder, feedback)

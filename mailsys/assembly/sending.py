@@ -1,0 +1,64 @@
+"""The queue to the world."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailsys.assembly.delivering import Delivering
+from mailsys.assembly.process import Process
+from mailsys.assembly.stores import Stores
+from mailsys.services.dns.resolve import StubResolver, configured_servers
+from mailsys.services.dns.route import Ourselves, Router
+from mailsys.services.sending.means import Means
+from mailsys.services.sending.send import Sending
+from mailsys.services.sending.sign import Signer
+from mailsys.settings_file import host_port
+from mailsys.smtp.client import Dialer
+
+
+def make_resolver(process: Process) -> StubResolver:
+    dns = process.settings.dns
+    return StubResolver(
+        process.reactor,
+        configured_servers(dns.servers),
+        random=process.random,
+        trust_ad=dns.trust_ad,
+        timeout=dns.timeout,
+    )
+
+
+def make_sending(
+    process: Process,
+    stores: Stores,
+    delivering: Delivering,
+    resolver: StubResolver,
+    listening: Sequence[tuple[str, str]],
+) -> Sending:
+    """`listening`: (service, "address:port") of what is bound."""
+    settings, intake = process.settings, delivering.intake
+    own = [host_port(where) for service, where in listening if service == "smtp"]
+    router = Router(
+        resolver,
+        process.random,
+        Ourselves.listening(settings.hostname, own),
+        settings.sending.port,
+        settings.sending.smarthost,
+    )
+    return Sending(
+        Means(
+            queue=stores.queue,
+            blobs=stores.blobs,
+            directory=intake.directory,
+            router=router,
+            dialer=Dialer(process.reactor, settings.hostname, settings.sending),
+            signer=Signer(stores.accounts, process.offload, process.wall.seconds),
+            reporter=intake.reporter,
+            reader=intake.reader,
+            settings=settings.sending,
+            clock=process.reactor,
+            now=process.wall.seconds,
+            random=process.random,
+            arrivals=intake.arrivals,
+            longest_hold=settings.limits.hold_at_most,
+        )
+    )

@@ -1,0 +1,116 @@
+"""What an operator does to domains."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from mailsys.core.refusal import MailboxExists
+from mailsys.log import Log
+from mailsys.ports.accounts import DkimKey, Domain, IAccountStore
+from mailsys.ports.ids import AccountId
+from mailsys.services.dns.records import records
+from mailsys.services.operating import commands as c
+from mailsys.services.operating.known import Known, domain_of
+
+log = Log("administration")
+
+
+class DomainCommands:
+    """make_keys: fresh DKIM keys of a domain, made off the reactor's thread. hostname, ports (submissions,
+    submission, imaps; 0: none): what the DNS records of a domain tell."""
+
+    def __init__(
+        self,
+        accounts: IAccountStore,
+        make_keys: Callable[[str], Awaitable[list[DkimKey]]],
+        hostname: str,
+        ports: tuple[int, int, int] = (465, 587, 993),
+    ) -> None:
+        self._accounts = accounts
+        self._make_keys = make_keys
+        self._hostname = hostname
+        self._ports = ports
+        self._known = Known(accounts)
+        self.ways: dict[type[c.Command], Callable[[Any], Awaitable[object]]] = {
+            c.ListDomains: self._list_domains,
+            c.AddDomain: self._add_domain,
+            c.ChangeDomain: self._change_domain,
+            c.RemoveDomain: self._remove_domain,
+            c.DomainRecords: self._domain_records,
+        }
+
+    async def _list_domains(self, command: c.ListDomains) -> object:
+        return [await self._shown(domain) for domain in await self._accounts.domains()]
+
+    async def _add_domain(self, command: c.AddDomain) -> object:
+        name = domain_of(command.name)
+        if any(each.name == name for each in await self._accounts.domains()):
+            raise MailboxExists(f"{name} is a domain of ours already")
+        domain = Domain(
+            name,
+            await self._known.account_id(command.postmaster),
+            await self._known.account_id(command.catch_all),
+        )
+        await self._accounts.put_domain(domain)
+        for key in await self._make_keys(name):
+            await self._accounts.put_dkim_key(key)
+        log.info("domain added", domain=name)
+        return await self._shown(domain)
+
+    async def _change_domain(self, command: c.ChangeDomain) -> object:
+        domain = await self._known.domain(command.name)
+        if command.postmaster is not None:
+            domain = replace(domain, postmaster=await self._known.account_id(command.postmaster))
+        if command.catch_all is not None:
+            domain = replace(domain, catch_all=await self._known.account_id(command.catch_all))
+        await self._accounts.put_domain(domain)
+        log.info("domain changed", domain=domain.name)
+        return await self._shown(domain)
+
+    async def _remove_domain(self, command: c.RemoveDomain) -> object:
+        domain = await self._known.domain(command.name)
+        await self._accounts.remove_domain(domain.name)
+        log.info("domain removed", domain=domain.name)
+        return {"name": domain.name}
+
+    async def _domain_records(self, command: c.DomainRecords) -> object:
+        domain = await self._known.domain(command.name)
+        keys = await self._accounts.dkim_keys(domain.name)
+        return [
+            {"name": each.name, "type": each.type, "value": each.value, "why": each.why}
+            for each in records(domain.name, self._hostname, keys, self._ports)
+        ]
+
+    async def _shown(self, domain: Domain) -> dict[str, object]:
+        async def name(account: AccountId | None) -> str:
+            found = await self._accounts.account(account) if account is not None else None
+            return found.address if found is not None else ""
+
+        return {
+            "name": domain.name,
+            "postmaster": await name(domain.postmaster),
+            "catch_all": await name(domain.catch_all),
+            "dkim": [
+                f"{key.selector} ({key.algorithm})"
+                for key in await self._accounts.dkim_keys(domain.name)
+                if key.active
+            ],
+        }
+
+    async def complaints(self) -> list[str]:
+        """What a domain lacks."""
+        complaints: list[str] = []
+        domains = await self._accounts.domains()
+        if not domains:
+            complaints.append("domains: there is none; add one with `mailsys domain add`")
+        for domain in domains:
+            if not any(key.active for key in await self._accounts.dkim_keys(domain.name)):
+                complaints.append(f"domains: {domain.name} has no DKIM key")
+            if (
+                domain.postmaster is None
+                and await self._accounts.address(f"postmaster@{domain.name}") is None
+            ):
+                complaints.append(f"domains: nobody reads postmaster@{domain.name}")
+        return complaints
