@@ -8,11 +8,12 @@ from typing import Final
 
 from mailsys.core.message.address import canonical_domain
 from mailsys.core.message.header import scan
-from mailsys.core.trust.evidence import Evidence, Signed, SpfEvidence
+from mailsys.core.trust.evidence import Evidence, Signed, Spf, SpfEvidence
 
 FIELD: Final = b"authentication-results"
 SIGNATURES_AT_MOST: Final = 10
 _VALUE_AT_MOST: Final = 260  # octets: a domain, or an address
+_REASON_AT_MOST: Final = 120
 _HELD_AT_MOST: Final = 64 * 1024  # octets of one field
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+^_`{|}~.-]+")
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]*@[A-Za-z0-9.-]+")
@@ -20,8 +21,8 @@ _UNSAFE: Final = re.compile(r"[^\x20-\x7e]")
 
 
 def render(authserv_id: str, evidence: Evidence) -> bytes:
-    """The field, CRLF at the end, of at most some 6 KB; every value a token, an address or a quoted string,
-    whatever strangers put into it."""
+    """The field, CRLF at the end, of at most 16 KB (usually under one); every value a token, an address or a
+    quoted string, whatever strangers put into it."""
     lines = list(_results(evidence)) or ["none"]
     text = f"Authentication-Results: {_value(authserv_id)};\r\n\t" + ";\r\n\t".join(lines) + "\r\n"
     return text.encode("ascii")
@@ -69,11 +70,12 @@ def _results(evidence: Evidence) -> Iterator[str]:
 def _spf(found: SpfEvidence, name: str, value: str) -> str:
     if name == "mailfrom" and not _ADDRESS.fullmatch(value):
         value = found.domain
-    return _folded([f"spf={found.result.value}", *_reason(found.cause), *_property(f"smtp.{name}", value)])
+    reason = _reason(found.cause) if found.result is not Spf.PASS else []
+    return _folded([f"spf={found.result.value}", *reason, *_property(f"smtp.{name}", value)])
 
 
 def _reason(cause: str) -> list[str]:
-    return [f"reason={_quoted(cause)}"] if cause else []
+    return [f"reason={_quoted(cause[:_REASON_AT_MOST])}"] if cause else []
 
 
 def _property(name: str, value: str) -> list[str]:
@@ -94,7 +96,7 @@ def _folded(words: list[str]) -> str:
     """Lines of 78 octets where the words allow."""
     lines = [words[0]]
     for word in words[1:]:
-        if len(lines[-1]) + len(word) > 68:
+        if len(lines[-1]) + len(word) > 75:
             lines.append(word)
         else:
             lines[-1] += " " + word

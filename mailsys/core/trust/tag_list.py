@@ -15,7 +15,8 @@ _SPACE: Final = b" \t\r\n"
 
 def parse_tags(text: bytes, *, gaps: bool = False) -> Mapping[bytes, bytes] | None:
     """Names (as written: case counts) and values without outer white space. None for what is no such
-    list: a name twice, a tag without "=", more than 64 tags; nothing between two semicolons, unless `gaps`."""
+    list: a name twice, a tag without "=", more than 64 tags; nothing between two semicolons, unless
+    `gaps`."""
     found: dict[bytes, bytes] = {}
     parts = text.split(b";", TAGS_AT_MOST + 1)
     if len(parts) > TAGS_AT_MOST + 1:
@@ -45,8 +46,10 @@ def without_value(text: bytes, name: bytes) -> bytes:
 
 
 def decode_base64(value: bytes) -> bytes | None:
-    """RFC 6376 §2.10: white space may stand anywhere. None when it is not base64."""
+    """RFC 6376 §2.10: white space may stand anywhere. Padding may be missing: people lose it when they
+    copy keys. None when it is not base64."""
+    text = value.translate(None, _SPACE)
     try:
-        return base64.b64decode(value.translate(None, _SPACE), validate=True)
+        return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None

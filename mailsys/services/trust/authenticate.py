@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 
+from mailsys.core.message.header import MAX_FIELDS
 from mailsys.core.trust.arc_chain import ArcSet, BrokenChain, read_chain
 from mailsys.core.trust.author import Author, author
 from mailsys.core.trust.body_digests import BodyDigest, BodyDigests, Form
@@ -167,10 +168,12 @@ class Authenticator:
 
 
 def _read(content: Content, now: float) -> _Read:
-    fields = SignedFields(content.header)
+    cause = "" if content.whole else "the header is too long"
+    if content.fields > MAX_FIELDS:
+        cause = "the header has too many fields"
+    fields = SignedFields(content.header[:HEADER_AT_ONCE] if cause else content.header)
     signatures = dkim.read(fields, now)
-    if not content.whole:
-        cause = "the header is too long"
+    if cause:
         signatures = [
             replace(one, cause=cause)
             if isinstance(one, DkimEvidence)

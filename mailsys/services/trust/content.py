@@ -30,6 +30,12 @@ class Content:
         return cls(header, blob, body, len(reading.header) >= body)
 
     @property
+    def fields(self) -> int:
+        """How many there are in the header, counted without reading it."""
+        header = self.header
+        return header.count(b"\n") - header.count(b"\n ") - header.count(b"\n\t")
+
+    @property
     def small(self) -> bool:
         """Whether looking at all of it takes no time worth a thread."""
         return len(self.header) <= HEADER_AT_ONCE and self.blob.size - self.body <= AT_ONCE

@@ -1,21 +1,16 @@
 """DKIM: what dkimpy signs, at random, and every rule about signatures and keys."""
 
 import base64
-import hashlib
-from functools import lru_cache
 
 import dkim
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.core.trust.evidence import DkimEvidence, Signed
-from mailsys.core.trust.signed_fields import SignedFields
-from mailsys.core.trust.tag_list import without_value
 from tests.peers.dns_table import DnsTable
+from tests.services.trust.makers import SHORT, ed_key, published, rsa_key, signed, table
 from tests.services.trust.rig import NOW, examined
 
 LETTER = (
@@ -24,62 +19,6 @@ LETTER = (
     b"Subject:  Lunch \t on\r\n Friday \r\n\r\n"
     b"Hello  Alice, \r\n\r\n\tsee you \t.\r\n\r\n\r\n"
 )
-SHORT = b"""-----BEGIN RSA PRIVATE KEY-----
-MIIBOwIBAAJBANmBe10IgY+u7h3enWTukkqtUD5PR52Tb/mPfjC0QJTocVBq6Za/
-PlzfV+Py92VaCak19F4WrbVTK5Gg5tW220MCAwEAAQJAYFUKsD+uMlcFu1D3YNaR
-EGYGXjJ6w32jYGJ/P072M3yWOq2S1dvDthI3nRT8MFjZ1wHDAYHrSpfDNJ3v2fvZ
-cQIhAPgRPmVYn+TGd59asiqG1SZqh+p+CRYHW7B8BsicG5t3AiEA4HYNOohlgWan
-8tKgqLJgUdPFbaHZO1nDyBgvV8hvWZUCIQDDdCq6hYKuKeYUy8w3j7cgJq3ih922
-2qNWwdJCfCWQbwIgTY0cBvQnNe0067WQIpj2pG7pkHZR6qqZ9SE+AjNTHX0CIQCI
-Mgq55Y9MCq5wqzy141rnxrJxTwK9ABo3IAFMWEov3g==
------END RSA PRIVATE KEY-----
-"""  # 512 bits, of dkimpy's tests
-
-
-@lru_cache
-def rsa_key(bits: int):
-    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
-
-
-@lru_cache
-def ed_key():
-    return ed25519.Ed25519PrivateKey.generate()
-
-
-def published(key) -> bytes:
-    public = key.public_key()
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return base64.b64encode(public.public_bytes_raw())
-    form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return base64.b64encode(public.public_bytes(serialization.Encoding.DER, form))
-
-
-def table(record: bytes | None = None, bits: int = 1024) -> DnsTable:
-    dns = DnsTable()
-    dns.txt("s._domainkey.b.test", record or b"v=DKIM1; p=" + published(rsa_key(bits)))
-    return dns
-
-
-def signed(message: bytes, tags: bytes, key=None, body: bytes | None = None) -> bytes:
-    """With a signature of just these tags and bh=, b=; relaxed header. `body`: what bh= is of."""
-    key = key or rsa_key(1024)
-    if body is None:
-        body = message.partition(b"\r\n\r\n")[2].rstrip(b"\r\n") + b"\r\n"
-    value = b" " + tags + b"; bh=" + base64.b64encode(hashlib.sha256(body).digest()) + b"; b="
-    fields = SignedFields(b"DKIM-Signature:" + value + b"\r\n" + message)
-    digest = hashlib.sha256()
-    names = tags.partition(b"h=")[2].partition(b";")[0].replace(b" ", b"").lower().split(b":")
-    for index in fields.chosen(names):
-        digest.update(fields.canonical(index, relaxed=True))
-    digest.update(fields.unsigned(0, without_value(value, b"b"), relaxed=True))
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        made = key.sign(digest.digest())
-    else:
-        digested = digest.digest()
-        made = key.sign(digested, padding.PKCS1v15(), Prehashed(hashes.SHA256()))
-    return b"DKIM-Signature:" + value + base64.b64encode(made) + b"\r\n" + message
-
-
 TAGS = b"v=1; a=rsa-sha256; c=relaxed/simple; d=b.test; s=s; h=from:to:subject"
 
 
