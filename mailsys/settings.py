@@ -362,13 +362,10 @@ class Settings(Section, frozen=True):
     limits: Limits = Limits()
     sending: Sending = Sending()
     dns: Dns = Dns()
-<<<<<<< HEAD
     trust: Trust = Trust()
     greylist: Greylist = Greylist()
-=======
     filter: Filter = Filter()
     judges: Judges = Judges()
->>>>>>> bayes
     web: Web = Web()
     secrets: Secrets = Secrets()
     log: Log = Log()
