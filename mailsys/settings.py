@@ -19,7 +19,6 @@ FreeSize = Annotated[int, Meta(ge=0, extra={"unit": "size"})]
 LineSize = Annotated[int, Meta(ge=512, extra={"unit": "size"})]
 Duration = Annotated[float, Meta(ge=0.001, extra={"unit": "duration"})]
 Share = Annotated[float, Meta(ge=0, le=1)]
-Share = Annotated[float, Meta(ge=0, le=1)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Endpoint = Annotated[str, Meta(extra={"form": "listen"})]
 HostPort = Annotated[str, Meta(extra={"form": "host:port"})]
@@ -272,6 +271,23 @@ class Greylist(Section, frozen=True):
     keep: Annotated[Duration, _about("How long they are let in, from their last message on.")] = 36 * 86400.0
 
 
+class Rates(Section, frozen=True):
+    """How fast mail may come in. From each figure on answers slow down; at twice of it they are refused
+    (4xx)."""
+
+    messages_per_minute: Annotated[Count, _about("Messages of one IP address (IPv6: /64).")] = 300
+    messages_per_minute_per_network: Annotated[Count, _about("Of one network (/24, IPv6: /48).")] = 1200
+    recipients_per_minute: Annotated[Count, _about("Recipients of one IP address.")] = 3000
+    unknown_recipients_per_hour: Annotated[
+        Count, _about("Recipients that do not exist, of one IP address (then 421).")
+    ] = 30
+    messages_per_hour_per_account: Annotated[
+        Count, _about("Messages for one account; more are put off (450) at once.")
+    ] = 3000
+    longest_delay: Annotated[Duration, _about("How long one answer is held back at most.")] = 15.0
+    held: Annotated[Count, _about("Answers held back at a time; more are refused.")] = 500
+
+
 class Web(Section, frozen=True):
     """The web API and client."""
 
@@ -364,6 +380,7 @@ class Settings(Section, frozen=True):
     dns: Dns = Dns()
     trust: Trust = Trust()
     greylist: Greylist = Greylist()
+    rates: Rates = Rates()
     filter: Filter = Filter()
     judges: Judges = Judges()
     web: Web = Web()

@@ -12,6 +12,7 @@ from typing import Any
 from mailsys.ports.accounts import IAccountStore
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.events import IEvents
+from mailsys.ports.learning import ILearningStore
 from mailsys.ports.limits import ILimits
 from mailsys.ports.mail import IMailStore
 from mailsys.ports.objects import IObjectStore
@@ -19,6 +20,7 @@ from mailsys.ports.once import IOnceStore
 from mailsys.ports.queue import IQueueStore
 from mailsys.ports.sessions import ISessionStore
 from mailsys.ports.storage import Checked, IStorage, Progress
+from mailsys.ports.strangers import IStrangers
 from mailsys.services.access.at_rest import AtRest, Unreadable
 from mailsys.services.access.sealed_accounts import SealedAccounts
 from mailsys.services.access.system_key import KeyProblem, is_sealed, note_sealed, system_key
@@ -49,6 +51,8 @@ class Stores:
     once: IOnceStore
     sessions: ISessionStore
     storage: IStorage
+    strangers: IStrangers
+    learning: ILearningStore
     events: IEvents
     counters: ILimits
     secret: bytes
@@ -79,6 +83,8 @@ class OpenStore:
             store.once,
             store.sessions,
             store.storage,
+            store.strangers,
+            store.learning,
             self._events,
             Counters(self._reactor),
             secret,

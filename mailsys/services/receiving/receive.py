@@ -3,8 +3,8 @@
 The 250 after DATA stands for one commit that holds the message, a copy of it per account, what is to
 be forwarded, and the timeline. Nothing is promised before, and nothing is left to be done after.
 
-An envelope sender of our own domains is let in from outside: lists and forwards bring such mail back
-lawfully, and telling those from forgeries is the business of SPF and DMARC. It is logged.
+What `services.trust` finds out decides with: it may refuse or put off a message, put it into Junk, or have
+something written in front of it. Without an inspector nothing is checked.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from mailsys.core.refusal import (
     MailLoop,
     MessageRejected,
     MessageTooBig,
+    Refused,
     RelayDenied,
     TemporaryFailure,
     TooManyConnections,
@@ -28,16 +29,19 @@ from mailsys.core.refusal import (
     UnknownRecipient,
 )
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
+from mailsys.core.trust.explained import sentence
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobSink, StagedBlob
 from mailsys.ports.intake import Acceptance
 from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
+from mailsys.services.content.prefixed import prefixed
 from mailsys.services.content.reading import Reading
 from mailsys.services.delivery import received_fields as tracing
 from mailsys.services.delivery.confirm import confirm
 from mailsys.services.delivery.deliver import (
     Addressed,
+    Plan,
     check_room,
     deliveries,
     entries,
@@ -49,6 +53,16 @@ from mailsys.services.delivery.directory import Route
 from mailsys.services.delivery.intake import Intake
 from mailsys.services.delivery.transactions import Client, ITransaction, ITransactions, is_loopback
 from mailsys.services.dns.route import needs_utf8
+from mailsys.services.receiving.cleaned import CleanedSink
+from mailsys.services.receiving.judged import (
+    judged_deliveries,
+    judged_steps,
+    not_junk,
+    refused_steps,
+)
+from mailsys.services.receiving.pace import Pace
+from mailsys.services.trust.content import Content
+from mailsys.services.trust.inspection import Examined, Inspection, Inspector
 
 log = Log("receive")
 
@@ -57,17 +71,25 @@ _MINUTE: Final = 60.0
 
 @implementer(ITransactions)
 class Reception:
-    def __init__(self, intake: Intake) -> None:
+    """`inspector` None: nothing is checked. `pace`: how much each may bring; None: nobody is slowed down."""
+
+    def __init__(self, intake: Intake, inspector: Inspector | None = None, pace: Pace | None = None) -> None:
         self.intake = intake
+        self.inspector = inspector
+        self.pace = pace
 
     def connected(self, client: Client) -> Deferred[None]:
         """The server counts those that are open; here it is how many are new. This machine's own are not
         counted."""
-        if is_loopback(client.address):
+        if is_loopback(client.address) and self.inspector is None:
             return succeed(None)
         return Deferred.fromCoroutine(self._connected(client.address))
 
     async def _connected(self, address: str) -> None:
+        if self.inspector is not None:
+            await self.inspector.connected(address)
+        if is_loopback(address):
+            return
         limits = self.intake.limits
         for whose, bound in (
             (customer_of(address), limits.connects_per_minute),
@@ -88,15 +110,31 @@ class Reception:
         if parameters.size is not None and parameters.size > self.intake.limits.message_size:
             raise MessageTooBig()  # RFC 1870 §6.1
         self.intake.blobs.check_room(parameters.size or 0)  # so that nobody sends what will not be taken
-        if sender and self.intake.directory.is_local_domain(sender.rpartition("@")[2]):
-            log.info("own sender from outside", peer=client.address, sender=sender)
-        return _Incoming(self.intake, client, sender, parameters)
+        if self.pace is not None:
+            await self.pace.message(client.address)
+        inspection = None
+        if self.inspector is not None:
+            inspection = self.inspector.begin(client.address, client.hello, sender)
+            if inspection.is_own_sender:
+                await inspection.check_sender()
+        return _Incoming(self.intake, client, sender, parameters, inspection, self.pace)
 
 
 @implementer(ITransaction)
 class _Incoming:
-    def __init__(self, intake: Intake, client: Client, sender: str, parameters: MailParameters) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        client: Client,
+        sender: str,
+        parameters: MailParameters,
+        inspection: Inspection | None,
+        pace: Pace | None,
+    ) -> None:
         self._intake = intake
+        self._inspection = inspection
+        self._pace = pace
+        self._head = 0  # octets that we put in front
         self._client = client
         self._sender = sender
         self._parameters = parameters
@@ -140,6 +178,8 @@ class _Incoming:
                 cause="unknown" if ours else "not a domain of ours",
             )
             if ours:
+                if self._pace is not None:
+                    await self._pace.unknown_recipient(self._client.address)
                 raise UnknownRecipient(cause=address)
             raise RelayDenied(cause=address)
         await check_room(intake.directory, route, self._parameters.size or 0)
@@ -165,11 +205,15 @@ class _Incoming:
             head = b"".join(tracing.forwarded(comparable(a), intake.hostname) for a in forwarding) + head
         else:
             head = tracing.return_path(self._sender) + head
+        self._head = len(head)
         self._sink = sink = intake.blobs.sink()
         wait = sink.write(head)
+        given: IBlobSink = sink
+        if self._inspection is not None:
+            given = CleanedSink(sink, intake.hostname, self._client.address)
         if wait is None:
-            return succeed(sink)
-        return wait.addCallback(lambda _: sink)
+            return succeed(given)
+        return wait.addCallback(lambda _: given)
 
     def abort(self) -> None:
         if self._sink is not None:
@@ -190,33 +234,32 @@ class _Incoming:
             onward = any(one.route and one.route.forwards for one in self._recipients.values())
             reading = await intake.reader.read(blob, bits=onward)
         made = plan(self._without_loops(reading.header), self._sender, intake.directory.is_local_domain)
+        if self._pace is not None:
+            await self._pace.delivery(self._client.address, len(self._recipients), list(made.accounts))
+        examined: Examined | None = None
+        if self._inspection is not None:
+            examined = await self._examine(blob, reading, made)
+            if examined.front:
+                blob = await prefixed(intake.blobs, blob, examined.front, self._inspection.offload)
+                reading = reading.behind(examined.front)
         now = intake.clock.seconds()
         facts = reading.facts
+        judged = judged_steps(examined, made, trace, now) if examined is not None else ()
         steps = [
-            TimelineEntry(
-                trace,
-                now,
-                Stage.RECEIVED,
-                None,
-                "",
-                {
-                    "peer": self._client.address,
-                    "hello": self._client.hello,
-                    "tls": self._client.tls,
-                    "sender": self._sender,
-                    "size": str(blob.size),
-                },
-            ),
+            self._step(blob),
+            *judged,
             *entries(made, trace, now, None),
         ]
+        into = deliveries(made, heard_from(facts.sender) if self._sender else "")
         acceptance = Acceptance(
             blob=blob,
             facts=facts,
             received_at=now,
-            deliveries=deliveries(made, heard_from(facts.sender) if self._sender else ""),
+            deliveries=into if examined is None else judged_deliveries(into, examined),
             queued=queue_items(made, self._onward(reading, now)) if made.outgoing else (),
             timeline=tuple(steps),
             header=reading.header,
+            origin=() if examined is None else examined.origin,
         )
         try:
             await intake.mail.accept(acceptance)
@@ -241,8 +284,56 @@ class _Incoming:
             item = self._onward(reading, now)
             await confirm(intake.reporter, intake.mail, item, self._recipients.values(), reading.header, now)
         if intake.arrivals is not None:
-            intake.arrivals.arrives(self._sender, made.accounts, reading.header, blob.id)
+            welcome = made.accounts if examined is None else not_junk(made.accounts, examined)
+            intake.arrivals.arrives(self._sender, welcome, reading.header, blob.id)
         return f"Accepted as {trace}"
+
+    async def _examine(self, blob: StagedBlob, reading: Reading, made: Plan) -> Examined:
+        """What is to become of it; without what is not to be forwarded. Raises Refused."""
+        assert self._inspection is not None
+        content = Content.of(blob, reading, self._head)
+        try:
+            examined = await self._inspection.examine(
+                content,
+                list(made.accounts),
+                bool(made.outgoing),
+                recipients=tuple(self._recipients),
+                trace=self._trace,
+                ours=self._head,
+            )
+        except Refused as refused:
+            log.info(
+                "refused by trust",
+                trace=self._trace,
+                peer=self._client.address,
+                sender=self._sender,
+                author=reading.facts.sender,
+                recipients=len(self._recipients),
+                code=refused.smtp[0],
+                cause=refused.cause,
+            )
+            await self._inspection.record(refused_steps(self._step(blob), refused, made))
+            refused.text = f"{refused.text} ({self._trace})"
+            raise
+        log.info(
+            "judged",
+            trace=self._trace,
+            actions=" ".join(sorted({one.action.value for one in examined.verdicts.values()})),
+            why=next(iter({sentence(one) for one in examined.verdicts.values()}), ""),
+        )
+        return examined
+
+    def _step(self, blob: StagedBlob) -> TimelineEntry:
+        """That it came."""
+        detail = {
+            "peer": self._client.address,
+            "hello": self._client.hello,
+            "tls": self._client.tls,
+            "sender": self._sender,
+            "size": str(blob.size),
+        }
+        now = self._intake.clock.seconds()
+        return TimelineEntry(self._trace, now, Stage.RECEIVED, None, "", detail)
 
     def _without_loops(self, header: bytes) -> list[Addressed]:
         """The recipients, less the forwards that this message took before. MailLoop when it went

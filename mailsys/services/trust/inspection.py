@@ -8,12 +8,11 @@ recipients would do; else those who would not have it get it as junk.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 
 from mailsys import metrics
 from mailsys.core.network import network_of
@@ -30,6 +29,7 @@ from mailsys.log import Log
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
 from mailsys.ports.strangers import IStrangers, Patience
+from mailsys.ports.timeline import TimelineEntry
 from mailsys.services.content.reading import Offload
 from mailsys.services.trust.acquaintances import Acquaintances
 from mailsys.services.trust.authenticate import Authenticator, EnvelopeEvidence
@@ -52,13 +52,37 @@ class OurDomains(Protocol):
     def domains(self) -> Sequence[str]: ...
 
 
-Opinion = Callable[[Content, Evidence, Sequence[AccountId]], Awaitable[Mapping[AccountId, Sequence[Reason]]]]
-"""What somebody else (a content filter) has to say of a message: reasons by account. Must not fail, and must
-answer in time; an account that is left out has none."""
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A message that is here, for those who are asked about it."""
+
+    content: Content
+    evidence: Evidence
+    accounts: Sequence[AccountId]
+    recipients: tuple[str, ...]
+    trace: str
+    ours: int  # octets at its beginning that we put in front
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
+class Said:
+    """`reasons` for all accounts; `by_account`: for some. `action`: what is to become of it at least, with
+    `reply` if that is DEFER or REFUSE. `header`: whole fields to be put in front."""
+
+    reasons: Sequence[Reason] = ()
+    by_account: Mapping[AccountId, Sequence[Reason]] = field(default_factory=dict)
+    action: Action = Action.INBOX
+    reply: str = ""
+    header: bytes = b""
+
+
+Opinion = Callable[[Brought], Awaitable[Said]]
+"""What somebody else (a content filter, a milter) has to say of a message. Does not fail, and answers in
+time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
     """What became of a message that is taken. `verdicts`: by account, NOBODY for what is forwarded. `front`:
     header fields to be put in front of it. `origin`: see Acceptance."""
 
@@ -95,12 +119,12 @@ class Inspector:
     ours: OurDomains
     settings: Trust
     greylist: Greylist
-    clock: IReactorTime
     hostname: str
     policy: JudgePolicy
     exempt: Networks
     as_us: Networks
     offload: Offload
+    record: Callable[[Sequence[TimelineEntry]], Deferred[None]]
     opinions: Sequence[Opinion] = ()
 
     def connected(self, address: str) -> Deferred[None]:
@@ -185,6 +209,17 @@ class Inspection:
             await waiting
 
     @property
+    def offload(self) -> Offload:
+        return self._inspector.offload
+
+    async def record(self, steps: Sequence[TimelineEntry]) -> None:
+        """The timeline of what was refused. One that cannot be written is no reason to say something else."""
+        try:
+            await self._inspector.record(steps)
+        except Exception as error:
+            log.warning("refusal not recorded", cause=str(error)[:200])
+
+    @property
     def is_own_sender(self) -> bool:
         """Whether `check_sender` has anything to find out: MAIL FROM is of a domain of ours."""
         inspector = self._inspector
@@ -223,16 +258,32 @@ class Inspection:
             listed=self._listed,
         )
 
-    async def examine(self, content: Content, accounts: Sequence[AccountId], onward: bool) -> Inspected:
+    async def examine(
+        self,
+        content: Content,
+        accounts: Sequence[AccountId],
+        onward: bool,
+        *,
+        recipients: tuple[str, ...] = (),
+        trace: str = "",
+        ours: int = 0,
+    ) -> Examined:
         """The whole message, for these accounts, and to be forwarded as well when `onward`. Raises Refused,
-        when nobody here would have it, or not yet."""
+        when nobody here would have it, or not yet. The rest: see Brought."""
         inspector = self._inspector
         await self._asked()
         evidence = await self._evidence(content)
         keys = origin(evidence)
         common = await self._common(evidence, keys)
         for_whom = [*accounts, NOBODY] if onward else list(accounts)
-        more = await self._of_accounts(content, evidence, accounts)
+        more = await self._of_accounts(evidence, accounts)
+        said = []
+        for opinion in inspector.opinions:
+            one = await opinion(Brought(content, evidence, accounts, recipients, trace, ours))
+            said.append(one)
+            common += one.reasons
+            for account, theirs in one.by_account.items():
+                more[account] = [*more.get(account, ()), *theirs]
         verdicts = {}
         policy = inspector.wishes()
         for account in for_whom:
@@ -242,9 +293,10 @@ class Inspection:
                 own = await inspector.forwarders.of(account)
                 if own:
                     verdict = judge(evidence, reasons, inspector.wishes(own))
-            verdicts[account] = verdict
+            verdicts[account] = _at_least(verdict, said)
         await self._settle(evidence, verdicts, keys)
-        return Inspected(evidence, verdicts, self._front(evidence, verdicts), keys)
+        header = b"".join(one.header for one in said)
+        return Examined(evidence, verdicts, self._front(evidence, verdicts) + header, keys)
 
     async def _evidence(self, content: Content) -> Evidence:
         inspector = self._inspector
@@ -273,7 +325,7 @@ class Inspection:
         return reasons
 
     async def _of_accounts(
-        self, content: Content, evidence: Evidence, accounts: Sequence[AccountId]
+        self, evidence: Evidence, accounts: Sequence[AccountId]
     ) -> dict[AccountId, list[Reason]]:
         inspector = self._inspector
         found: dict[AccountId, list[Reason]] = {account: [] for account in accounts}
@@ -281,10 +333,6 @@ class Inspection:
             found[account] += await inspector.acquaintances.reasons(
                 account, evidence, believed=vouched_for(evidence) or not self._checks
             )
-        for opinion in inspector.opinions:
-            for account, reasons in (await opinion(content, evidence, accounts)).items():
-                if account in found:
-                    found[account] += reasons
         return found
 
     async def _settle(
@@ -343,6 +391,18 @@ class Inspection:
 
 
 _HEADER_AT_ONCE: Final = 16 * 1024
+
+
+def _at_least(verdict: Verdict, said: Sequence[Said]) -> Verdict:
+    """As hard as the hardest of these would have it."""
+    for one in said:
+        if _ORDER.index(one.action) > _ORDER.index(verdict.action):
+            first = tuple(one.reasons) + tuple(each for each in verdict.reasons if each not in one.reasons)
+            verdict = replace(verdict, action=one.action, reasons=first, reply=one.reply)
+    return verdict
+
+
+_ORDER: Final = tuple(Action)
 
 
 def _is_hard(verdict: Verdict) -> bool:
