@@ -276,7 +276,8 @@ def example(settings: Settings | None = None) -> str:
     for title, section in sections(settings):
         plain = {name: value for name, value, _, _ in fields(getattr(default, title, default))}
         if title:
-            lines += [f"# {(type(section).__doc__ or '').strip()}", f"[{title}]"]
+            about = " ".join((type(section).__doc__ or "").split())
+            lines += [f"# {about}", f"[{title}]"]
         for name, value, description, _ in fields(section):
             lines.append(f"# {description}")
             lines.append(f"{'# ' if value == plain[name] else ''}{name} = {value}")
