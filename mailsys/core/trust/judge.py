@@ -302,7 +302,7 @@ def _weigh_path(evidence: Evidence, add: _Add) -> None:
             add("dkim-failed", f"It was changed on its way, or {signer} did not sign it.", ("domain", signer))
     elif not evidence.dkim and spf is not None:
         add("unsigned", "Nobody signed it.")
-    if evidence.address is not None and evidence.address.result is Signed.FAIL:
+    if evidence.address is not None and evidence.address.result in (Signed.FAIL, Signed.PERMERROR):
         peer = evidence.peer
         if evidence.address.names:
             add("address-mismatch", f"The name of {peer} does not lead back to it.", ("peer", peer))

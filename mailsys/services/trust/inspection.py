@@ -141,10 +141,15 @@ class Inspector:
                 cause=f"{network_of(address)} is blocked",
             )
 
-    def wishes(self, forwarders: frozenset[str] = frozenset()) -> JudgePolicy:
-        """What is policy at this moment, for an account that has these forwarders."""
+    def wishes(self, peer: str, forwarders: frozenset[str] = frozenset()) -> JudgePolicy:
+        """What is policy at this moment for mail of this peer, for an account that has these forwarders."""
         policy = self.policy
-        return replace(policy, own_domains=self.ours.domains(), forwarders=policy.forwarders | forwarders)
+        return replace(
+            policy,
+            own_domains=self.ours.domains(),
+            forwarders=policy.forwarders | forwarders,
+            refuse_own=policy.refuse_own and peer not in self.as_us,
+        )
 
     def begin(self, peer: str, hello: str, sender: str) -> Inspection:
         """MAIL FROM: what is to be looked up begins now."""
@@ -234,7 +239,7 @@ class Inspection:
         await self._asked()
         found = self._envelope
         domains = await inspector.forwarders.all()
-        policy = inspector.wishes(domains)
+        policy = inspector.wishes(self._peer, domains)
         trusted = bool(policy.forwarders) and bool(passed_on_by(self._bare(""), policy))
         verdict = judge_sender(
             self._sender, found.spf if found else None, trusted, inspector.ours.is_local_domain
@@ -285,14 +290,14 @@ class Inspection:
             for account, theirs in one.by_account.items():
                 more[account] = [*more.get(account, ()), *theirs]
         verdicts = {}
-        policy = inspector.wishes()
+        policy = inspector.wishes(self._peer)
         for account in for_whom:
             reasons = [*common, *more.get(account, ())]
             verdict = judge(evidence, reasons, policy)
             if account != NOBODY and _is_hard(verdict):
                 own = await inspector.forwarders.of(account)
                 if own:
-                    verdict = judge(evidence, reasons, inspector.wishes(own))
+                    verdict = judge(evidence, reasons, inspector.wishes(self._peer, own))
             verdicts[account] = _at_least(verdict, said)
         await self._settle(evidence, verdicts, keys)
         header = b"".join(one.header for one in said)
