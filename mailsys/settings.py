@@ -163,7 +163,7 @@ class Filter(Section, frozen=True):
     shared: Annotated[
         bool, _about("What one account teaches counts for all, less than what each has taught himself.")
     ] = True
-    junk: Annotated[Share, _about("From this score on (0 to 1) a message reads like junk.")] = 0.95
+    junk: Annotated[Share, _about("From this score on (0 to 1) a message reads like junk.")] = 0.97
     good: Annotated[Share, _about("Up to this score a message reads like wanted mail.")] = 0.2
     least: Annotated[
         Count, _about("Messages of each kind, junk and wanted, to be learned before it says anything.")

@@ -8,6 +8,7 @@ from mailsys.assembly.process import Process
 from mailsys.assembly.stores import Stores
 from mailsys.assembly.trust import make_inspector
 from mailsys.core.message.analysis import analyse
+from mailsys.ports.resolver import IResolver
 from mailsys.services.answering.feedback import Feedback
 from mailsys.services.answering.vacation import Responder
 from mailsys.services.content.reading import MessageReader
@@ -15,7 +16,6 @@ from mailsys.services.delivery.arrivals import Arrivals
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.delivery.intake import Intake
-from mailsys.services.dns.resolve import StubResolver
 from mailsys.services.receiving.pace import Pace
 from mailsys.services.receiving.receive import Reception
 from mailsys.services.submission.submit import Submission
@@ -36,7 +36,7 @@ class Delivering:
         return self.intake.directory
 
 
-def make_delivering(process: Process, stores: Stores, resolver: StubResolver) -> Delivering:
+def make_delivering(process: Process, stores: Stores, resolver: IResolver) -> Delivering:
     settings, wall, chance = process.settings, process.wall, process.random_bytes
     directory = Directory(stores.accounts, process.reactor, settings.domain)
     reporter = Reporter(

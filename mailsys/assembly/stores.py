@@ -49,10 +49,10 @@ class Stores:
     queue: IQueueStore
     objects: IObjectStore
     once: IOnceStore
+    learning: ILearningStore
+    strangers: IStrangers
     sessions: ISessionStore
     storage: IStorage
-    strangers: IStrangers
-    learning: ILearningStore
     events: IEvents
     counters: ILimits
     secret: bytes
@@ -81,10 +81,10 @@ class OpenStore:
             store.queue,
             store.objects,
             store.once,
+            store.learning,
+            store.strangers,
             store.sessions,
             store.storage,
-            store.strangers,
-            store.learning,
             self._events,
             Counters(self._reactor),
             secret,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from mailsys.assembly.filtering import make_filter
 from mailsys.assembly.process import Process
 from mailsys.assembly.stores import Stores
-from mailsys.core.trust.bayes import Bounds
+from mailsys.ports.resolver import IResolver
 from mailsys.services.delivery.directory import Directory
-from mailsys.services.dns.resolve import StubResolver
 from mailsys.services.judges.panel import panel
-from mailsys.services.learning.content_filter import Filter
 from mailsys.services.receiving.opinions import asked_outside, read_by_filter
 from mailsys.services.trust.acquaintances import Acquaintances
 from mailsys.services.trust.authenticate import Authenticator
@@ -20,7 +19,7 @@ from mailsys.settings_file import weighted
 
 
 def make_inspector(
-    process: Process, stores: Stores, directory: Directory, resolver: StubResolver
+    process: Process, stores: Stores, directory: Directory, resolver: IResolver
 ) -> Inspector | None:
     """None: the settings turn checks off. Raises SettingsError."""
     settings = process.settings
@@ -59,11 +58,7 @@ def _lists(trust: Trust) -> list[DnsList]:
 
 def _opinions(process: Process, stores: Stores) -> list[Opinion]:
     """The content filter, and programs of others."""
-    learned = process.settings.filter
-    found: list[Opinion] = []
-    if learned.enabled:
-        bounds = Bounds(junk=learned.junk, good=learned.good, least=learned.least)
-        found.append(read_by_filter(Filter(stores.learning, process.offload, bounds, learned.weight)))
+    found = [read_by_filter(make_filter(process, stores))] if process.settings.filter.enabled else []
     outside = panel(process.settings.judges, process.reactor, process.settings.hostname)
     if outside:
         found.append(asked_outside(outside))

@@ -51,9 +51,13 @@ class NotYourAddress(Refusal):
 class Refused(Refusal):
     """Refused by policy."""
 
-    def __init__(self, code: int, enhanced: str, text: str, *, cause: str = "") -> None:
+    # by_content: for what the message contains alone; the recipients may want to see it all the same
+    def __init__(
+        self, code: int, enhanced: str, text: str, *, cause: str = "", by_content: bool = False
+    ) -> None:
         super().__init__(text, cause=cause)
         self.smtp = (code, enhanced)
+        self.by_content = by_content
 
 
 class AuthenticationRequired(Refusal):

@@ -384,6 +384,7 @@ class OpinionTests(CheckedCase):
 
         await self.checked(opinions=(virus,))
         self.assertRegex(self.send(ANN), rb"\A550 5\.7\.1 A virus is in it")
+        self.assertEqual(len(await self.mail_in(Role.JUNK)), 1)  # rescued, in case that they are wrong
 
 
 class PaceTests(CheckedCase):

@@ -18,9 +18,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from mailsys.core.trust.tokens import is_build
+
 STRENGTH: Final = 0.3  # how many sightings the prior weighs
 OWN_STRENGTH: Final = 2.0  # the same of what all know, against an account's own
 LEAST: Final = 0.1  # distance from 0.5 below which a token says nothing
+BUILD: Final = 10  # tokens of how a message is built that are combined: they come together (HTML's own, say)
 STRONGEST: Final = 500  # tokens that are combined
 _KEPT: Final = 1e-9
 
@@ -57,7 +60,7 @@ class Bounds:
     """Scores from `junk` on are junk, those up to `good` are good. `least`: messages of each kind that must
     have been learned, by the account or by all."""
 
-    junk: float = 0.95
+    junk: float = 0.97
     good: float = 0.2
     least: int = 20
 
@@ -93,7 +96,15 @@ def judge(
         if distance >= LEAST:
             found.append((distance, token, probability))
     found.sort(key=lambda each: (-each[0], each[1]))
-    del found[STRONGEST:]
+    built = 0
+    kept: list[tuple[float, str, float]] = []
+    for each in found:
+        if is_build(each[1]):
+            built += 1
+            if built > BUILD:
+                continue
+        kept.append(each)
+    found = kept[:STRONGEST]
     score = combined([probability for _, _, probability in found])
     opinion = (
         Opinion.JUNK if score >= bounds.junk else Opinion.GOOD if score <= bounds.good else Opinion.UNSURE

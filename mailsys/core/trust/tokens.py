@@ -65,6 +65,16 @@ def tokens(content: Content, size: int | None = None) -> tuple[str, ...]:
     return tuple(found)
 
 
+_BUILD: Final = (
+    "tag=", "colour=", "part=", "charset=", "boundary=", "built=", "field=", "zone=", "message-id=",
+)  # fmt: skip
+
+
+def is_build(token: str) -> bool:
+    """Whether it is of how a message is built, not of what it says or who does: such tokens come together."""
+    return token.startswith(_BUILD)
+
+
 def key(token: str) -> int:
     """64 bits with a sign, as stores keep it. Without a secret: whoever reads the counts can read the mail
     as well, all processes (and corpora learned elsewhere) must agree, and a sender who made his words

@@ -76,6 +76,12 @@ class Conversation(Protocol):
         found, self._held = self._held, b""
         return found
 
+    def leave(self) -> None:
+        """Once what was said is out: for who is at peace with it, and so reads."""
+        if self.transport is not None:
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
     def hang_up(self) -> None:
         if self.transport is not None:
             self.transport.abortConnection()

@@ -82,18 +82,22 @@ class Milter:
     async def _judge(self, message: Inspected) -> OutsideVerdict:
         talk = await connect(self._reactor, self._where)
         found = _Found()
+        at_peace = False
         try:
             session = _Session(talk, found, await _negotiate(talk))
+            decided: _Decided | None = None
             try:
                 await session.run(message, self._hostname)
-            except _Decided as decided:
-                return _verdict(self.name, decided, found)
-            finally:
-                if not session.broken:
-                    await talk.say(_packet("Q"))
-            return _verdict(self.name, None, found)
+            except _Decided as end:
+                decided = end
+            await talk.say(_packet("Q"))
+            at_peace = True
+            return _verdict(self.name, decided, found)
         finally:
-            talk.hang_up()
+            if at_peace:
+                talk.leave()
+            else:
+                talk.hang_up()
 
 
 class _Session:
@@ -101,7 +105,6 @@ class _Session:
         self._talk = talk
         self._found = found
         self._protocol = protocol
-        self.broken = True  # until it was at peace
 
     async def run(self, message: Inspected, hostname: str) -> None:
         sender, recipients = message.sender, message.recipients
@@ -163,7 +166,6 @@ class _Session:
         for _ in range(_ANSWERS):
             kind, said = await _answer(self._talk)
             if kind == "c":
-                self.broken = False
                 return
             if kind in "hi":
                 if len(self._found.header) < _FIELDS:
@@ -181,7 +183,6 @@ class _Session:
             self._found.header.append((name.decode("ascii"), shown))
 
     def _conclude(self, kind: str, said: bytes) -> None:
-        self.broken = False
         match kind:
             case "a":
                 raise _Decided(Action.INBOX)
@@ -195,7 +196,6 @@ class _Session:
                 reply = _said(said)
                 if reply[:1] in ("4", "5") and reply[:3].isdigit():
                     raise _Decided(Action.DEFER if reply[0] == "4" else Action.REFUSE, reply, reply[4:])
-        self.broken = True
         raise Unanswered(f"an answer that is not known: {kind!r}")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 
@@ -24,6 +25,7 @@ class Administration:
 
     look: further complaints for `check` (certificates and the like).
     changed: awaited after commands, so that addresses hold at once.
+    further: what else can be asked, and who does it.
     """
 
     def __init__(
@@ -34,8 +36,9 @@ class Administration:
         storage: IStorage,
         look: Callable[[], list[str]] = list,
         changed: Callable[[], Awaitable[object]] | None = None,
+        further: Mapping[type[c.Command], Callable[[Any], Awaitable[object]]] = MappingProxyType({}),
     ) -> None:
-        self._ways = accounts.ways | domains.ways | queue.ways
+        self._ways = {**accounts.ways, **domains.ways, **queue.ways, **further}
         self._domains = domains
         self._storage = storage
         self._look = look

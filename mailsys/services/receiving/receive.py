@@ -53,6 +53,7 @@ from mailsys.services.delivery.directory import Route
 from mailsys.services.delivery.intake import Intake
 from mailsys.services.delivery.transactions import Client, ITransaction, ITransactions, is_loopback
 from mailsys.services.dns.route import needs_utf8
+from mailsys.services.learning.rescue import rescue
 from mailsys.services.receiving.cleaned import CleanedSink
 from mailsys.services.receiving.judged import (
     judged_deliveries,
@@ -313,6 +314,11 @@ class _Incoming:
                 cause=refused.cause,
             )
             await self._inspection.record(refused_steps(self._step(blob), refused, made))
+            if refused.by_content:
+                copy = Acceptance(
+                    blob, reading.facts, self._begun, deliveries(made, ""), header=reading.header
+                )
+                await rescue(self._intake.mail, copy, self._trace, refused.cause)
             refused.text = f"{refused.text} ({self._trace})"
             raise
         log.info(

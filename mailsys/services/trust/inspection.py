@@ -299,7 +299,7 @@ class Inspection:
                 if own:
                     verdict = judge(evidence, reasons, inspector.wishes(self._peer, own))
             verdicts[account] = _at_least(verdict, said)
-        await self._settle(evidence, verdicts, keys)
+        await self._settle(evidence, verdicts, keys, any(one.action is Action.REFUSE for one in said))
         header = b"".join(one.header for one in said)
         return Examined(evidence, verdicts, self._front(evidence, verdicts) + header, keys)
 
@@ -341,7 +341,11 @@ class Inspection:
         return found
 
     async def _settle(
-        self, evidence: Evidence, verdicts: dict[AccountId, Verdict], keys: tuple[str, ...]
+        self,
+        evidence: Evidence,
+        verdicts: dict[AccountId, Verdict],
+        keys: tuple[str, ...],
+        by_content: bool,
     ) -> None:
         """Refuse or put off what all would; else what one would is junk for him."""
         inspector = self._inspector
@@ -350,7 +354,9 @@ class Inspection:
             put_off = [one for one in hard.values() if one.action is Action.DEFER]
             verdict = put_off[0] if put_off else next(iter(hard.values()))
             _count(verdict)
-            raise await inspector.refused(self._peer, verdict, keys)
+            refused = await inspector.refused(self._peer, verdict, keys)
+            refused.by_content = by_content and refused.smtp[0] >= 500
+            raise refused
         for account, one in hard.items():
             if account != NOBODY:
                 verdicts[account] = replace(one, action=Action.JUNK, reply="")
