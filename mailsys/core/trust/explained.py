@@ -28,7 +28,7 @@ def sentence(verdict: Verdict) -> str:
         return f"{did}: nothing speaks against it."
     first = verdict.reasons[0]
     if verdict.action is Action.INBOX and first.weight >= 0:
-        return f"{did}: too little speaks against it ({verdict.score:g})."
+        return f"{did}: nothing that counts speaks against it ({verdict.score:g})."
     return f"{did}: {first.text}"[:TEXT_KEPT]
 
 

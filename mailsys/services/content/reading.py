@@ -41,10 +41,11 @@ class Reading:
     header: bytes  # blank line included, at most 256 KiB
     seven_bit: bool  # no octet above 127; only looked at when asked for, else True
 
-    def behind(self, front: bytes) -> Reading:
-        """Of the same message with these header fields (ASCII, CRLF at the end) in front of it."""
-        facts, size = self.facts, len(front)
-        lines = unfold(front).decode("ascii").split("\r\n")
+    def with_fields(self, fields: bytes, at: int) -> Reading:
+        """Of the same message with these header fields (ASCII, CRLF at the end) from the octet `at` on, where
+        a field ends."""
+        facts, size = self.facts, len(fields)
+        lines = unfold(fields).decode("ascii").split("\r\n")
         text = "".join(f"{' '.join(line.split()).casefold()}\n" for line in lines if line)
         return Reading(
             replace(
@@ -53,7 +54,7 @@ class Reading:
                 header_size=facts.header_size + size,
                 header_text=text + facts.header_text,
             ),
-            (front + self.header)[:MAX_HEADER],
+            (self.header[:at] + fields + self.header[at:])[:MAX_HEADER],
             self.seven_bit,
         )
 

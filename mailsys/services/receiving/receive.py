@@ -35,7 +35,7 @@ from mailsys.ports.blobs import IBlobSink, StagedBlob
 from mailsys.ports.intake import Acceptance
 from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
-from mailsys.services.content.prefixed import prefixed
+from mailsys.services.content.inserted import inserted
 from mailsys.services.content.reading import Reading
 from mailsys.services.delivery import received_fields as tracing
 from mailsys.services.delivery.confirm import confirm
@@ -136,6 +136,7 @@ class _Incoming:
         self._inspection = inspection
         self._pace = pace
         self._head = 0  # octets that we put in front
+        self._return_path = 0  # of those
         self._client = client
         self._sender = sender
         self._parameters = parameters
@@ -205,7 +206,9 @@ class _Incoming:
         if forwarding:
             head = b"".join(tracing.forwarded(comparable(a), intake.hostname) for a in forwarding) + head
         else:
-            head = tracing.return_path(self._sender) + head
+            first = tracing.return_path(self._sender)
+            self._return_path = len(first)
+            head = first + head
         self._head = len(head)
         self._sink = sink = intake.blobs.sink()
         wait = sink.write(head)
@@ -241,8 +244,9 @@ class _Incoming:
         if self._inspection is not None:
             examined = await self._examine(blob, reading, made)
             if examined.front:
-                blob = await prefixed(intake.blobs, blob, examined.front, self._inspection.offload)
-                reading = reading.behind(examined.front)
+                at = self._return_path  # which has to stay the first (RFC 5321 §4.4)
+                blob = await inserted(intake.blobs, blob, examined.front, at, self._inspection.offload)
+                reading = reading.with_fields(examined.front, at)
         now = intake.clock.seconds()
         facts = reading.facts
         judged = judged_steps(examined, made, trace, now) if examined is not None else ()

@@ -1,4 +1,4 @@
-"""Staging a message again with header fields in front that could not be written before it was all there."""
+"""Staging a message again with header fields that could not be written before it was all there."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from mailsys.services.content.reading import Offload
 _WINDOW: Final = 256 * 1024  # octets copied at a time
 
 
-async def prefixed(blobs: IBlobStore, blob: StagedBlob, front: bytes, offload: Offload) -> StagedBlob:
-    """`blob`, staged but not named by a commit, behind `front`. Large content is copied by a thread; the
-    store sweeps the first copy. Raises what its sinks do."""
+async def inserted(
+    blobs: IBlobStore, blob: StagedBlob, fields: bytes, at: int, offload: Offload
+) -> StagedBlob:
+    """`blob`, staged but not named by a commit, with `fields` from the octet `at` on (at most _WINDOW). Large
+    content is copied by a thread; the store sweeps the first copy. Raises what its sinks do."""
     sink = blobs.sink()
     try:
-        await _write(sink, front)
         if blob.path is None:
-            await _write(sink, blob.data or b"")
+            data = blob.data or b""
+            await _write(sink, b"".join((data[:at], fields, data[at:])))
         else:
             file = await offload(lambda path=blob.path: open(path, "rb"))  # type: ignore[misc]  # noqa: SIM115
             try:
+                first = await offload(lambda: file.read(at)) if at else b""
+                await _write(sink, first + fields)
                 await _copy(file, sink, offload)
             finally:
                 file.close()
