@@ -13,7 +13,7 @@ from mailsys.services.trust.acquaintances import Acquaintances
 from mailsys.services.trust.authenticate import Authenticator
 from mailsys.services.trust.dns_lists import DnsList, DnsLists
 from mailsys.services.trust.forwarders import Forwarders
-from mailsys.services.trust.inspection import Inspector, Networks, Opinion, new_policy
+from mailsys.services.trust.inspection import Inspector, Networks, Opinion, Recent, new_policy
 from mailsys.settings import SettingsError, Trust
 from mailsys.settings_file import weighted
 
@@ -47,6 +47,8 @@ def make_inspector(
         Networks(trust.may_send_as_us),
         process.offload,
         stores.queue.record,
+        Recent(wall),
+        Recent(wall),
         _opinions(process, stores),
     )
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from typing import Final
-
-_CUSTOMER: Final = {4: 32, 6: 64}
-_NEIGHBOURS: Final = {4: 24, 6: 48}
 
 
 def plain_address(host: str) -> str:
@@ -17,18 +14,19 @@ def plain_address(host: str) -> str:
 
 def customer_of(address: str) -> str:
     """An IPv4 address itself, or the /64 that one IPv6 customer has; of what is no address, itself."""
-    return _within(address, _CUSTOMER)
+    return _within(address, 32, 64)
 
 
 def network_of(address: str) -> str:
     """The /24 (IPv4) or /48 (IPv6) that an address lies in; of what is no address, itself."""
-    return _within(address, _NEIGHBOURS)
+    return _within(address, 24, 48)
 
 
-def _within(address: str, lengths: dict[int, int]) -> str:
+@lru_cache(maxsize=8192)
+def _within(address: str, four: int, six: int) -> str:
     plain = address.partition("%")[0]
     try:
-        length = lengths[ip_address(plain).version]
+        length = four if ip_address(plain).version == 4 else six
     except ValueError:
         return address
     return str(ip_network((plain, length), strict=False))

@@ -13,7 +13,7 @@ from mailsys.services.trust.acquaintances import Acquaintances
 from mailsys.services.trust.authenticate import Authenticator
 from mailsys.services.trust.dns_lists import DnsList, DnsLists
 from mailsys.services.trust.forwarders import Forwarders
-from mailsys.services.trust.inspection import Inspector, Networks, Opinion, new_policy
+from mailsys.services.trust.inspection import Inspector, Networks, Opinion, Recent, new_policy
 from mailsys.settings import Greylist, Rates, Trust
 from mailsys.settings_file import weighted
 from mailsys.smtp.server import SmtpFactory
@@ -60,6 +60,8 @@ def check(
         Networks(trust.may_send_as_us),
         offload,
         house.queue.record,
+        Recent(house.clock),
+        Recent(house.clock),
         opinions,
     )
     house.reception = Reception(intake, inspector, Pace(house.counters, rates, house.clock))

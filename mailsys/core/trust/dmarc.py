@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from mailsys.core.trust.evidence import Policy
@@ -45,6 +46,7 @@ def record_of(texts: Sequence[bytes]) -> DmarcRecord | None:
     return parse_record(found[0][:MAX_RECORD]) if len(found) == 1 else None
 
 
+@lru_cache(maxsize=1024)
 def parse_record(text: bytes) -> DmarcRecord:
     """One that begins with `v=DMARC1`. Unknown tags and values are passed over (§4.7); of a tag that
     stands twice, the first counts."""

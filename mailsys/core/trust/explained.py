@@ -95,4 +95,5 @@ def _as_value(reason: Reason) -> dict[str, Any]:
 
 def _kept(text: str) -> str:
     """Bounded, and without control characters or halves of surrogates."""
-    return "".join(c if c.isprintable() else "?" for c in text[:TEXT_KEPT])
+    text = text[:TEXT_KEPT]
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

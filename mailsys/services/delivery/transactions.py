@@ -7,6 +7,7 @@ the wire and the order. Every method may fail with a Refusal, which becomes the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from twisted.internet.defer import Deferred
@@ -38,6 +39,7 @@ class Client:
         return "ESMTP" + ("S" if self.tls else "") + ("A" if self.account is not None else "")
 
 
+@lru_cache(maxsize=8192)
 def is_loopback(address: str) -> bool:
     """Whether a client speaks from this machine."""
     try:

@@ -283,6 +283,7 @@ class _Incoming:
             accounts=len(made.accounts),
             onward=len(acceptance.queued),
             size=blob.size,
+            verdict=next((sentence(one) for one in examined.verdicts.values()), "") if examined else "",
             ms=round((intake.clock.seconds() - self._begun) * 1000, 1),
         )
         if self._sender and any(one.recipient.notify for one in self._recipients.values()):
@@ -325,12 +326,6 @@ class _Incoming:
                 await rescue(self._intake.mail, copy, self._trace, refused.cause)
             refused.text = f"{refused.text} ({self._trace})"
             raise
-        log.info(
-            "judged",
-            trace=self._trace,
-            actions=" ".join(sorted({one.action.value for one in examined.verdicts.values()})),
-            why=next(iter({sentence(one) for one in examined.verdicts.values()}), ""),
-        )
         return examined
 
     def _step(self, blob: StagedBlob) -> TimelineEntry:

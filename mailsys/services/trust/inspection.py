@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from mailsys import metrics
 from mailsys.core.network import network_of
@@ -20,7 +21,7 @@ from mailsys.core.refusal import Refused, TooManyConnections
 from mailsys.core.trust import explained
 from mailsys.core.trust.authentication_results import render
 from mailsys.core.trust.author import author
-from mailsys.core.trust.evidence import Evidence, Listed
+from mailsys.core.trust.evidence import Evidence, Listed, Spf
 from mailsys.core.trust.judge import WEIGHTS, JudgePolicy, judge, judge_sender, passed_on_by, vouched_for
 from mailsys.core.trust.origin import by_reputation, origin
 from mailsys.core.trust.signed_fields import SignedFields
@@ -28,7 +29,7 @@ from mailsys.core.trust.verdict import Action, Reason, Verdict
 from mailsys.log import Log
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
-from mailsys.ports.strangers import IStrangers, Patience
+from mailsys.ports.strangers import IStrangers, Patience, Standing
 from mailsys.ports.timeline import TimelineEntry
 from mailsys.services.content.reading import Offload
 from mailsys.services.trust.acquaintances import Acquaintances
@@ -41,6 +42,8 @@ from mailsys.settings_file import weighted
 
 log = Log("trust")
 
+_REMEMBERED: Final = 4096  # of each kind
+_FRESH: Final = 30.0  # seconds that what was found out about an envelope is used again
 NOBODY: Final = AccountId(0)  # whom forwards are judged for: an account without wishes of its own
 
 
@@ -97,13 +100,45 @@ class Networks:
 
     def __init__(self, networks: Sequence[str]) -> None:
         self._networks = [ip_network(one) for one in networks]
+        self._known: dict[str, bool] = {}  # of addresses that were asked for lately
 
     def __contains__(self, address: str) -> bool:
+        known = self._known.get(address)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[address] = self._look(address)
+        return known
+
+    def _look(self, address: str) -> bool:
         try:
             found = ip_address(address.partition("%")[0])
         except ValueError:
             return False
         return any(found in one for one in self._networks)
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Recent(Generic[K, V]):
+    """What was looked up within the last _FRESH seconds: those who send much send from one place."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._kept: dict[K, tuple[float, V]] = {}
+
+    def get(self, key: K) -> V | None:
+        found = self._kept.get(key)
+        if found is None or found[0] <= self._clock.seconds():
+            return None
+        return found[1]
+
+    def put(self, key: K, value: V) -> None:
+        if len(self._kept) >= _REMEMBERED:
+            self._kept.clear()
+        self._kept[key] = (self._clock.seconds() + _FRESH, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +160,8 @@ class Inspector:
     as_us: Networks
     offload: Offload
     record: Callable[[Sequence[TimelineEntry]], Deferred[None]]
+    envelopes: Recent[tuple[str, str, str], tuple[EnvelopeEvidence, tuple[Listed, ...]]]
+    standings: Recent[tuple[str, ...], Mapping[str, Standing]]
     opinions: Sequence[Opinion] = ()
 
     def connected(self, address: str) -> Deferred[None]:
@@ -201,12 +238,18 @@ class Inspection:
     async def _ask(self) -> None:
         inspector = self._inspector
         assert inspector.authenticator is not None
+        key = (self._peer, self._hello, self._sender)
+        known = inspector.envelopes.get(key)
+        if known is not None:
+            self._envelope, self._listed = known
+            return
         lookups = inspector.authenticator.budget()
         if inspector.lists.any:
             self._listed = await inspector.lists.address(lookups, self._peer)
-        self._envelope = await inspector.authenticator.envelope(
-            self._peer, self._hello, self._sender, lookups
-        )
+        found = await inspector.authenticator.envelope(self._peer, self._hello, self._sender, lookups)
+        self._envelope = found
+        if Spf.TEMPERROR not in (found.spf.result, found.spf_hello.result):
+            inspector.envelopes.put(key, (found, self._listed))
 
     async def _asked(self) -> None:
         if self._asking is not None:
@@ -323,7 +366,10 @@ class Inspection:
         """Reasons that hold for all accounts."""
         reasons = [_listed(one) for one in evidence.listed]
         if self._inspector.settings.reputation and self._checks:
-            standings = await self._inspector.strangers.standings(keys)
+            standings = self._inspector.standings.get(keys)
+            if standings is None:
+                standings = await self._inspector.strangers.standings(keys)
+                self._inspector.standings.put(keys, standings)
             reason = by_reputation(keys, standings)
             if reason is not None:
                 reasons.append(reason)
