@@ -348,7 +348,7 @@ def why(case: Case, ours: Evidence, theirs: dict, what: str, all_of_it: list) ->
         if ours.spf.result.value == "temperror":
             return "mailauth takes SERVFAIL in include for no match (RFC 7208 5.2: temperror)"
         if "look-ups without answer" in ours.spf.cause:
-            return "mailauth counts a void look-up only when A and AAAA are both missing (RFC 7208 4.6.4 has none of that)"
+            return "mailauth counts no void look-up while the other kind of address is there; we, for IPv6 peers only (RFC 7208 4.6.4: all)"
     if what == "dkim":
         for one, (*_, result, comment, _) in zip(ours.dkim, theirs["dkim"], strict=False):
             if (one.result is Signed.PASS) == (result == "pass"):

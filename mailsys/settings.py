@@ -174,8 +174,7 @@ class Filter(Section, frozen=True):
 
 
 class Judges(Section, frozen=True):
-    """Programs outside of mailsys that are asked about incoming mail, each as host:port or as the path of a
-    Unix socket."""
+    """Other programs that are asked about incoming mail, each as host:port or as the path of its socket."""
 
     milters: Annotated[tuple[str, ...], _about("Milters (protocol version 6), in this order.")] = ()
     rspamd: Annotated[tuple[str, ...], _about("rspamd's normal worker (HTTP, port 11333).")] = ()

@@ -51,11 +51,11 @@ class House:
         self.random = random.Random(1)
 
     async def open(self) -> "House":
-        self.store = open_store(None, None, Events(), now=self.clock.seconds)
+        self.store: Any = open_store(None, None, Events(), now=self.clock.seconds)
         self.counters = Counters(self.clock)
         self.accounts = self.store.accounts
-        self.mail = self.store.mail
-        self.blobs = self.store.blobs
+        self.mail: Any = self.store.mail
+        self.blobs: Any = self.store.blobs
         self.queue = self.store.queue
         for name in (DOMAIN, "example.org", "xn--bcher-kva.example"):
             await self.accounts.put_domain(Domain(name))

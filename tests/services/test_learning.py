@@ -33,7 +33,9 @@ def good(number: int) -> Letter:
     return letter(number, subject="Rehearsal", body=GOOD.format(number), sender="Choir <choir@example.org>")
 
 
-class _Learning(Stage):
+class Trained(Stage):
+    """Moves mail, and learns it by a clock that the test moves."""
+
     async def make(self, events: Events) -> SqliteStore:
         return open_store(None, None, events)
 
@@ -61,14 +63,20 @@ class _Learning(Stage):
             (delivered,) = await self.accept(junk(number))
             await self.store.mail.move(self.alice.id, self.inbox, [delivered.placements[0][2]], self.junk)
             await self.accept(good(number + 1000))
-        await self.patch_good()
+        await self._file_all()
 
-    async def patch_good(self) -> None:
+    async def train(self, count: int = 10, shared: bool = True) -> None:
+        await self.teach(count)
+        learner = self.learner(shared=shared)
+        learner.start()
+        await self.idle(learner)
+
+    async def _file_all(self) -> None:
         archive = (await self.box("Archive")).id
         await self.store.mail.move(self.alice.id, self.inbox, [row.uid for row in await self.rows()], archive)
 
 
-class LearnerTests(_Learning):
+class LearnerTests(Trained):
     async def test_what_was_moved_is_learned_at_the_next_look(self) -> None:
         learner = self.learner()
         learner.start()
@@ -132,7 +140,7 @@ class LearnerTests(_Learning):
         self.assertEqual(await self.total(ALL), Counts())
 
 
-class FilterTests(_Learning):
+class FilterTests(Trained):
     async def judged(self, one: Letter, *accounts: AccountId, **settings: Any) -> Any:
         return await self.filter(**settings).judge(
             accounts or (self.alice.id,), self.store.blobs.stage(one.content)
@@ -140,12 +148,6 @@ class FilterTests(_Learning):
 
     def filter(self, least: int = 5, enabled: bool = True) -> Filter:
         return Filter(self.store.learning, maybeDeferred, Bounds(least=least), 6.0, enabled)
-
-    async def train(self, count: int = 10, shared: bool = True) -> None:
-        await self.teach(count)
-        learner = self.learner(shared=shared)
-        learner.start()
-        await self.idle(learner)
 
     async def test_it_says_nothing_before_enough_was_learned(self) -> None:
         await self.train(4)

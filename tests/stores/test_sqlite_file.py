@@ -129,6 +129,23 @@ ALTER TABLE email DROP COLUMN hidden;
 """
 
 
+class StatesOverRestart(InFile, Stage):
+    async def test_each_state_outlives_a_restart_and_moves_only_with_what_it_tells(self) -> None:
+        email = await self.put(1)
+        await self.store.mail.set_keywords(self.alice.id, self.inbox, [email], KeywordChange(add="$flagged"))
+        await self.store.mail.subscribe(self.alice.id, "Nowhere", True)
+        before = await self.store.mail.states(self.alice.id)
+        self.assertGreater(len(set(before.values())), 2, before)  # or none could be taken for another
+        await self.store.close()
+        self.store = open_store(self.folder, reactor, self.events)
+        self.assertEqual(await self.store.mail.states(self.alice.id), before)
+        # The writer reads the account anew, and writes it whole.
+        await self.store.mail.subscribe(self.alice.id, "Elsewhere", True)
+        after = await self.store.mail.states(self.alice.id)
+        self.assertGreater(after.pop("Mailbox"), before.pop("Mailbox"))
+        self.assertEqual(after, before)
+
+
 class Snoozes(InFile, mail_snooze.SnoozeContract):
     async def test_what_waits_waits_over_a_restart_also_in_a_file_that_knew_no_snoozing(self) -> None:
         await self.store.close()

@@ -315,6 +315,18 @@ class Checking(Stage):
             self.assertIn("alice@example.org email ", only)
             self.assertIn("'Large one'", only)
 
+    async def test_what_is_no_folder_among_the_blobs_is_told_and_stops_nothing(self) -> None:
+        """Between the folders of blobs, and in front of them all."""
+        blobs = os.path.dirname(os.path.dirname(self.file))
+        for name in ("!stray", "zz"):
+            with open(os.path.join(blobs, name), "wb"):
+                pass
+        for found in (await self.running(), await self.stopped()):
+            self.assertEqual(len(found.complaints), 2, found.complaints)
+            for complaint, name in zip(found.complaints, ("!stray", "zz"), strict=True):
+                self.assertIn(os.path.join(blobs, name), complaint)
+                self.assertIn("Not a directory", complaint)
+
     async def test_a_changed_octet_is_found_in_a_file(self) -> None:
         with open(self.file, "r+b") as file:
             file.seek(100_000)

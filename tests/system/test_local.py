@@ -206,7 +206,7 @@ class LocalTests(TestCase):
         self.assertTrue(client.readline().startswith(b"* BYE"))
         client.shutdown()
         self.assertEqual(system.stop(), 0)
-        self.assertLess(time.monotonic() - began, 5)
+        self.assertLess(time.monotonic() - began, 15)  # running.STOP_WITHIN is 45
 
     def test_a_new_certificate_is_used_after_sighup_and_sessions_stay(self) -> None:
         import signal

@@ -49,9 +49,6 @@ class SequenceSet:
         return any(not (low and high) for low, high in self.ranges)
 
 
-ALL: Final = SequenceSet(((1, 0),))  # 1:*
-
-
 def join(ranges: Iterable[tuple[int, int]]) -> Ranges:
     """Sort ranges, and join those that overlap or touch."""
     joined: Ranges = []

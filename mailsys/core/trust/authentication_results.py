@@ -44,6 +44,8 @@ def _results(evidence: Evidence) -> Iterator[str]:
         words += _property("header.d", one.domain) + _property("header.s", one.selector)
         words += _property("header.a", one.algorithm)
         yield _folded(words)
+    if evidence.dmarc is not None and not evidence.dkim:
+        yield "dkim=none"
     if evidence.dmarc is not None:
         found = evidence.dmarc
         words = [f"dmarc={found.result.value}"]

@@ -21,9 +21,7 @@ class KeyRecord:
 
 
 def parse_key(text: bytes) -> KeyRecord | None:
-    """None when it is no key record."""
-    if len(text) > MAX_RECORD:
-        return None
+    """None when it is no key record. `text`: at most MAX_RECORD octets."""
     tags = parse_tags(text, gaps=True)
     if tags is None or b"p" not in tags or tags.get(b"v", b"DKIM1") != b"DKIM1":
         return None

@@ -33,13 +33,14 @@ _WORDS: Final = 4000  # of the text, counted with those that repeat
 _SUBJECT: Final = 1000  # octets
 
 _WORD: Final = re.compile(r"[^\W_](?:[\w'’$!.,-]*[\w$!])?|[$€£]+[\d.,]*\d")
+# Runs of white space are taken possessively: nothing is looked at twice from each of them.
 _LINK: Final = re.compile(r"(?:https?://|www\.)[^\s<>\"'()\[\]{}]{3,500}", re.I)
-_MARKUP: Final = re.compile(r"<\s*([a-z][a-z0-9]{0,15})\b([^<>]{0,1000})", re.I)
-_TARGET: Final = re.compile(r"""\b(?:href|src|action|background)\s*=\s*["']?\s*([^\s"'<>]{3,500})""", re.I)
+_MARKUP: Final = re.compile(r"<\s*+([a-z][a-z0-9]{0,15})\b([^<>]{0,1000})", re.I)
+_TARGET: Final = re.compile(r"""\b(?:href|src|action|background)\s*+=\s*+["']?\s*+([^\s"'<>]{3,500})""", re.I)
 _HIDDEN: Final = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*[01](?:px|pt)?\s*[;\"']"
 )
-_COLOUR: Final = re.compile(r"""\b(?:bg)?color\s*[=:]\s*["']?\s*(#?[a-z0-9]{3,12})""", re.I)
+_COLOUR: Final = re.compile(r"""\b(?:bg)?color\s*+[=:]\s*+["']?\s*+(#?[a-z0-9]{3,12})""", re.I)
 _ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _SPACED: Final = re.compile(r"\b(?:[^\W\d_] ){3,}[^\W\d_]\b")
 _SHAPE: Final = str.maketrans("0123456789", "9999999999")
@@ -205,7 +206,7 @@ def _date(values: list[bytes] | None) -> Iterator[str]:
     if parsed is None:
         yield "built=no readable date"
     else:
-        yield f"zone={parsed[1] // 60:+d}"
+        yield f"zone={parsed[1]:+d}"
 
 
 # -- how it is built -------------------------------------------------------------------------------------
@@ -402,7 +403,7 @@ _SHOWN: Final[dict[str, Callable[[str], str]]] = {
     "program": lambda value: f"written with {value}",
     "list": lambda value: f"the mailing list {value}",
     "message-id": lambda value: f"a Message-ID like {value}",
-    "zone": lambda value: f"written in time zone {value}",
+    "zone": lambda value: f"written {value} minutes from UTC",
     "field": lambda value: f"a header field {value}",
     "part": lambda value: f"a part of type {value}",
     "charset": lambda value: f"text in {value}",

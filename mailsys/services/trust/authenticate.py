@@ -80,7 +80,8 @@ class Authenticator:
         self._keys = Keys()
 
     def budget(self) -> Lookups:
-        """For one message: give the same to `envelope` and `examine`, or leave it out."""
+        """For one step, before DATA or after it, and whatever else is asked then: its time runs from now on.
+        Without one, `envelope` and `examine` make their own."""
         return Lookups(self._resolver, self._clock, self._seconds, self._lookups)
 
     async def envelope(

@@ -26,8 +26,9 @@ class Content:
     @classmethod
     def of(cls, blob: StagedBlob, reading: Reading, ours: int) -> Content:
         """`ours`: octets in front of the blob that did not arrive (Return-Path, Received)."""
-        header, body = reading.header[ours:], reading.facts.header_size
-        return cls(header, blob, body, len(reading.header) >= body)
+        body = reading.facts.header_size
+        ended = reading.header.endswith((b"\r\n\r\n", b"\n\n")) or body >= blob.size
+        return cls(reading.header[ours:], blob, body, ended)
 
     @property
     def fields(self) -> int:

@@ -1,6 +1,6 @@
 """DKIM (RFC 6376, RFC 8301, RFC 8463): all signatures of a message, each with its own result.
 
-Not by dkimpy: see docs/decisions/0018-how-mail-is-authenticated.md.
+Not by dkimpy: see docs/decisions/0019-how-mail-is-authenticated.md.
 """
 
 from __future__ import annotations

@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from mailsys.core.trust.evidence import Signed
-from mailsys.core.trust.signing_key import KeyRecord, parse_key
+from mailsys.core.trust.signing_key import MAX_RECORD, KeyRecord, parse_key
 from mailsys.ports.resolver import ResolverError
 from mailsys.services.trust.lookups import Lookups
 
 REMEMBERED: Final = 1000  # loaded keys
+RECORDS_AT_MOST: Final = 4  # looked at under one name; there should be one
 SHORTEST: Final = 1024  # bits of an RSA key that is believed (RFC 8301 §3.2)
 LONGEST: Final = 8192  # beyond, one check takes milliseconds
 _EXPONENT_AT_MOST: Final = 1 << 32  # the same
@@ -47,11 +48,11 @@ class NoKey:
 
 
 class Keys:
-    """Remembers loaded keys by what they are made of; whether they are still published is asked each time
-    (and answered from the resolver's cache)."""
+    """Remembers loaded keys by the text of their records; whether they are still published is asked each
+    time (and answered from the resolver's cache)."""
 
     def __init__(self) -> None:
-        self._loaded: OrderedDict[tuple[str, bytes], tuple[Verify, int] | str] = OrderedDict()
+        self._known: OrderedDict[bytes, Key | NoKey | None] = OrderedDict()
 
     async def fetch(self, lookups: Lookups, selector: str, domain: str) -> Key | NoKey:
         name = f"{selector}._domainkey.{domain}"
@@ -59,30 +60,37 @@ class Keys:
             answer = await lookups.ask(name, "TXT")
         except ResolverError as error:
             return NoKey(Signed.TEMPERROR, f"the key could not be looked up: {error}")
-        records = [text for text in answer.records if isinstance(text, bytes)]
+        records = [text for text in answer.records if isinstance(text, bytes) and len(text) <= MAX_RECORD]
         if not records:
             return NoKey(Signed.PERMERROR, "no such key is published")
-        record = next(filter(None, map(parse_key, records[:10])), None)
-        if record is None:
-            return NoKey(Signed.PERMERROR, "the key's record cannot be read")
-        if not record.public:
-            return NoKey(Signed.PERMERROR, "the key was revoked")
-        if not record.email:
-            return NoKey(Signed.PERMERROR, "the key is not for mail")
-        loaded = self._load(record)
-        if isinstance(loaded, str):
-            return NoKey(Signed.PERMERROR, loaded)
-        return Key(record, *loaded)
+        for text in records[:RECORDS_AT_MOST]:
+            key = self._key(text)
+            if key is not None:
+                return key
+        return NoKey(Signed.PERMERROR, "the key's record cannot be read")
 
-    def _load(self, record: KeyRecord) -> tuple[Verify, int] | str:
-        known = (record.kind, record.public)
-        if known in self._loaded:
-            self._loaded.move_to_end(known)
+    def _key(self, text: bytes) -> Key | NoKey | None:
+        if text in self._known:
+            self._known.move_to_end(text)
         else:
-            self._loaded[known] = _loaded(record)
-            if len(self._loaded) > REMEMBERED:
-                self._loaded.popitem(last=False)
-        return self._loaded[known]
+            self._known[text] = _key(text)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return self._known[text]
+
+
+def _key(text: bytes) -> Key | NoKey | None:
+    record = parse_key(text)
+    if record is None:
+        return None
+    if not record.public:
+        return NoKey(Signed.PERMERROR, "the key was revoked")
+    if not record.email:
+        return NoKey(Signed.PERMERROR, "the key is not for mail")
+    loaded = _loaded(record)
+    if isinstance(loaded, str):
+        return NoKey(Signed.PERMERROR, loaded)
+    return Key(record, *loaded)
 
 
 _PREHASHED: Final = Prehashed(hashes.SHA256())

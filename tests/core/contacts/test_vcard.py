@@ -219,10 +219,10 @@ class StreamTests(SynchronousTestCase):
             "NOTE;ENCODING=QUOTED-PRINTABLE:" + "=" * 500_000,
             "PHOTO;ENCODING=b:" + "A" * 500_001,
         ):
-            began = time.perf_counter()
+            began = time.process_time()
             card = one(f"FN:x\n{line}")
             self.assertEqual(card["name"]["full"], "x")
-            self.assertLess(time.perf_counter() - began, 5, line[:30])
+            self.assertLess(time.process_time() - began, 5, line[:30])
 
     def test_noise_never_fails_otherwise_than_it_says(self) -> None:
         chance = random.Random(4)

@@ -552,6 +552,35 @@ class SearchCommands(Table):
             self.refuse(b"SEARCH " + bomb)
 
 
+class Bounds(SynchronousTestCase):
+    def test_what_just_fits_and_what_is_one_too_many(self):
+        for make, most in (
+            (lambda n: b"ID (" + b" ".join([b'"a" NIL'] * n) + b")", 30),
+            (lambda n: b"ENABLE" + b" X" * n, 50),
+            (lambda n: b'LIST "" (' + b" ".join([b"a"] * n) + b")", 50),
+            (lambda n: b"STORE 1 FLAGS (" + b" ".join(b"k%d" % k for k in range(n)) + b")", 200),
+            (lambda n: b"STORE 1 FLAGS " + b" ".join(b"k%d" % k for k in range(n)), 200),
+            (lambda n: b"FETCH 1 BODY[" + b".".join([b"1"] * n) + b"]", 100),
+            (lambda n: b"FETCH 1 BODY[HEADER.FIELDS (" + b" ".join([b"a"] * n) + b")]", 100),
+            (lambda n: b"FETCH 1 (" + b" ".join(b"BODY[%d]" % part for part in range(1, n + 1)) + b")", 4000),
+            (lambda n: b"CREATE " + b"a" * n, 1000),
+            (lambda n: b"SEARCH LARGER %d" % n, 2**63 - 1),
+            (lambda n: b"SEARCH SMALLER %d" % n, 2**63 - 1),
+            (lambda n: b"SEARCH MODSEQ %d" % n, 2**63 - 1),
+            (lambda n: b"FETCH 1 BODY[]<0.%d>" % n, 2**63 - 1),
+            (lambda n: b"FETCH 1 BODY[]<%d.1>" % n, 2**63 - 1),
+            (lambda n: b"FETCH 1 BODY[%d]" % n, 2**32 - 1),
+            (lambda n: b"FETCH %d UID" % n, 2**32 - 1),
+        ):
+            command(make(most))
+            with self.assertRaises(BadCommand, msg=make(min(most, 2)) + b" ... %d" % most):
+                command(make(most + 1))
+
+    def test_words_of_an_id_are_cut(self):
+        found = command(b'ID ("' + b"n" * 31 + b'" "' + b"v" * 1025 + b'")')
+        self.assertEqual(found.fields, (("n" * 30, "v" * 1024),))
+
+
 class Hostile(SynchronousTestCase):
     def test_sixty_four_kilobytes_of_anything_are_refused_quickly(self):
         started = time.process_time()

@@ -112,6 +112,8 @@ class Sets(SynchronousTestCase):
 
     def test_numbers_from_nought_are_ranges_too(self):
         self.assertEqual(sequence.to_ranges([0, 1, 4]), [(0, 1), (4, 4)])
+        self.assertEqual(sequence.to_ranges([0]), [(0, 0)])
+        self.assertEqual(sequence.to_ranges([]), [])
 
     def test_the_largest_plain_number(self):
         for text, largest in ((b"3:7,5", 7), (b"9:2", 9), (b"4:*,2", 4), (b"*", 0), (b"$", 0)):
@@ -430,6 +432,26 @@ class CommandTable(SynchronousTestCase):
         for state in State:
             self.assertIs(states.allowed(fetch_one, state), state is State.SELECTED)
             self.assertIs(states.allowed(login, state), state is State.NOT_AUTHENTICATED)
+
+    def test_what_changes_a_mailbox_is_refused_in_one_opened_with_examine(self):
+        changing = {name for name, rule in RULES.items() if rule.changes}
+        both = set(b"EXPUNGE STORE MOVE".split())
+        self.assertEqual(changing, both | {b"UID " + name for name in both})
+        for text in self.EXAMPLES:
+            found = parse(b"a " + text + b"\r\n")[1]
+            self.assertEqual(states.changes(found), states.name_of(found) in changing)
+            self.assertEqual(
+                states.keeps_numbers(found), states.name_of(found) in set(b"FETCH STORE SEARCH COPY".split())
+            )
+
+    def test_each_command_of_a_selected_mailbox_wants_one(self):
+        selected = {name for name, rule in RULES.items() if rule.states == State.SELECTED}
+        each = set(b"SEARCH FETCH STORE COPY MOVE EXPUNGE".split())
+        self.assertEqual(
+            selected, each | {b"UID " + name for name in each} | set(b"CHECK CLOSE UNSELECT".split())
+        )
+        self.assertEqual(RULES[b"ENABLE"].states, State.AUTHENTICATED)
+        self.assertEqual(RULES[b"APPEND"].states, State.AUTHENTICATED | State.SELECTED)
 
     def test_expunge_waits_for_what_names_messages_by_number(self):
         waiting = {name for name, rule in RULES.items() if rule.keeps_numbers}

@@ -180,9 +180,9 @@ HOSTILE = {
 class HostileTests(SynchronousTestCase):
     def test_answers_are_bounded_and_time_is_linear(self) -> None:
         for name, content in HOSTILE.items():
-            began = time.perf_counter()
+            began = time.process_time()
             facts = analyse(content)
-            self.assertLess(time.perf_counter() - began, 5, name)  # each takes well under 0.2 s
+            self.assertLess(time.process_time() - began, 5, name)  # each takes well under 0.2 s
             self.assertLessEqual(len(facts.header_text), 2 * mime.MAX_HEADER, name)
             self.assertLessEqual(len(facts.body_text), text.MAX_TEXT, name)
             self.assertLessEqual(len(facts.envelope), 512 * 1024, name)

@@ -203,6 +203,10 @@ class LineTests(SynchronousTestCase):
         for pieces in ([line + b"\r\nNOOP\r\n"], [line, b"x" * 90, b"\r", b"\nNOOP\r\n"]):
             self.assertEqual(Talk().hears(*pieces), [500, "Noop"])
 
+    def test_what_follows_a_line_too_long_is_no_part_of_it(self):
+        said = Talk(line_limit=40).hears(b"NOOP " + b"x" * 40, b"\r\n" + b"NOOP\r\n" * 200)
+        self.assertEqual(said, [500] + ["Noop"] * 200)
+
     def test_a_line_without_an_end_ends_the_connection(self):
         talk = Talk(line_limit=100)
         self.assertEqual(talk.hears(b"x" * 1600), [500])

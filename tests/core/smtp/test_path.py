@@ -87,7 +87,7 @@ class PathTests(SynchronousTestCase):
                 self.assertEqual(parse_path(f"<{mailbox}>".encode())[0], mailbox)
 
     def test_hostile_paths_take_no_time(self):
-        begun = time.perf_counter()
+        begun = time.process_time()
         for text in (
             b"<" + b"a." * 2000 + b"@",
             b"<@" + b"a-" * 2000 + b":",
@@ -98,7 +98,7 @@ class PathTests(SynchronousTestCase):
             b"<" + b"@" * 4000,
         ):
             self.assertRaises(BadPath, parse_path, text)
-        self.assertLess(time.perf_counter() - begun, 0.05)
+        self.assertLess(time.process_time() - begun, 0.1)  # some 3 ms here
 
     @settings(max_examples=200, deadline=None)
     @given(st.binary(max_size=60))

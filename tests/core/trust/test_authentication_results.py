@@ -57,6 +57,9 @@ class OursTests(SynchronousTestCase):
             b"Authentication-Results: mx.a.test;\r\n\tnone\r\n",
         )
 
+    def test_unsigned(self):
+        self.assertIn(b"\r\n\tdkim=none;\r\n\tdmarc=pass", render("mx.a.test", replace(FULL, dkim=())))
+
     def test_null_sender(self):
         found = replace(FULL, sender="", spf=FULL.spf_hello)
         text = render("mx.a.test", found)

@@ -95,6 +95,12 @@ class IdentityTests(PostTestCase):
         wrong = await self.error(email="alice@example.com", mayDelete=True, id="x", what=1)
         self.assertEqual(wrong["properties"], ["id", "mayDelete", "what"])
 
+    async def test_signatures_have_a_length(self):
+        for name in ("textSignature", "htmlSignature"):
+            await self.make(**{name: "x" * 262_144})
+            error = await self.error(email="alice@example.com", **{name: "x" * 262_145})
+            self.assertEqual((error["type"], error["properties"]), ("invalidProperties", [name]))
+
     async def test_update(self):
         made = await self.make(name="Old", textSignature="x")
         found = await self.call(

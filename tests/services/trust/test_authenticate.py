@@ -2,12 +2,16 @@
 
 import time
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailsys.core.trust.authentication_results import render
 from mailsys.core.trust.evidence import Evidence, Signed, Spf
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import BlobId
+from mailsys.services.trust import spf
 from mailsys.services.trust.authenticate import Authenticator
 from mailsys.services.trust.content import Content
 from tests.peers.dns_table import DnsTable
@@ -191,7 +195,6 @@ class BoundTests(SynchronousTestCase):
             (two_signatures(), 0),
             (LETTER + b"x" * 70000, 1),
             (b"X: " + b"y" * 20000 + b"\r\n" + LETTER, 2),
-            (signed(LETTER, TAGS) * 1 + b"", 0),
         ):
             offload = Offload()
             made = Authenticator(zone(), offload, clock(), "mx.a.test")
@@ -229,14 +232,18 @@ class BoundTests(SynchronousTestCase):
 
 
 class HostileTests(SynchronousTestCase):
-    """Time is that of this thread, so that others on the machine do not count."""
+    """Time is that of this thread, and the least of three, so that others on the machine do not count."""
 
     def cost(self, dns: DnsTable, message: bytes, sender: str = "bob@b.test") -> float:
         given = content(message)
-        made = Authenticator(dns, Offload(), clock(), "mx.a.test")
-        begun = time.thread_time()
-        now_result(Deferred.fromCoroutine(made.examine("192.0.2.1", "mail.b.test", sender, given)))
-        return time.thread_time() - begun
+        times = []
+        for _ in range(3):
+            spf._checked.cache_clear()
+            made = Authenticator(dns, Offload(), clock(), "mx.a.test")
+            begun = time.thread_time()
+            now_result(Deferred.fromCoroutine(made.examine("192.0.2.1", "mail.b.test", sender, given)))
+            times.append(time.thread_time() - begun)
+        return min(times)
 
     def test_header_body_and_signatures(self):
         signature = two_signatures().partition(b"From:")[0]
@@ -277,3 +284,48 @@ class HostileTests(SynchronousTestCase):
             for n in range(10):
                 dns.txt(f"i{n}.test", many + b"?all")
             self.assertLess(self.cost(dns, LETTER), 0.05, record[:60])
+
+
+class AnyTests(SynchronousTestCase):
+    """Whatever strangers send, there is evidence, and it can be written down."""
+
+    tags = st.lists(
+        st.tuples(
+            st.sampled_from(["v", "a", "b", "bh", "c", "d", "h", "i", "l", "q", "s", "t", "x", "z", "cv"]),
+            st.one_of(
+                st.sampled_from(
+                    ["1", "2", "rsa-sha256", "ed25519-sha256", "eA==", "relaxed/relaxed", "b.test", "from"]
+                ),
+                st.text(alphabet="from:=b.test@ \r\n\t1=%é\x00", max_size=12),
+            ),
+        ),
+        max_size=12,
+    )
+    names = st.sampled_from(
+        [
+            "DKIM-Signature",
+            "ARC-Seal",
+            "ARC-Message-Signature",
+            "ARC-Authentication-Results",
+            "From",
+            "from ",
+            "Authentication-Results",
+        ]
+    )
+
+    @settings(max_examples=300, deadline=None)
+    @given(
+        st.lists(st.tuples(names, tags), max_size=6),
+        st.binary(max_size=60),
+        st.text(max_size=12),
+        st.one_of(st.just(""), st.text(max_size=12), st.text(max_size=8).map(lambda text: text + "@b.test")),
+    )
+    def test_any_message(self, fields, rest, hello, sender):
+        header = b"".join(
+            f"{name}: {'; '.join(f'{tag}={value}' for tag, value in tags)}\r\n".encode()
+            for name, tags in fields
+        )
+        found = examined(zone(), header + rest, hello=hello, sender=sender)
+        self.assertTrue(render("mx.a.test", found).isascii())
+        self.assertFalse(any(one.result is Signed.PASS for one in found.dkim))
+        self.assertIsNot(found.arc.result, Signed.PASS)

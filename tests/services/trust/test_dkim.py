@@ -96,7 +96,7 @@ class RuleTests(SynchronousTestCase):
             (b"v=DKIM1; p=" + p[:-20], Signed.PERMERROR),
             (b"v=DKIM1; p=!", Signed.PERMERROR),
             (b"v=DKIM1; p=" + published(rsa_key(2048)), Signed.FAIL),
-            (b"x" * 9000, Signed.PERMERROR),
+            (b"p=" + p + b"; n=" + b"x" * 9000, Signed.PERMERROR),
         ):
             found = one(table(record), signed(LETTER, TAGS))
             self.assertIs(found.result, result, (record, found.cause))

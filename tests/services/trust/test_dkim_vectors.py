@@ -1,5 +1,7 @@
 """DKIM: signatures that others made and published."""
 
+from pathlib import Path
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.core.trust.evidence import Signed
@@ -59,6 +61,13 @@ BRISBANE = (
     b"IxN2SnFCjxOCKG9v3b4jYfcTNh5ijSsq631uBItLa7od+v/RtdC2UzJ1lWT947qR+Rcac2gbto/NMqJ0fzfVjH4OuKhi"
     b"tdY9tf6mcwGjaNBcWToIMmPSPDdQPNUYckcQ2QIDAQAB"
 )
+GMAIL = (
+    b"k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA1Kd87/UeJjenpabgbFwh"
+    b"+eBCsSTrqmwIYYvywlbhbqoo2DymndFkbjOVIPIldNs/m40KF+yzMn1skyoxcTUGCQs8g3FgD2Ap3ZB5DekAo5wMmk4wimDO"
+    b"+U8QzI3SD07y2+07wlNWwIt8svnxgdxGkVbbhzY8i+RQ9DpSVpPbF7ykQxtKXkv/ahW3KjViiAH+ghvvIhkx4xYSIc9oSwVm"
+    b"Al5OctMEeWUwg8Istjqz8BZeTWbf41fbNhte7Y+YqZOwq1Sd0DbvYAD9NOZK9vlfuac0598HY+vtSBczUiKERHv1yRbcaQtZ"
+    b"Fh5wtiRrN04BLUTD21MycBX5jYchHjPY/wIDAQAB"
+)
 
 
 class PublishedTests(SynchronousTestCase):
@@ -87,3 +96,16 @@ class PublishedTests(SynchronousTestCase):
         ):
             (found,) = examined(dns, changed).dkim
             self.assertIs(found.result, Signed.FAIL, changed)
+
+    def test_of_dkimpy(self):
+        """Simple forms with both algorithms; and Gmail's, with a list of headers folded at its worst."""
+        suites = Path(__file__).parent / "suites"
+        dns = DnsTable()
+        dns.txt("brisbane._domainkey.football.example.com", ED25519)
+        dns.txt("test._domainkey.football.example.com", RSA)
+        dns.txt("20120113._domainkey.gmail.com", GMAIL)
+        found = examined(dns, (suites / "dkimpy-rfc6376.signed.eml").read_bytes()).dkim
+        self.assertEqual([one.result for one in found], [Signed.PASS, Signed.PASS])
+        (found,) = examined(dns, (suites / "dkimpy-degenerate-folding.eml").read_bytes()).dkim
+        self.assertIs(found.result, Signed.PASS, found.cause)
+        self.assertEqual(found.bits, 2048)
