@@ -47,6 +47,8 @@ def dns_list_dead(name: str, dead: bool) -> None:
     _dead_lists.labels(name).set(int(dead))
 
 
+accounts_paused = _counter("accounts_paused", "Accounts that look stolen and may not send.")
+
 _tried = _counter(
     "recipients_tried", "Recipients tried by the outbound queue, by what came of it.", "outcome"
 )

@@ -105,6 +105,14 @@ class Limits(Section, frozen=True):
     messages_per_connection: Annotated[Count, _about("Messages taken on one SMTP connection.")] = 1000
     sends_per_hour: Annotated[Count, _about("Recipients that an account may send to in an hour.")] = 500
     sends_per_day: Annotated[Count, _about("Recipients that an account may send to in a day.")] = 2000
+    new_recipients_per_day: Annotated[
+        Count,
+        _about(
+            "People that an account may write to in a day to whom it never wrote, nor heard from them; beyond "
+            "it looks stolen: it is paused, and its owner told."
+        ),
+    ] = 300
+    sends_paused: Annotated[Duration, _about("How long, unless it gets a new password.")] = 12 * 3600.0
     failures_per_address: Annotated[
         Count, _about("Failed logins from one IP address within a minute before answers slow down.")
     ] = 10

@@ -18,6 +18,7 @@ from mailsys.services.delivery.directory import Directory
 from mailsys.services.delivery.intake import Intake
 from mailsys.services.receiving.pace import Pace
 from mailsys.services.receiving.receive import Reception
+from mailsys.services.submission.pause import Pauses
 from mailsys.services.submission.submit import Submission
 
 
@@ -67,4 +68,6 @@ def make_delivering(process: Process, stores: Stores, resolver: IResolver) -> De
     inspector = make_inspector(process, stores, directory, resolver)
     pace = Pace(stores.counters, settings.rates, process.reactor) if settings.checks else None
     reception = Reception(intake, inspector, pace)
-    return Delivering(intake, reception, Submission(intake), responder, feedback)
+    return Delivering(
+        intake, reception, Submission(intake, Pauses(stores.objects, stores.accounts)), responder, feedback
+    )

@@ -114,7 +114,12 @@ def settings_of(options: argparse.Namespace) -> Settings:
         "sending": {"smarthost": options.smarthost},
         "dns": {"servers": options.resolver or []},
         # On this machine all clients come from one address, load tests among them.
-        "limits": {"connections_per_address": 20000, "sends_per_hour": 10**9, "sends_per_day": 10**9},
+        "limits": {
+            "connections_per_address": 20000,
+            "sends_per_hour": 10**9,
+            "sends_per_day": 10**9,
+            "new_recipients_per_day": 10**9,
+        },
         "web": {
             "streams_per_account": 20000,
             "requests_per_minute": 10**9,
