@@ -215,6 +215,23 @@ class BlockTests(CheckedCase):
         self.assertEqual(self.dial(ELSEWHERE).greeting[:3], b"220")
 
 
+class PathTests(CheckedCase):
+    async def test_a_computer_without_a_name_speaks_against_a_message_that_nobody_vouches_for(self):
+        await self.checked()
+        for peer, code in ((ELSEWHERE, "address-unnamed"), ("198.51.100.10", "address-mismatch")):
+            if code == "address-mismatch":
+                self.dns.records["10.100.51.198.in-addr.arpa", "PTR"] = ["mx.friend.example"]
+            self.send(letter("Eve <eve@some.example>"), "eve@some.example", peer=peer)
+            self.assertIn(code, [one.code for one in (await self.verdicts())[-1].reasons])
+
+    async def test_nor_does_a_name_help_or_hurt_where_somebody_vouches(self):
+        await self.checked()
+        self.dns.records.pop(("1.2.0.192.in-addr.arpa", "PTR"))
+        self.send(ANN)
+        [verdict] = await self.verdicts()
+        self.assertEqual([one.code for one in verdict.reasons], ["dmarc-passed", "first-contact"])
+
+
 class ResultsTests(CheckedCase):
     async def test_results_that_claim_to_be_ours_are_taken_out(self):
         await self.checked()

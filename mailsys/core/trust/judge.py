@@ -35,7 +35,7 @@ WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
         "no-author": 2.5,
         "address-unnamed": 1.0,
         "address-mismatch": 0.5,
-        "lookalike-domain": 2.5,
+        "lookalike-domain": 3.5,
         "mixed-scripts": 2.0,
         "lookalike-name": 1.5,
         "name-has-address": 1.5,
