@@ -1,6 +1,8 @@
 // What the server made of a message: why it lies in spam, what to beware of, who writes for the first time.
 import { expect, open, read, row, test } from '../support/fixtures';
 
+test.use({ checks: true });
+
 // The sender names himself as somebody else; the wording alone would not put it into spam.
 const BEWARE = 'the sender calls himself boss@bank.test, but writes from clara@elsewhere.test';
 
