@@ -108,8 +108,8 @@ class Limits(Section, frozen=True):
     new_recipients_per_day: Annotated[
         Count,
         _about(
-            "People that an account may write to in a day to whom it never wrote, nor heard from them; beyond "
-            "it looks stolen: it is paused, and its owner told."
+            "People that an account may write to in a day to whom it never wrote, nor heard from them; with "
+            "more it looks stolen: it is paused, and its owner told."
         ),
     ] = 300
     sends_paused: Annotated[Duration, _about("How long, unless it gets a new password.")] = 12 * 3600.0
@@ -272,7 +272,7 @@ class Greylist(Section, frozen=True):
         Literal["off", "suspicious", "all"],
         _about("Of first contacts: none, those with at least `score` that nobody vouches for, or all such."),
     ] = "suspicious"
-    score: Annotated[Weight, _about("From which sum of weights a first contact is suspicious.")] = 2.0
+    score: Annotated[Weight, _about("From which sum of weights a first contact is suspicious.")] = 1.5
     delay: Annotated[Duration, _about("How long they have to wait.")] = 120.0
     window: Annotated[Duration, _about("Within what time they have to come back.")] = 2 * 86400.0
     keep: Annotated[Duration, _about("How long they are let in, from their last message on.")] = 36 * 86400.0

@@ -108,6 +108,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         "hostname": f"mail.{domain}",
         "storage": options.storage,
         "checks": not options.no_checks,
+        "greylist": {"mode": "off"},  # to a store that is new everybody is a stranger
         # All peers are this machine's: they are looked up once there is a DNS to ask, and none of them is us.
         "trust": {"may_send_as_us": [], **({"exempt": []} if options.resolver else {})},
         "login_without_tls_on_loopback": True,

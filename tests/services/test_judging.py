@@ -310,7 +310,7 @@ class ListTests(CheckedCase):
 
 
 class GreylistTests(CheckedCase):
-    greylist = Greylist(mode="suspicious", score=2.0, delay=60.0)
+    greylist = Greylist(mode="suspicious", score=1.5, delay=60.0)
     eve = letter("Eve <eve@some.example>")
 
     async def test_a_suspicious_stranger_has_to_come_again_and_is_known_then(self):

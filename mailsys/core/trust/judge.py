@@ -24,16 +24,17 @@ from mailsys.core.trust.verdict import Action, Reason, Verdict
 WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
     {
         "dmarc-quarantine": 10.0,
-        "dmarc-failed": 1.5,
+        "dmarc-failed": 1.0,
         "dmarc-passed": -1.0,
-        "spf-fail": 2.0,
+        "signed-in-part": 1.0,
+        "spf-fail": 1.5,
         "spf-softfail": 1.0,
         "spf-permerror": 0.7,
         "spf-none": 0.5,
         "dkim-failed": 0.5,
         "unsigned": 0.3,
         "no-author": 2.5,
-        "address-unnamed": 1.0,
+        "address-unnamed": 0.8,
         "address-mismatch": 0.5,
         "lookalike-domain": 3.5,
         "mixed-scripts": 2.0,
@@ -49,8 +50,8 @@ WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
 
 _SHOWN: Final = frozenset(  # also warned of, in mail that is delivered
     {
-        "dmarc-failed", "dmarc-overridden", "spf-fail", "lookalike-domain", "mixed-scripts", "lookalike-name",
-        "name-has-address", "first-contact", "no-author", "dkim-failed",
+        "dmarc-failed", "dmarc-overridden", "signed-in-part", "spf-fail", "lookalike-domain",
+        "mixed-scripts", "lookalike-name", "name-has-address", "first-contact", "no-author", "dkim-failed",
     }
 )  # fmt: skip
 
@@ -83,7 +84,7 @@ def judge(evidence: Evidence, more: Sequence[Reason], policy: JudgePolicy) -> Ve
     reasons = [*_weigh(evidence, policy, by), *(_weighed(one, policy) for one in more)]
     warnings = tuple(one for one in reasons if one.code in _SHOWN)
     reasons.sort(key=lambda one: -one.weight)
-    score = round(sum(one.weight for one in reasons), 2)
+    score = round(sum((one.weight for one in reasons), 0.0), 2)
     quarantined = any(one.code == "dmarc-quarantine" for one in reasons)
     action = Action.JUNK if score >= policy.junk_at or quarantined else Action.INBOX
     if action is Action.INBOX:
@@ -262,7 +263,14 @@ def _weigh_dmarc(evidence: Evidence, policy: JudgePolicy, by: str, add: _Add) ->
         return
     domain = dmarc.author_domain
     if dmarc.result is Signed.PASS:
-        add("dmarc-passed", f"{domain} vouches for it.", ("domain", domain))
+        if _in_part(evidence):
+            add(
+                "signed-in-part",
+                f"{domain} vouches for the first part of it only; somebody may have added more.",
+                ("domain", domain),
+            )
+        else:
+            add("dmarc-passed", f"{domain} vouches for it.", ("domain", domain))
     elif dmarc.result is Signed.FAIL and by:
         add(
             "dmarc-overridden", f"{domain} does not vouch for it, but {by} passed it on and is trusted.",
@@ -278,6 +286,15 @@ def _weigh_dmarc(evidence: Evidence, policy: JudgePolicy, by: str, add: _Add) ->
         add("dmarc-failed", f"{domain} does not vouch for it.", ("domain", domain))
     elif not domain:
         add("no-author", f"It does not say clearly who wrote it: {dmarc.cause}.", ("cause", dmarc.cause))
+
+
+def _in_part(evidence: Evidence) -> bool:
+    """Whether DMARC passes by signatures alone that leave the end of the body unsigned (l=)."""
+    dmarc = evidence.dmarc
+    if dmarc is None or dmarc.aligned_spf:
+        return False
+    by = [one for one in evidence.dkim if one.result is Signed.PASS and one.domain in dmarc.aligned_dkim]
+    return bool(by) and all(one.partial for one in by)
 
 
 def _weigh_path(evidence: Evidence, add: _Add) -> None:

@@ -419,7 +419,8 @@ class Inspection:
         least = -100.0 if settings.mode == "all" else settings.score
         for account, one in verdicts.items():
             first = account == NOBODY or any(reason.code == "first-contact" for reason in one.reasons)
-            if not first or one.score < least:
+            asked = any(reason.code == "dmarc-quarantine" for reason in one.reasons)  # decided already
+            if not first or asked or one.score < least:
                 return
         network = network_of(self._peer)
         sender = self._sender.lower() or f"<>{self._hello.lower()}"
