@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
@@ -13,7 +15,7 @@ class DnsTable:
     """`records`: values of ports.resolver.Answer by (name, type); CNAMEs are followed. A name in `broken`,
     or a (name, type) there, fails; one in `silent` never answers. `asked`: every question, in order."""
 
-    def __init__(self, records=None) -> None:
+    def __init__(self, records: Mapping[tuple[str, str], list[object]] | None = None) -> None:
         self.records: dict[tuple[str, str], list[object]] = dict(records or {})
         self.broken: set[object] = set()
         self.silent: set[str] = set()

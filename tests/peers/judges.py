@@ -20,7 +20,8 @@ class Peer:
         self.heard: list[Any] = []
         self.open: list[Any] = []
         self.lost: list[Any] = []
-        self._port = reactor.listenTCP(0, factory, interface="127.0.0.1")  # type: ignore[attr-defined]
+        listening: Any = reactor
+        self._port = listening.listenTCP(0, factory, interface="127.0.0.1")
         self.where = f"127.0.0.1:{self._port.getHost().port}"
 
     async def stop(self) -> None:
@@ -34,6 +35,8 @@ class Peer:
 
 
 class _Talk(Protocol):
+    transport: Any
+
     def __init__(self, peer: Any) -> None:
         self.peer = peer
         self.held = b""

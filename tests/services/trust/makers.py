@@ -23,20 +23,23 @@ Mgq55Y9MCq5wqzy141rnxrJxTwK9ABo3IAFMWEov3g==
 """  # 512 bits, of dkimpy's tests
 
 
+Key = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+
+
 @lru_cache
-def rsa_key(bits: int):
+def rsa_key(bits: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
 @lru_cache
-def ed_key():
+def ed_key() -> ed25519.Ed25519PrivateKey:
     return ed25519.Ed25519PrivateKey.generate()
 
 
-def published(key) -> bytes:
-    public = key.public_key()
+def published(key: Key) -> bytes:
     if isinstance(key, ed25519.Ed25519PrivateKey):
-        return base64.b64encode(public.public_bytes_raw())
+        return base64.b64encode(key.public_key().public_bytes_raw())
+    public = key.public_key()
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return base64.b64encode(public.public_bytes(serialization.Encoding.DER, form))
 
@@ -47,13 +50,13 @@ def table(record: bytes | None = None, bits: int = 1024) -> DnsTable:
     return dns
 
 
-def signed(message: bytes, tags: bytes, key=None, body: bytes | None = None) -> bytes:
+def signed(message: bytes, tags: bytes, key: Key | None = None, body: bytes | None = None) -> bytes:
     """With a signature of just these tags and bh=, b=; the header relaxed, the body simple unless it is
     given in the form that bh= is of."""
     return _with_field(b"DKIM-Signature", message, tags, key, body)
 
 
-def sealed(message: bytes, tags: bytes, results: bytes, chain: bytes, key=None) -> bytes:
+def sealed(message: bytes, tags: bytes, results: bytes, chain: bytes, key: Key | None = None) -> bytes:
     """With one more ARC set. `tags`: i=, d=, s=; `results`: what the sealer saw; `chain`: cv=."""
     number = tags.partition(b"i=")[2].partition(b";")[0]
     message = b"ARC-Authentication-Results: i=" + number + b"; " + results + b"\r\n" + message
@@ -71,7 +74,7 @@ def sealed(message: bytes, tags: bytes, results: bytes, chain: bytes, key=None) 
     return b"ARC-Seal:" + value + _made(digest.digest(), key) + b"\r\n" + message
 
 
-def _with_field(name: bytes, message: bytes, tags: bytes, key, body: bytes | None) -> bytes:
+def _with_field(name: bytes, message: bytes, tags: bytes, key: Key | None, body: bytes | None) -> bytes:
     if body is None:
         body = message.partition(b"\r\n\r\n")[2].rstrip(b"\r\n") + b"\r\n"
     value = b" " + tags + b"; bh=" + base64.b64encode(hashlib.sha256(body).digest()) + b"; b="
@@ -84,7 +87,7 @@ def _with_field(name: bytes, message: bytes, tags: bytes, key, body: bytes | Non
     return name + b":" + value + _made(digest.digest(), key) + b"\r\n" + message
 
 
-def _made(digest: bytes, key) -> bytes:
+def _made(digest: bytes, key: Key | None) -> bytes:
     key = key or rsa_key(1024)
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return base64.b64encode(key.sign(digest))

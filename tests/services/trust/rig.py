@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
@@ -26,7 +27,7 @@ def content(message: bytes) -> Content:
     return Content(message[:body], blob, body)
 
 
-def now_result(d: Deferred):
+def now_result(d: Deferred[Any]) -> Any:
     """What a Deferred that has fired holds."""
     found: list[object] = []
     failed: list = []
