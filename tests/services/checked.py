@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from mailsys.ports.accounts import Account
+from mailsys.ports.ids import TraceId
 from mailsys.ports.mailboxes import Role
 from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.receiving.pace import Pace
@@ -95,7 +96,7 @@ class CheckedCase(HouseTestCase):
         house = self.house
         service = Service(house.reception, None, HOST, house.limits, False, house.clock.seconds)
         line = Conversation(SmtpFactory(service, house.clock), address)
-        line.greeting = line.heard()
+        self.greeting = line.heard()  # of the last that was dialled
         line.say(f"EHLO {hello}\r\n".encode())
         return line
 
@@ -146,5 +147,5 @@ class CheckedCase(HouseTestCase):
     async def judged(self, said: bytes) -> TimelineEntry:
         """The step that the timeline of the trace in a reply has of its judgement."""
         trace = said.split()[-1].strip(b"()").decode()
-        steps = await self.house.queue.timeline(trace)
+        steps = await self.house.queue.timeline(TraceId(trace))
         return next(step for step in steps if step.stage is Stage.JUDGED)
