@@ -20,6 +20,7 @@ from mailsys.ports.once import IOnceStore
 from mailsys.ports.queue import IQueueStore
 from mailsys.ports.sessions import ISessionStore
 from mailsys.ports.storage import Checked, IStorage, Progress
+from mailsys.ports.strangers import IStrangers
 from mailsys.services.access.at_rest import AtRest, Unreadable
 from mailsys.services.access.sealed_accounts import SealedAccounts
 from mailsys.services.access.system_key import KeyProblem, is_sealed, note_sealed, system_key
@@ -49,6 +50,7 @@ class Stores:
     objects: IObjectStore
     once: IOnceStore
     learning: ILearningStore
+    strangers: IStrangers
     sessions: ISessionStore
     storage: IStorage
     events: IEvents
@@ -80,6 +82,7 @@ class OpenStore:
             store.objects,
             store.once,
             store.learning,
+            store.strangers,
             store.sessions,
             store.storage,
             self._events,

@@ -231,6 +231,34 @@ class FewTests(GuessingTestCase):
         self.assertEqual(customer_of("::ffff:192.0.2.1"), "192.0.2.1")
 
 
+class FormerPasswordTests(GuessingTestCase):
+    """A phone that has the old password still keeps nobody out."""
+
+    async def changed(self) -> None:
+        self.assertIsInstance(await self.attempt("secret", STRANGE), Account)
+        self.credentials = replace(self.credentials, argon2=CHEAP.hash(b"another"))
+        await self.house.accounts.set_credentials(self.house.bob.id, self.credentials)
+
+    async def test_a_device_that_has_it_is_told_no_and_is_not_slowed(self) -> None:
+        await self.changed()
+        for _ in range(30):
+            self.assertIsInstance(await self.attempt("secret", STRANGE), BadCredentials)
+        self.assertIsInstance(await self.attempt("another", STRANGE), Account)
+
+    async def test_one_that_was_never_right_counts(self) -> None:
+        await self.changed()
+        await self.settle()
+        for n in range(6):
+            await self.attempt("guess", STRANGE, f"nobody{n}")
+        await self.slowed(refusal(self, BadCredentials, self.login("carol", "wrong", STRANGE)), 0.5)
+
+    async def test_that_of_another_account_counts(self) -> None:
+        await self.changed()
+        for n in range(6):
+            await self.attempt("secret", STRANGE, f"nobody{n}")
+        await self.slowed(refusal(self, BadCredentials, self.login("carol", "wrong", STRANGE)), 0.5)
+
+
 class ManyTests(GuessingTestCase):
     """3, 100, 1,000 addresses at bob, at the same time, three guesses each; and again a minute later."""
 

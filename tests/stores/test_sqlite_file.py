@@ -47,6 +47,7 @@ from tests.contracts import (
     objects,
     once,
     queue,
+    strangers,
 )
 from tests.contracts.letters import CREDENTIALS, item, letter
 from tests.contracts.stage import Stage
@@ -118,6 +119,7 @@ class Queries(InFile, mail_query.QueryContract):
 # What version 4 brought, taken away again.
 _OLDER = """
 DROP TABLE once; DROP TABLE lesson; DROP TABLE token; DROP TABLE learned; DROP TABLE known;
+DROP TABLE verdict; DROP TABLE reputation; DROP TABLE greylist;
 DROP INDEX placement_received;
 DROP INDEX email_received;
 CREATE INDEX placement_received ON placement (mailbox, received_at, email);
@@ -207,6 +209,11 @@ class Lessons(InFile, learning.LessonContract):
 
 class Learning(InFile, learning.LearningContract):
     pass
+
+
+class Strangers(strangers.StrangersContract):
+    async def make(self, events: Events) -> SqliteStore:
+        return open_store(temporary(self), reactor, events, now=lambda: self.time)
 
 
 class Once(once.OnceContract):

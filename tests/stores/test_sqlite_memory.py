@@ -33,6 +33,7 @@ from tests.contracts import (
     once,
     queue,
     sessions,
+    strangers,
 )
 from tests.contracts.letters import CREDENTIALS, letter
 from tests.contracts.stage import Stage
@@ -145,6 +146,11 @@ class Lessons(InMemory, learning.LessonContract):
 
 class Learning(InMemory, learning.LearningContract):
     pass
+
+
+class Strangers(strangers.StrangersContract):
+    async def make(self, events: Events) -> SqliteStore:
+        return open_store(None, None, events, now=lambda: self.time)
 
 
 class Once(once.OnceContract):

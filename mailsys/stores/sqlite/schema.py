@@ -23,8 +23,9 @@ import apsw
 
 from mailsys.stores.sqlite.learned_tables import KNOWLEDGE, LESSONS
 from mailsys.stores.sqlite.rows import one
+from mailsys.stores.sqlite.trust_tables import TRUST
 
-VERSION: Final = 5
+VERSION: Final = 6
 PAGE_SIZE: Final = 8192
 
 # until: while it waits, when it is due; once woken, when it came back to this mailbox
@@ -279,6 +280,7 @@ CREATE INDEX timeline_account ON timeline (account, trace) WHERE account IS NOT 
     2: SNOOZE,
     3: _MARKS + ONCE,
     4: LESSONS + KNOWLEDGE,
+    5: TRUST,
 }
 
 
@@ -327,7 +329,7 @@ def version_of(connection: apsw.Connection) -> int:
 def create(connection: apsw.Connection) -> None:
     """Lay out an empty file, in one commit."""
     with connection:
-        connection.execute(TABLES + SNOOZE + ONCE + LESSONS + KNOWLEDGE)
+        connection.execute(TABLES + SNOOZE + ONCE + LESSONS + KNOWLEDGE + TRUST)
         connection.execute(f"PRAGMA user_version={VERSION}")
 
 
