@@ -132,6 +132,11 @@ class House:
         return by_destination
 
 
+async def settled(answer: Any) -> Any:
+    """What a service answers, there already or in a Deferred."""
+    return await answer if isinstance(answer, Deferred) else answer
+
+
 async def transact(
     service: ITransactions,
     client: Client,
@@ -143,12 +148,12 @@ async def transact(
     cut: int = 1000,
 ) -> str:
     """As `mailsys.smtp` calls it."""
-    await service.connected(client)
+    await settled(service.connected(client))
     try:
-        transaction = await service.begin(client, sender, parameters)
+        transaction = await settled(service.begin(client, sender, parameters))
         for recipient in recipients:
-            await transaction.add_recipient(recipient, rcpt)
-        sink = await transaction.open_body()
+            await settled(transaction.add_recipient(recipient, rcpt))
+        sink = await settled(transaction.open_body())
         for start in range(0, len(message), cut):
             wait = sink.write(message[start : start + cut])
             if wait is not None:

@@ -18,7 +18,7 @@ from mailsys.ports.ids import TraceId
 from mailsys.ports.timeline import Stage
 from mailsys.services.delivery import forwarding_marks
 from mailsys.services.delivery.transactions import Client
-from tests.services.house import HOST, HouseTestCase, refusal
+from tests.services.house import HOST, HouseTestCase, refusal, settled
 
 MESSAGE = b"From: Eve <Eve@remote.example>\r\nTo: bob@example.com\r\nSubject: Hi\r\n\r\nHello\r\n"
 
@@ -122,13 +122,13 @@ class RefusalTests(HouseTestCase):
     async def test_an_unknown_recipient_is_refused_and_the_others_are_served(self):
         house = self.house
         client = Client("192.0.2.7", 1)
-        transaction = await house.reception.begin(client, "eve@remote.example", MailParameters())
+        transaction = house.reception.begin(client, "eve@remote.example", MailParameters())
         found = await refusal(
             self, UnknownRecipient, transaction.add_recipient("nobody@example.com", RcptParameters())
         )
         self.assertEqual(found.smtp, (550, "5.1.1"))
-        await transaction.add_recipient("bob@example.com", RcptParameters())
-        sink = await transaction.open_body()
+        await settled(transaction.add_recipient("bob@example.com", RcptParameters()))
+        sink = await settled(transaction.open_body())
         sink.write(MESSAGE)
         await transaction.commit(await sink.finish())
         self.assertEqual(len(await house.inbox(house.bob)), 1)
@@ -193,9 +193,9 @@ class RefusalTests(HouseTestCase):
         found = await refusal(self, UnknownRecipient, house.receive("bob@example.com"))
 
     async def test_an_aborted_transaction_leaves_nothing(self):
-        transaction = await self.house.reception.begin(Client("192.0.2.7", 1), "", MailParameters())
-        await transaction.add_recipient("bob@example.com", RcptParameters())
-        sink = await transaction.open_body()
+        transaction = self.house.reception.begin(Client("192.0.2.7", 1), "", MailParameters())
+        await settled(transaction.add_recipient("bob@example.com", RcptParameters()))
+        sink = await settled(transaction.open_body())
         sink.write(MESSAGE)
         sink.abort()
         transaction.abort()

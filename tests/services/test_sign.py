@@ -148,7 +148,7 @@ class SigningTests(SynchronousTestCase):
             max_size=4,
         ),
     )
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_what_is_signed_verifies(self, body, fields):
         message = b"From: a@x.example\r\n" + b"".join(fields) + b"\r\n" + b"".join(body) + b"\r\n"
         self.assertTrue(verify(self.sign(message) + message))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mailsys import metrics
@@ -60,11 +60,11 @@ class Reception:
     def __init__(self, intake: Intake) -> None:
         self.intake = intake
 
-    def connected(self, client: Client) -> Deferred[None]:
+    def connected(self, client: Client) -> Deferred[None] | None:
         """The server counts those that are open; here it is how many are new. This machine's own are not
         counted."""
         if is_loopback(client.address):
-            return succeed(None)
+            return None
         return Deferred.fromCoroutine(self._connected(client.address))
 
     async def _connected(self, address: str) -> None:
@@ -81,10 +81,7 @@ class Reception:
     def disconnected(self, client: Client) -> None:
         pass
 
-    def begin(self, client: Client, sender: str, parameters: MailParameters) -> Deferred[ITransaction]:
-        return Deferred.fromCoroutine(self._begin(client, sender, parameters))
-
-    async def _begin(self, client: Client, sender: str, parameters: MailParameters) -> ITransaction:
+    def begin(self, client: Client, sender: str, parameters: MailParameters) -> ITransaction:
         if parameters.size is not None and parameters.size > self.intake.limits.message_size:
             raise MessageTooBig()  # RFC 1870 §6.1
         self.intake.blobs.check_room(parameters.size or 0)  # so that nobody sends what will not be taken
@@ -107,10 +104,10 @@ class _Incoming:
 
     # -- RCPT ----------------------------------------------------------------------------------------
 
-    def add_recipient(self, address: str, parameters: RcptParameters) -> Deferred[None]:
+    def add_recipient(self, address: str, parameters: RcptParameters) -> Deferred[None] | None:
         route = self._intake.directory.cached(address)
         if route is not None and self._take_now(address, parameters, route):
-            return succeed(None)
+            return None
         return Deferred.fromCoroutine(self._add_recipient(address, parameters))
 
     def _take_now(self, address: str, parameters: RcptParameters, route: Route) -> bool:
@@ -153,7 +150,7 @@ class _Incoming:
 
     # -- DATA ----------------------------------------------------------------------------------------
 
-    def open_body(self) -> Deferred[IBlobSink]:
+    def open_body(self) -> IBlobSink | Deferred[IBlobSink]:
         """Return-Path is only written when no copy leaves us again (RFC 5321 §4.4 forbids it there)."""
         intake = self._intake
         only = next(iter(self._recipients)) if len(self._recipients) == 1 else ""
@@ -171,7 +168,7 @@ class _Incoming:
         self._sink = sink = intake.blobs.sink()
         wait = sink.write(head)
         if wait is None:
-            return succeed(sink)
+            return sink
         return wait.addCallback(lambda _: sink)
 
     def abort(self) -> None:

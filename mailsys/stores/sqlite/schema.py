@@ -314,8 +314,9 @@ def connect(path: str, *, read_only: bool = False, vfs: str | None = None) -> ap
     connection.execute("PRAGMA trusted_schema=OFF").fetchall()
     if not memory:
         connection.execute(f"PRAGMA cache_size={-32_768 if read_only else -65_536}").fetchall()
-        # Reads of checkpointed pages come straight from the page cache of the system, shared by all.
-        connection.execute("PRAGMA mmap_size=8589934592").fetchall()
+        # Not mapped into memory: a bad sector would be a SIGBUS, which ends the process, and again at the
+        # next start. Read, it is an error of that one statement (decision 18, with what this costs).
+        connection.execute("PRAGMA mmap_size=0").fetchall()
     return connection
 
 

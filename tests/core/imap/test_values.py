@@ -125,6 +125,18 @@ class Dates(SynchronousTestCase):
         self.assertEqual(dates.render_date_time(0.0), b"01-Jan-1970 00:00:00 +0000")
         self.assertEqual(dates.render_date_time(-0.5), b"31-Dec-1969 23:59:59 +0000")
         self.assertEqual(dates.parse_date_time(b" 1-Jan-1970 00:00:00 -0130"), 5400.0)
+        self.assertEqual(dates.parse_date_time(b"31-Dec-1998 23:59:60 +0000"), 915148799.0)  # a leap second
+        for text in (
+            b"01-Foo-1970 00:00:00 +0000",
+            b"01-Jan-1970 00:00:00 +0060",
+            b"01-Jan-1970 00:00:00 +2400",
+            b"01-Jan-1970 24:00:00 +0000",
+            b"32-Jan-1970 00:00:00 +0000",
+            b"01-Jan-1970 00:00:00 0000",
+        ):
+            with self.assertRaises(ValueError, msg=text):
+                dates.parse_date_time(text)
+        self.assertEqual(dates.parse_date_time(b"01-Jan-1970 00:00:00 -2359"), 86340.0)
         self.assertEqual(dates.render_date_time(1e18), b"31-Dec-9999 01:46:40 +0000")
 
     @settings(max_examples=200)
@@ -174,7 +186,7 @@ class Patterns(SynchronousTestCase):
         started = time.process_time()
         for bomb in bombs:
             compile_pattern("", bomb).matches("a/" * 500)
-        self.assertLess(time.process_time() - started, 0.1)
+        self.assertLess(time.process_time() - started, 0.5)  # some 0.05 s; backtracking would take for ever
         self.assertTrue(fnmatch.fnmatch("a", "*"))
 
 

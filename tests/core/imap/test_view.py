@@ -73,7 +73,7 @@ STEPS = st.lists(
 
 
 class ClientModel(SynchronousTestCase):
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(start=st.sets(st.integers(1, 20), max_size=8), steps=STEPS, by_uid=st.booleans())
     def test_a_client_that_applies_the_responses_has_the_servers_list(self, start, steps, by_uid):
         image = Image(*sorted(start))
@@ -237,6 +237,8 @@ class Naming(SynchronousTestCase):
         view.flush(expunge=True)
         self.assertEqual(list(view.select(SequenceSet(saved=True), uid=False)), [1, 4])
         self.assertEqual(view.spans(SequenceSet(saved=True), uid=True), [(0, 1), (2, 3)])
+        view.saved = uids(1, 3, 4)
+        self.assertEqual(view.spans(SequenceSet(saved=True), uid=False), [(0, 3)])
 
     def test_many_uids_to_numbers(self):
         view = View(array("I", range(1, 2000, 2)))

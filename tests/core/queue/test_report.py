@@ -187,7 +187,7 @@ class ReportTests(SynchronousTestCase):
         reply=st.text(max_size=300), host=st.text(max_size=60), address=st.text(min_size=1, max_size=60),
         original=st.text(max_size=60), envid=st.text(max_size=60), header=st.binary(max_size=300),
     )  # fmt: skip
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     def test_nothing_from_outside_breaks_the_structure(self, reply, host, address, original, envid, header):
         reported = Reported(address, Action.FAILED, reply, host, original, 5.0)
         data = compose([reported], envid=envid, header=header + b"\r\n\r\n").data

@@ -185,8 +185,8 @@ class ApiTestCase(TestCase):
         )  # fmt: skip
         stores = Stores(
             self.mail, self.blobs, self.blobs, self.accounts, self.queue, self.objects, store.once,
-            store.learning, self.session_store, store.storage, self.events, self.counters, SECRET,
-            nothing, store.close,
+            store.learning, self.session_store, store.storage, self.events, self.counters, SECRET, nothing,
+            store.close,
         )  # fmt: skip
         self.access = access = make_access(process, stores)
         self.sign_in = access.sign_in
