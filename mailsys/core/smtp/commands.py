@@ -18,8 +18,8 @@ from mailsys.core.smtp.reply import Reply
 _BDAT: Final = re.compile(rb"([0-9]{1,19})(?: +(LAST))?", re.IGNORECASE)  # RFC 3030 §2
 _MECHANISM: Final = re.compile(rb"[A-Za-z0-9_-]{1,20}")  # RFC 4422 §3.1
 _HELLO_UNSAFE: Final = re.compile(rb"[^A-Za-z0-9.:_\[\]-]")
-# RFC 5321 §4.1.2, and what honest clients say besides: underscores, apostrophes, hyphens at an end, names that
-# are not ASCII, a dot at the end, an address without brackets.
+# RFC 5321 §4.1.2, and what honest clients say besides: underscores, apostrophes, hyphens at an end, names
+# that are not ASCII, a dot at the end, an address without brackets.
 _HELLO_LABEL: Final = re.compile(rb"['-]*[A-Za-z0-9_\x80-\xff][A-Za-z0-9_\x80-\xff'-]*")
 _TAGGED: Final = re.compile(rb"[A-Za-z0-9-]*[A-Za-z0-9]:[!-Z^-~]+")  # §4.1.3 General-address-literal
 

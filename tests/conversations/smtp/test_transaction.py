@@ -284,8 +284,8 @@ class TransactionTests(ConversationCase):
             192.0.2.1 2001:db8::1 [192.0.2.1] [IPv6:2001:db8::1] [ipv6:::1] [fe80::1] [IPv6:fe80::1%25en0]
             [tag:what] exämple.org xn--exmple-cua.org Bob's-iPhone"""
         bad = (
-            """a..b - . .a <x> [1.2.3.4 1.2.3.4] [] [a.example] [1.2.3] [1.2.3.256] [IPv6:xyz] [IPv6:] a@b a/b a,b
-            "a" (a) a;b [tag:] [:x] 2001:db8::zz a:25 \\ --.a"""
+            """a..b - . .a <x> [1.2.3.4 1.2.3.4] [] [a.example] [1.2.3] [1.2.3.256] [IPv6:xyz] [IPv6:] a@b
+            a/b a,b "a" (a) a;b [tag:] [:x] 2001:db8::zz a:25 \\ --.a"""
             + " "
             + "a" * 256
         )
