@@ -21,12 +21,13 @@ from mailsys.imap.server import ImapFactory
 from mailsys.ports.accounts import Credentials, DkimKey, IAccountStore
 from mailsys.ports.storage import Checked, Progress
 from mailsys.running import MailService
+from mailsys.services.access import resealing, second_factor
 from mailsys.services.access.at_rest import AtRest, Unreadable
 from mailsys.services.access.passwords import PasswordPool, hash_password
 from mailsys.services.access.sealed_accounts import SealedAccounts
 from mailsys.services.access.sessions import Sessions
 from mailsys.services.access.sign_in import SignIn
-from mailsys.services.access.system_key import KeyProblem, is_sealed, note_sealed, system_key
+from mailsys.services.access.system_key import KeyProblem, is_sealed, key_in, note_sealed, system_key
 from mailsys.services.answering.feedback import Feedback
 from mailsys.services.answering.vacation import Responder
 from mailsys.services.content.reading import MessageReader
@@ -44,6 +45,7 @@ from mailsys.services.jmap.protocol.api import Limits as JmapLimits
 from mailsys.services.jmap.submission.methods import register_sending
 from mailsys.services.mailboxes.account import Mailboxes
 from mailsys.services.mailboxes.snoozing import Waker
+from mailsys.services.notifying import webhooks
 from mailsys.services.notifying.push import Feed
 from mailsys.services.notifying.push_delivery import PushDelivery
 from mailsys.services.notifying.push_turns import PushTurns
@@ -377,6 +379,22 @@ async def administer(settings: Settings, reactor: Any, work: Callable[[Administr
         )
     finally:
         passwords.stop()
+        await store.close()
+
+
+async def reseal(settings: Settings, reactor: Any, new_key: Path) -> int:
+    """Seal the secrets of a system that does not run under the key of that file; how many there were. Raises
+    StoreProblem."""
+    check_storage(settings)
+    store = _open(settings, reactor, Events())
+    state = Path(settings.state)
+    try:
+        keys = system_key(settings.secrets.key, state), key_in(new_key)
+        kinds = (second_factor.reseal, webhooks.reseal)
+        return await resealing.reseal(state, store.accounts, store.objects, keys, os.urandom, kinds)
+    except (KeyProblem, OSError) as problem:
+        raise StoreProblem(str(problem)) from problem
+    finally:
         await store.close()
 
 

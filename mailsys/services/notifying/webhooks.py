@@ -551,6 +551,20 @@ def _of_state(account: AccountId, ident: str, state: _State, if_modseq: int) -> 
     return ObjectChange(account, STATE, ident, msgspec.json.encode(state), if_modseq=if_modseq)
 
 
+async def reseal(objects: IObjectStore, account: AccountId, change: Callable[[str, str], str]) -> int:
+    """An account's webhooks' secrets, sealed anew (`services.access.resealing`)."""
+    changes = []
+    for each in await objects.objects(account, KIND):
+        record = _record(each)
+        secret = change(record.secret, _whose(account, each.id))
+        changes.append(
+            _of_record(account, each.id, msgspec.structs.replace(record, secret=secret), each.modseq)
+        )
+    if changes:
+        await objects.write(changes)
+    return len(changes)
+
+
 def _whose(account: AccountId, ident: str) -> str:
     return f"webhook {ident} of account {account}"
 
