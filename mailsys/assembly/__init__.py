@@ -7,7 +7,7 @@ which they are made: `access` (signing in), `delivering` (mail that comes in), `
 """
 
 from mailsys.assembly.alone import administer, check_store
-from mailsys.assembly.stores import StoreProblem, check_storage
+from mailsys.assembly.stores import StoreProblem, check_storage, reseal
 from mailsys.assembly.system import System, assemble
 
-__all__ = ["StoreProblem", "System", "administer", "assemble", "check_storage", "check_store"]
+__all__ = ["StoreProblem", "System", "administer", "assemble", "check_storage", "check_store", "reseal"]

@@ -45,6 +45,15 @@ def parser() -> argparse.ArgumentParser:
     _aliases(words, where)
     _queue(words, where)
     _filter(words, where)
+    secrets = _group(words, "secrets", "what is sealed in the store")
+    again = _way(
+        secrets,
+        where,
+        "reseal",
+        "administer:reseal_secrets",
+        "seal it under another key; stop the server first",
+    )
+    again.add_argument("key", metavar="FILE", help="with the new key: 32 octets, as of /dev/urandom")
     trace = words.add_parser("trace", parents=[where], help="show one message's way")
     trace.add_argument("trace", metavar="TRACE-ID", help="from the log, a reply to DATA or a Received field")
     trace.set_defaults(run="administer:trace")

@@ -285,6 +285,27 @@ class SecondFactor:
         await self._objects.write([change])
 
 
+async def reseal(objects: IObjectStore, account: AccountId, change: Callable[[str, str], str]) -> int:
+    """An account's secrets of this kind, sealed anew (`services.access.resealing`)."""
+    changes: list[ObjectChange] = []
+    count = 0
+    for each in await objects.objects(account, KIND, ["totp", "recovery"]):
+        value: msgspec.Struct
+        if each.id == "totp":
+            totp = msgspec.json.decode(each.value, type=_Totp)
+            value = msgspec.structs.replace(totp, secret=change(totp.secret, _whose(account)))
+            count += 1
+        else:
+            kept = msgspec.json.decode(each.value, type=_Recovery).hashes
+            value = _Recovery(tuple(change(one, _whose_codes(account)) for one in kept))
+            count += len(kept)
+        encoded = msgspec.json.encode(value)
+        changes.append(ObjectChange(account, KIND, each.id, encoded, if_modseq=each.modseq))
+    if changes:
+        await objects.write(changes)
+    return count
+
+
 def _whose(account: AccountId) -> str:
     return f"totp {account}"
 

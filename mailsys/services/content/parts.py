@@ -44,6 +44,16 @@ class Turn:
     def renew(self) -> None:
         self._began = perf_counter()
 
+    async def pause(self, offload: Offload) -> None:
+        """When it has been long enough, others get their turn."""
+        if self.over:
+            await offload(_nothing)
+            self.renew()
+
+
+def _nothing() -> None:
+    pass
+
 
 class Contents:
     def __init__(self, blobs: IBlobStore, reader: BlobReader, offload: Offload) -> None:

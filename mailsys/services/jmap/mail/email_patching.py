@@ -54,9 +54,7 @@ class EmailPatching:
             snoozes = await snoozing(context, list(wanted))
         turn = Turn()
         for email, patch in wanted.items():
-            if turn.over:
-                await context.ports.offload(_nothing)  # others get their turn
-                turn.renew()
+            await turn.pause(context.ports.offload)
             try:
                 intention = _intention(context, email, patch)
                 others = _others(context, patch)
@@ -117,10 +115,6 @@ def depends_on_state(context: CallContext, wanted: Mapping[EmailId, PatchObject]
     """Whether the intentions lean on what was read: how an email waits is written as a whole. Commit them
     on the Email state from before, and read anew when that is over."""
     return SNOOZE in context.using and any(_names(patch, SNOOZED) for patch in wanted.values())
-
-
-def _nothing() -> None:
-    pass
 
 
 def _head(pointer: str) -> str:

@@ -346,7 +346,7 @@ class JmapApi:
         rest: dict[str, Any] = {"sessionState": self.session_state(caller)}
         if request.created_ids is not None:
             rest["createdIds"] = context.created_ids
-        return answer.finish(rest, head)
+        return await answer.finish(rest, head)
 
     async def _one(self, context: CallContext, call: Call, answer: Answer) -> list[Invocation]:
         try:
