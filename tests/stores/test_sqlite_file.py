@@ -46,6 +46,7 @@ from tests.contracts import (
     objects,
     once,
     queue,
+    zones,
 )
 from tests.contracts.letters import CREDENTIALS, item, letter
 from tests.contracts.stage import Stage
@@ -213,6 +214,10 @@ class Words(InFile, mail_search.WordsContract):
 
 
 class Holds(InFile, mail_search.HoldsContract):
+    pass
+
+
+class Zones(InFile, zones.ZoneContract):
     pass
 
 

@@ -27,6 +27,7 @@ from tests.contracts import (
     once,
     queue,
     sessions,
+    zones,
 )
 from tests.contracts.letters import CREDENTIALS, letter
 from tests.contracts.stage import Stage
@@ -175,6 +176,10 @@ class Queue(InMemory, queue.QueueContract):
 
 
 class Blobs(InMemory, blobs.BlobContract):
+    pass
+
+
+class Zones(InMemory, zones.ZoneContract):
     pass
 
 
