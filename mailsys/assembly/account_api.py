@@ -17,6 +17,9 @@ from mailsys.services.access.rights import AdminRights
 from mailsys.services.access.sealed import Seal
 from mailsys.services.access.web_sign_in import WebSignIn
 from mailsys.services.content.blob_access import BlobReader
+from mailsys.services.notifying.webhook_message import WebhookMessages
+from mailsys.services.notifying.webhook_records import WebhookRecords
+from mailsys.services.notifying.webhook_telling import Telling
 from mailsys.services.notifying.webhooks import Webhooks
 from mailsys.services.operating.administration import Administration
 from mailsys.services.operating.timelines import Timelines
@@ -89,18 +92,7 @@ def make_account_api(
     ):
         web.callers.add(authenticator)
     access.revocations.listen(web.streams.revoked)
-    webhooks = Webhooks(
-        stores.objects,
-        stores.mail,
-        stores.accounts,
-        stores.events,
-        outbound,
-        wall,
-        chance,
-        process.random,
-        AtRest(stores.secret, chance),
-        process.name,
-    )
+    webhooks = _webhooks(process, stores, outbound)
     api = Api(web.admission, stores.counters, rights, process.offload)
     parts = _Web(process, stores, access, delivering, jmap, outbound, rights, seal, basic)
     _add_people(api, parts, administration)
@@ -110,6 +102,23 @@ def make_account_api(
     DocumentRoutes().mount(api)
     api.mount(web.routes)
     return AccountApi(api, webhooks)
+
+
+def _webhooks(process: Process, stores: Stores, outbound: OutboundHttp) -> Webhooks:
+    wall, chance = process.wall, process.random_bytes
+    at_rest = AtRest(stores.secret, chance)
+    telling = Telling(
+        WebhookRecords(stores.objects),
+        WebhookMessages(stores.mail),
+        stores.accounts,
+        outbound,
+        wall,
+        process.random,
+        at_rest,
+        process.name,
+    )
+    private = outbound.allow_private
+    return Webhooks(stores.objects, stores.mail, stores.events, telling, wall, chance, at_rest, private)
 
 
 def _add_people(api: Api, web: _Web, administration: Administration) -> None:

@@ -733,13 +733,13 @@ class SendingTests(TestCase):
         self.peer.replies["RCPT"] = ["250 ok", "550 5.1.1 no"]
         await post.queue("b@y.example", "c@y.example")
         attempt = post.sending._attempt
-        reporter = attempt.reporter
-        attempt.reporter = replace(reporter, analyse=lambda data: 1 // 0)
+        means = attempt.means
+        attempt.means = replace(means, reporter=replace(means.reporter, analyse=lambda data: 1 // 0))
         post.start()
         await post.quiet()
         (item,) = await post.items()
         self.assertEqual([r.outcome for r in item.item.recipients], [Outcome.DELIVERED, Outcome.PENDING])
-        attempt.reporter = reporter
+        attempt.means = means
         await post.until_next_try()
         self.assertEqual((len(self.peer.messages), len(await post.inbox()), await post.items()), (1, 1, []))
 

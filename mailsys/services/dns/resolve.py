@@ -131,7 +131,9 @@ class StubResolver:
         finally:
             self._on_wire -= 1
             if self._queue:
-                self._queue.popleft().callback(None)
+                # From the reactor's loop, never from within here: where many fail at once, without having
+                # waited for anything, each would end inside the one before.
+                self._reactor.callLater(0, self._queue.popleft().callback, None)
         _log.info("unanswered", question=name, type=rtype, cause=cause)
         raise ResolverError(f"{name} {rtype}: {cause}")
 
@@ -180,7 +182,13 @@ class _Exchange:
     def __init__(self, reactor: Any, name: str, rtype: str, ident: int, timeout: float) -> None:
         self.done: Deferred[Read] = Deferred()
         self._question = (name, rtype, ident)
-        self._timer: IDelayedCall | None = reactor.callLater(timeout, self._fail, "timed out")
+        self._reactor = reactor
+        self._timer: IDelayedCall | None = reactor.callLater(timeout, self._look_once_more)
+
+    def _look_once_more(self) -> None:
+        """The reactor looks at its clock before its sockets: after a pause of this process the answers are
+        there but the times are over. So the sockets are read once more before a question fails."""
+        self._timer = self._reactor.callLater(0, self._fail, "timed out")
 
     def _take(self, wire: bytes) -> None:
         found = decode_response(wire, *self._question)

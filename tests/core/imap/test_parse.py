@@ -535,6 +535,15 @@ class SearchCommands(Table):
         with self.assertRaises(BadCommand):
             self.key(b"TEXT x TEXT y", bounds=SearchBounds(text_terms=1))
 
+    def test_keys_and_depth_are_bounded_to_the_number(self):
+        bounds = SearchBounds(keys=3, depth=2)
+        for fine in (b"SEEN SEEN SEEN", b"NOT NOT SEEN", b"((SEEN))"):
+            self.key(fine, bounds=bounds)
+        for much in (b"SEEN SEEN SEEN SEEN", b"OR SEEN NOT SEEN", b"(NOT (SEEN))"):
+            with self.assertRaises(BadCommand) as caught:
+                self.key(much, bounds=bounds)
+            self.assertEqual(caught.exception.code, b"LIMIT", much)
+
     def test_a_chain_of_fifty_alternatives_is_fine(self):
         self.key(b"OR FROM a " * 49 + b"FROM b")
 

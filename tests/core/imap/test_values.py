@@ -110,6 +110,14 @@ class Sets(SynchronousTestCase):
         for number in range(62):
             self.assertEqual(sequence.contains(ranges, number), number in numbers)
 
+    def test_numbers_from_nought_are_ranges_too(self):
+        self.assertEqual(sequence.to_ranges([0, 1, 4]), [(0, 1), (4, 4)])
+
+    def test_the_largest_plain_number(self):
+        for text, largest in ((b"3:7,5", 7), (b"9:2", 9), (b"4:*,2", 4), (b"*", 0), (b"$", 0)):
+            self.assertEqual(sequence.parse(text).largest(), largest, text)
+            self.assertEqual(sequence.parse(text).has_star(), b"*" in text, text)
+
     def test_expansion_is_bounded(self):
         self.assertEqual(list(sequence.expand([(5, 4_000_000_000)], 3)), [5, 6, 7])
 
@@ -143,6 +151,9 @@ class Patterns(SynchronousTestCase):
             ("", "inbox", "INBOX", True),
             ("", "Inb*", "INBOX", True),
             ("", "inbox/%", "INBOX/x", True),
+            ("", "inbo", "INBOX", False),
+            ("", "inbox/Y", "INBOX/y", False),
+            ("", "inbox%", "INBOX/x", False),
             ("", "", "", True),
             ("", "", "a", False),
             ("", "ü*", "über", True),
@@ -266,6 +277,10 @@ class HeaderFields(SynchronousTestCase):
         self.assertEqual(header_fields.select(b"a: b\r\nc: d", (b"c",), negate=True), b"a: b\r\n\r\n")
         self.assertEqual(header_fields.select(b"", (b"c",), negate=True), b"\r\n")
 
+    def test_a_block_of_bare_line_feeds_loses_nothing(self):
+        self.assertEqual(header_fields.select(b"a: b\nc: d\n\n", (b"c",), negate=True), b"a: b\n\r\n")
+        self.assertEqual(header_fields.select(b"a: b\nc: d\n\n", (b"a",), negate=True), b"c: d\n\r\n")
+
     @settings(max_examples=200)
     @given(
         st.lists(
@@ -307,8 +322,16 @@ class FetchPlans(SynchronousTestCase):
 
     def test_ranges_and_parts(self):
         plan = self.plan(b"(BODY[] BODY[TEXT] RFC822 BODY[1] BODY[1.HEADER] BINARY[])")
-        self.assertEqual([len(plan.range_sections), len(plan.part_sections)], [3, 3])
+        self.assertEqual([section.text for section in plan.range_sections], [b"", b"TEXT", b""])
+        self.assertEqual(
+            [(section.kind, section.part) for section in plan.part_sections],
+            [(b"BODY", (1,)), (b"BODY", (1,)), (b"BINARY", ())],
+        )
         self.assertEqual(plan.columns, ("header_size", "size", "blob"))
+
+    def test_parts_need_the_whole_message(self):
+        self.assertEqual(self.plan(b"BODY[1]").columns, ("size", "blob"))
+        self.assertTrue(self.plan(b"BODY[1]").needs_blob)
 
     def test_seen_is_set_by_what_does_not_peek(self):
         for text, seen in (
@@ -401,6 +424,12 @@ class CommandTable(SynchronousTestCase):
         self.assertNotIn(b"FETCH", names_in(State.AUTHENTICATED))
         self.assertNotIn(b"LOGIN", names_in(State.SELECTED))
         self.assertEqual(names_in(State.LOGOUT), set())
+
+    def test_a_command_is_allowed_in_its_states_alone(self):
+        fetch_one, login = (parse(b"a " + text + b"\r\n")[1] for text in (b"FETCH 1 UID", b"LOGIN a b"))
+        for state in State:
+            self.assertIs(states.allowed(fetch_one, state), state is State.SELECTED)
+            self.assertIs(states.allowed(login, state), state is State.NOT_AUTHENTICATED)
 
     def test_expunge_waits_for_what_names_messages_by_number(self):
         waiting = {name for name, rule in RULES.items() if rule.keeps_numbers}

@@ -178,6 +178,14 @@ class Telling(SynchronousTestCase):
         self.assertTrue(view.is_recent(4))
         self.assertFalse(view.is_recent(2))
 
+    def test_ranges_with_others_mail_between_them_stay_apart(self):
+        view = View(uids(*range(1, 10)))
+        for low, high in ((2, 2), (3, 4), (4, 5), (8, 9), (7, 6)):
+            view.claim_recent(low, high)
+        self.assertEqual(view.recent_ranges, ((2, 5), (8, 9)))
+        self.assertEqual([uid for uid in range(1, 11) if view.is_recent(uid)], [2, 3, 4, 5, 8, 9])
+        self.assertEqual(view.recent_count(), 6)
+
     def test_a_few_rows_gone_from_a_large_mailbox_are_found_without_looking_at_all(self):
         old = array("I", range(1, 200_001))
         image = Image(*range(1, 200_001))
