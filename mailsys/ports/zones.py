@@ -58,8 +58,8 @@ class IZoneStore(Interface):
     def create(name: str, by: str, at: float) -> Deferred[StoredZone]:
         """Raises Taken."""
 
-    def remove(name: str) -> Deferred[None]:
-        """With its records, keys and history."""
+    def remove(name: str, if_serial: int | None = None) -> Deferred[None]:
+        """With its records, keys and history. Raises StateMismatch when the serial is not `if_serial`."""
 
     def change(
         name: str,

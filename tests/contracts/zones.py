@@ -105,7 +105,9 @@ class ZoneContract(Stage):
 
     async def test_a_zone_that_is_made_again_has_a_later_serial(self) -> None:
         last = await self.zones.change(ZONE, [WWW], [], "x", 9000.0)
-        await self.zones.remove(ZONE)
+        with self.assertRaises(StateMismatch):
+            await self.zones.remove(ZONE, if_serial=last.serial - 1)
+        await self.zones.remove(ZONE, if_serial=last.serial)
         self.assertIs(await self.zones.zone(ZONE), None)
         with self.assertRaises(Missing):
             await self.zones.remove(ZONE)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailsys.core.dns.question import LARGEST, Question
-from mailsys.core.dns.types import CD, IN, OPT, QR, RD, TC
+from mailsys.core.dns.types import AD, CD, IN, OPT, QR, RD, TC
 from mailsys.core.dns.zone import RRset
 
 _HEADER: Final = struct.Struct("!HHHHHH")
@@ -44,12 +44,12 @@ class Kept:
             _LONG.pack_into(aged, at, left if left > 0 else 0)
         return Kept(bytes(aged), self.flags, (), 0.0, self.extended)
 
-    def with_ttl(self, ttl: int) -> Kept:
-        """The same with this TTL all over (RFC 8767 §4: for what is stale)."""
+    def with_ttl(self, ttl: int, now: float) -> Kept:
+        """The same with this TTL all over from now on (RFC 8767 §4: for what is stale)."""
         made = bytearray(self.wire)
         for at in self.ttls:
             _LONG.pack_into(made, at, ttl)
-        return Kept(bytes(made), self.flags, (), 0.0, self.extended)
+        return Kept(bytes(made), self.flags, self.ttls, now, self.extended)
 
     def reply(self, question: Question, flags: int, options: bytes, limit: int) -> bytes:
         """To `question`: its id, its letters, its RD and CD; `flags` on top. Cut (TC) where it would be over
@@ -57,6 +57,8 @@ class Kept:
         asked = question.asked
         wire = self.wire
         head = QR | self.flags | flags | question.flags & (RD | CD)
+        if head & AD and not (question.flags & AD or question.dnssec):
+            head &= ~AD  # RFC 6840 §5.8
         counts = wire[4:12]
         opt = b""
         if question.edns:
@@ -64,13 +66,11 @@ class Kept:
             counts = counts[:6] + (int.from_bytes(counts[6:], "big") + 1).to_bytes(2, "big")
         if len(wire) + len(opt) > limit:
             head |= TC
-            extra = b"\x00\x01" if opt else b"\x00\x00"
-            return b"%b%b\x00\x01\x00\x00\x00\x00%b%b%b" % (
-                question.ident.to_bytes(2, "big"), head.to_bytes(2, "big"), extra, asked, opt,
-            )  # fmt: skip
-        return b"%b%b%b%b%b%b" % (
-            question.ident.to_bytes(2, "big"), head.to_bytes(2, "big"), counts, asked, wire[12 + len(asked) :], opt,
-        )  # fmt: skip
+            body = asked + opt
+            counts = b"\x00\x01\x00\x00\x00\x00" + (b"\x00\x01" if opt else b"\x00\x00")
+        else:
+            body = asked + wire[12 + len(asked) :] + opt
+        return question.ident.to_bytes(2, "big") + head.to_bytes(2, "big") + counts + body
 
 
 def opt_record(question: Question, extended: int, options: bytes) -> bytes:

@@ -169,7 +169,7 @@ class Zones:
         return b""
 
     def _refer(self, found: Found, zone: Zone, cut: bytes) -> None:
-        """To the servers of a zone below (RFC 1034 §4.3.2 3b), with their addresses as far as we know them."""
+        """To the servers of a zone below (RFC 1034 §4.3.2 3b), with their addresses where we know them."""
         node = zone.names[cut]
         servers = node[NS]
         found.authoritative = found.authoritative and bool(found.answer)

@@ -61,9 +61,9 @@ class ZoneStore:
 
         return self._writer.submit(run)
 
-    def remove(self, name: str) -> Deferred[None]:
+    def remove(self, name: str, if_serial: int | None = None) -> Deferred[None]:
         def run(batch: Batch) -> None:
-            _found(batch, name)
+            _expect(_found(batch, name), if_serial)
             batch.write("DELETE FROM zone WHERE name = ?", (name,))
             batch.write("DELETE FROM zone_history WHERE zone = ?", (name,))
 
@@ -80,8 +80,7 @@ class ZoneStore:
     ) -> Deferred[StoredZone]:
         def run(batch: Batch) -> StoredZone:
             zone = _found(batch, name)
-            if if_serial is not None and zone.serial != if_serial:
-                raise StateMismatch(cause=f"{name}: serial {zone.serial}, not {if_serial}")
+            _expect(zone, if_serial)
             own = {_id(each): each for each in zone.own}
             for each in remove:
                 if own.pop(_id(each), None) is None:
@@ -143,6 +142,11 @@ def _found(batch: Batch, name: str) -> StoredZone:
     if row is None:
         raise Missing(f"{name} is no zone of ours")
     return _zone(row)
+
+
+def _expect(zone: StoredZone, serial: int | None) -> None:
+    if serial is not None and zone.serial != serial:
+        raise StateMismatch(cause=f"{zone.name}: serial {zone.serial}, not {serial}")
 
 
 def _id(record: Record) -> tuple[str, str, str]:
