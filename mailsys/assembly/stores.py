@@ -19,6 +19,7 @@ from mailsys.ports.once import IOnceStore
 from mailsys.ports.queue import IQueueStore
 from mailsys.ports.sessions import ISessionStore
 from mailsys.ports.storage import Checked, IStorage, Progress
+from mailsys.ports.zones import IZoneStore
 from mailsys.services.access.at_rest import AtRest, Unreadable
 from mailsys.services.access.sealed_accounts import SealedAccounts
 from mailsys.services.access.system_key import KeyProblem, is_sealed, note_sealed, system_key
@@ -48,6 +49,7 @@ class Stores:
     objects: IObjectStore
     once: IOnceStore
     sessions: ISessionStore
+    zones: IZoneStore
     storage: IStorage
     events: IEvents
     counters: ILimits
@@ -78,6 +80,7 @@ class OpenStore:
             store.objects,
             store.once,
             store.sessions,
+            store.zones,
             store.storage,
             self._events,
             Counters(self._reactor),

@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from mailsys.core.network import network_of, plain_address
 from mailsys.core.refusal import Refusal
+from mailsys.dns.datagrams import DnsDatagrams
 from mailsys.log import Log
 from mailsys.room import Room
 from mailsys.services.zones.serve import NameService
@@ -176,6 +177,7 @@ class DnsStreams(Factory[DnsStream]):
 
     def __init__(self, service: NameService, clock: IReactorTime, *, most: int, each: int) -> None:
         self.service = service
+        self.datagrams = DnsDatagrams(service)  # of the same port
         self.clock = clock
         self.room: Room[DnsStream] = Room("dns", clock, most=most, each=each, grace=_GRACE)
 

@@ -28,7 +28,7 @@ def effective(own: Iterable[Record], derived: Iterable[Record]) -> list[Record]:
     their kind ("v=spf1 …"); a CNAME replaces whatever was derived at its name, and anything a CNAME."""
     own = list(own)
     written = {(each.name, each.type) for each in own}
-    kinds = {(each.name, _kind(each.value)) for each in own if each.type == "TXT"}
+    kinds = {(each.name, kind_of_text(each.value)) for each in own if each.type == "TXT"}
     names = {each.name for each in own}
     aliases = {each.name for each in own if each.type == "CNAME"}
     kept = [
@@ -37,7 +37,7 @@ def effective(own: Iterable[Record], derived: Iterable[Record]) -> list[Record]:
         if each.name not in aliases
         and not (each.type == "CNAME" and each.name in names)
         and (
-            (each.name, _kind(each.value)) not in kinds
+            (each.name, kind_of_text(each.value)) not in kinds
             if each.type == "TXT"
             else (each.name, each.type) not in written
         )
@@ -45,7 +45,7 @@ def effective(own: Iterable[Record], derived: Iterable[Record]) -> list[Record]:
     return own + kept
 
 
-def _kind(value: str) -> str:
+def kind_of_text(value: str) -> str:
     """What a TXT record is for: the "v=…" that it begins with, else the record itself."""
     first = value.strip('"').replace(";", " ").split(" ", 1)[0].lower()
     return first if first.startswith("v=") else value

@@ -13,6 +13,7 @@ from mailsys.services.operating import commands as c
 from mailsys.services.operating.account_commands import AccountCommands
 from mailsys.services.operating.domain_commands import DomainCommands
 from mailsys.services.operating.queue_commands import QueueCommands
+from mailsys.services.operating.zone_commands import ZoneCommands
 
 
 def _go_on(progress: Progress) -> bool:
@@ -31,11 +32,12 @@ class Administration:
         accounts: AccountCommands,
         domains: DomainCommands,
         queue: QueueCommands,
+        zones: ZoneCommands,
         storage: IStorage,
         look: Callable[[], list[str]] = list,
         changed: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        self._ways = accounts.ways | domains.ways | queue.ways
+        self._ways = accounts.ways | domains.ways | queue.ways | zones.ways
         self._domains = domains
         self._storage = storage
         self._look = look

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
@@ -97,6 +98,12 @@ class Blocklist:
         self._seen = self._stamps()
         self.names = await self._offload(self._read)
         log.info("read", names=len(self.names.exact) + len(self.names.whole), files=len(self._files))
+
+    def reload_soon(self) -> None:
+        if self._files:
+            Deferred.fromCoroutine(self.reload()).addErrback(
+                lambda failure: log.error("not read", failure=failure.value)
+            )
 
     async def _look(self) -> None:
         if self._stamps() != self._seen:

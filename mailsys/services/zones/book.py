@@ -98,8 +98,12 @@ class ZoneBook:
 
     def why(self, zone: str) -> dict[Record, str]:
         """What the derived records of a mail domain are for."""
-        _, found = self._of_domains.get(zone.removesuffix("."), (None, []))
-        return {each.record: each.why for each in found}
+        return {each.record: each.why for each in self.of_domain(zone.removesuffix("."))}
+
+    def of_domain(self, domain: str) -> list[Derived]:
+        """What the world must see of a mail domain."""
+        _, found = self._of_domains.get(domain, (None, []))
+        return found
 
     def is_of_mail(self, zone: str) -> bool:
         """Whether it is the zone of a mail domain."""
