@@ -11,7 +11,7 @@ from mailsys.cli.problem import DONE, REFUSED
 from mailsys.services.operating import commands as c
 
 ZONE = ("zone", "serial", "changed", "own", "signed")
-RECORD = ("name", "ttl", "type", "value", "own")
+RECORD = ("name", "ttl", "type", "own", "value")
 
 records = domain_records
 
