@@ -88,18 +88,23 @@ def compact_denial(zone: Zone, name: bytes, types: Sequence[int] | None) -> RRse
 
 
 def _next(name: bytes) -> bytes:
+    """The very next name that there can be (RFC 4034 §6.1), or one close behind it where there is no room."""
     after = b"\x01\x00" + name
-    if len(after) <= LONGEST:
-        return after
-    if name[0] < 63 and len(name) < LONGEST:
-        return bytes((name[0] + 1,)) + name[1 : 1 + name[0]] + b"\x00" + name[1 + name[0] :]
-    label = bytearray(name[1 : 1 + name[0]])
-    while label and label[-1] in (0x40, 0xFF):  # 0x40 + 1 would be a capital letter
-        label.pop()
-    if not label:
-        return parent(name)
-    label[-1] += 1
-    return bytes((len(label),)) + label + parent(name)
+    return after if len(after) <= LONGEST else _sibling(name)
+
+
+def _sibling(name: bytes) -> bytes:
+    """The first name behind `name` and all below it."""
+    label, above = bytearray(name[1 : 1 + name[0]]), name[1 + name[0] :]
+    if len(label) < 63 and len(name) < LONGEST:
+        label.append(0)
+    else:
+        while label and label[-1] == 0xFF:
+            label.pop()
+        if not label:
+            return _sibling(above)
+        label[-1] += 1 if label[-1] != 0x40 else 0x1B  # no capital letters
+    return bytes((len(label),)) + label + above
 
 
 def _negative_ttl(zone: Zone) -> int:
