@@ -114,6 +114,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
             "servers": [each for each in options.resolver or () if each != _OWN],
             "own": _OWN in (options.resolver or ()),
         },
+        "dns_server": {"secondaries": ["127.0.0.0/8"]},
         # On this machine all clients come from one address, load tests among them.
         "limits": {"connections_per_address": 20000, "sends_per_hour": 10**9, "sends_per_day": 10**9},
         "web": {
