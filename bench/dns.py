@@ -96,7 +96,10 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=10_000)
     parser.add_argument("--names", type=int, default=1000)
     parser.add_argument(
-        "--nice", type=int, default=0, help="priority of all that is measured (below 0: root), beside other work"
+        "--nice",
+        type=int,
+        default=0,
+        help="priority of all that is measured (below 0: root), beside other work",
     )
     options = parser.parse_args()
     os.nice(options.nice)
@@ -117,7 +120,13 @@ def main() -> None:
             running.append(reference)
             state = str(folder / "state")
             ours = LocalSystem(
-                "--resolver", f"127.0.0.1:{source_port}", "--state", state, "--log-level", "warning", folder=folder
+                "--resolver",
+                f"127.0.0.1:{source_port}",
+                "--state",
+                state,
+                "--log-level",
+                "warning",
+                folder=folder,
             )
             running.append(ours.process)
             port = int(ours.ready["dns"].rpartition(":")[2])
@@ -126,7 +135,9 @@ def main() -> None:
             mine = measure("mailsys, cached", ours.process.pid, port, queries, options)
             print(f"ratio of answers for the same CPU: {mine / theirs:.3f}")
             own = folder / "own"
-            own.write_text("local.test MX\nmail.local.test A\n_dmarc.local.test TXT\nnone.local.test A\nlocal.test SOA\n")
+            own.write_text(
+                "local.test MX\nmail.local.test A\n_dmarc.local.test TXT\nnone.local.test A\nlocal.test SOA\n"
+            )
             measure("mailsys, own zone", ours.process.pid, port, own, options)
             mailsys("dns", "sign", "local.test", "--state", state)
             options_signed = folder / "signed"
@@ -146,7 +157,9 @@ def measure_signed(pid: int, port: int, queries: Path, options: argparse.Namespa
     text = perf(port, fresh, "-l", str(options.seconds), "-q", "60", "-D", "-n", "1")
     answers = int(re.search(r"Queries completed:\s+(\d+)", text)[1])
     spent = cpu(pid) - before
-    print(f"mailsys, signed at once       {spent / answers * 1e6:5.1f} us CPU, so {answers / spent:7.0f}/s on a core")
+    print(
+        f"mailsys, signed at once       {spent / answers * 1e6:5.1f} us CPU, so {answers / spent:7.0f}/s on a core"
+    )
 
 
 if __name__ == "__main__":

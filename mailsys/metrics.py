@@ -23,6 +23,10 @@ received_smtp = _received.labels("smtp")
 received_submission = _received.labels("submission")
 messages_delivered = _counter("messages_delivered", "Emails put into mailboxes.")
 
+blobs_lost = _counter(
+    "blobs_lost", "Reads of content that is missing or changed on the disk; `mailsys check` names it."
+)
+
 _tried = _counter(
     "recipients_tried", "Recipients tried by the outbound queue, by what came of it.", "outcome"
 )

@@ -7,6 +7,7 @@ assembly's business.
 
 from __future__ import annotations
 
+import gc
 import grp
 import os
 import pwd
@@ -172,6 +173,7 @@ class MailService(MultiService):
             for complaint in self._certificates.unreadable():
                 log.error("certificate", why=complaint)
         self._hangup = signal.signal(signal.SIGHUP, self._on_hangup)
+        set_aside_what_stays()
         if self._warn_of_root:
             log.warning("runs as root", why="set `user` to somebody who owns the state folder")
         log.info("started", pid=os.getpid(), state=self._settings.state)
@@ -240,6 +242,14 @@ def become(settings: Settings) -> None:
             os.setgid(pwd.getpwuid(uid).pw_gid)
         os.initgroups(settings.user, os.getegid())
         os.setuid(uid)
+
+
+def set_aside_what_stays() -> None:
+    """Modules, classes and whatever else was made until now stay as long as the process does: the garbage
+    collector need not look through them (that takes some 70 ms each time, in which nothing else happens)."""
+    if not gc.get_freeze_count():  # once
+        gc.collect()
+        gc.freeze()
 
 
 def raise_file_limit() -> None:

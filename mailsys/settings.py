@@ -19,6 +19,7 @@ FreeSize = Annotated[int, Meta(ge=0, extra={"unit": "size"})]
 LineSize = Annotated[int, Meta(ge=512, extra={"unit": "size"})]
 Duration = Annotated[float, Meta(ge=0.001, extra={"unit": "duration"})]
 OptionalDuration = Annotated[float, Meta(ge=0, extra={"unit": "duration"})]
+Share = Annotated[float, Meta(ge=0, le=1)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Endpoint = Annotated[str, Meta(extra={"form": "listen"})]
 HostPort = Annotated[str, Meta(extra={"form": "host:port"})]
@@ -160,6 +161,42 @@ class Sending(Section, frozen=True):
     smarthost: Annotated[HostPort, _about("Hand all outbound mail to this host:port; empty: by MX.")] = ""
     port: Annotated[Port, _about("Port of other servers.")] = 25
     local_address: Annotated[str, _about("IP address to send from; empty: the system's choice.")] = ""
+
+
+class Filter(Section, frozen=True):
+    """The content filter, which learns from what people move into and out of Junk."""
+
+    enabled: Annotated[bool, _about("Judge incoming mail by it (it learns in any case).")] = True
+    shared: Annotated[
+        bool, _about("What one account teaches counts for all, less than what each has taught himself.")
+    ] = True
+    junk: Annotated[Share, _about("From this score on (0 to 1) a message reads like junk.")] = 0.97
+    good: Annotated[Share, _about("Up to this score a message reads like wanted mail.")] = 0.2
+    least: Annotated[
+        Count, _about("Messages of each kind, junk and wanted, to be learned before it says anything.")
+    ] = 50
+    weight: Annotated[
+        float, Meta(ge=0, le=100, description="How much it weighs beside other signs when it is sure.")
+    ] = 6.0
+
+
+class Judges(Section, frozen=True):
+    """Other programs that are asked about incoming mail, each as host:port or as the path of its socket."""
+
+    milters: Annotated[tuple[str, ...], _about("Milters (protocol version 6), in this order.")] = ()
+    rspamd: Annotated[tuple[str, ...], _about("rspamd's normal worker (HTTP, port 11333).")] = ()
+    spamassassin: Annotated[tuple[str, ...], _about("SpamAssassin's spamd (port 783).")] = ()
+    clamav: Annotated[tuple[str, ...], _about("ClamAV's clamd (port 3310, or its socket).")] = ()
+    timeout: Annotated[Duration, _about("Time that they have to answer.")] = 30.0
+    unanswered: Annotated[
+        Literal["accept", "defer"],
+        _about("When one does not answer: go on without it, or let the message come again (451)."),
+    ] = "accept"
+    hardest: Annotated[Literal["junk", "defer", "refuse"], _about("What their word may lead to at most.")] = (
+        "refuse"
+    )
+    size: Annotated[Size, _about("Larger messages are shown to none.")] = 20 * 1024 * 1024
+    at_once: Annotated[Count, _about("Questions under way at a time.")] = 20
 
 
 class Dns(Section, frozen=True):
@@ -332,6 +369,8 @@ class Settings(Section, frozen=True):
     sending: Sending = Sending()
     dns: Dns = Dns()
     dns_server: DnsServer = DnsServer()
+    filter: Filter = Filter()
+    judges: Judges = Judges()
     web: Web = Web()
     secrets: Secrets = Secrets()
     log: Log = Log()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from mailsys.assembly.filtering import make_rehearsal
 from mailsys.assembly.process import Process
 from mailsys.assembly.stores import Stores
 from mailsys.ports.accounts import DkimKey
@@ -11,6 +12,7 @@ from mailsys.services.access.sessions import Sessions
 from mailsys.services.operating.account_commands import AccountCommands, SignedIn
 from mailsys.services.operating.administration import Administration
 from mailsys.services.operating.domain_commands import DomainCommands
+from mailsys.services.operating.filter_commands import FilterCommands
 from mailsys.services.operating.queue_commands import QueueCommands
 from mailsys.services.operating.zone_commands import ZoneCommands
 from mailsys.services.sending.sign import generate_keys
@@ -40,8 +42,8 @@ def make_administration(
         AccountCommands(stores.accounts, stores.mail, process.hash_password, signed_in),
         DomainCommands(stores.accounts, make_keys),
         QueueCommands(stores.queue, stores.accounts, process.wall.seconds),
-        zones,
         stores.storage,
         look,
         changed,
+        FilterCommands(stores.learning, stores.accounts, make_rehearsal(process, stores)).ways | zones.ways,
     )

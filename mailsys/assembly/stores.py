@@ -12,6 +12,7 @@ from typing import Any
 from mailsys.ports.accounts import IAccountStore
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.events import IEvents
+from mailsys.ports.learning import ILearningStore
 from mailsys.ports.limits import ILimits
 from mailsys.ports.mail import IMailStore
 from mailsys.ports.objects import IObjectStore
@@ -48,6 +49,7 @@ class Stores:
     queue: IQueueStore
     objects: IObjectStore
     once: IOnceStore
+    learning: ILearningStore
     sessions: ISessionStore
     zones: IZoneStore
     storage: IStorage
@@ -79,6 +81,7 @@ class OpenStore:
             store.queue,
             store.objects,
             store.once,
+            store.learning,
             store.sessions,
             store.zones,
             store.storage,

@@ -12,6 +12,7 @@ from mailsys.assembly.access import make_access
 from mailsys.assembly.account_api import make_account_api
 from mailsys.assembly.administration import make_administration
 from mailsys.assembly.delivering import make_delivering
+from mailsys.assembly.filtering import make_learner
 from mailsys.assembly.jmap import make_jmap
 from mailsys.assembly.listening import IMPLICIT_TLS, make_factories
 from mailsys.assembly.process import Threads, make_process
@@ -50,6 +51,7 @@ class System:
         resolver = make_resolver(process, listening)
         self._sending = make_sending(process, stores, delivering, resolver, listening)
         self._waker = Waker(stores.mail, reactor, process.wall.seconds)
+        self._learner = make_learner(process, stores)
         outbound = OutboundHttp(reactor, resolver, settings.web.push_to_private)
         jmap = make_jmap(process, stores, access, delivering, outbound, self._waker.look)
         self._pushes = jmap.pushes
@@ -100,6 +102,7 @@ class System:
         await self._delivering.directory.start()
         self._sending.startService()
         self._waker.start()
+        self._learner.start()
         self._web.start()
         await self._pushes.start()
         await self._webhooks.start()
@@ -117,6 +120,7 @@ class System:
                 [
                     self._sending.stopService(),
                     self._waker.stop(),
+                    self._learner.stop(),
                     Deferred.fromCoroutine(self._web.stop()),
                     Deferred.fromCoroutine(self._pushes.stop()),
                     Deferred.fromCoroutine(self._webhooks.stop()),

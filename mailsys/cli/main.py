@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     _aliases(words, where)
     _zones(words, where)
     _queue(words, where)
+    _filter(words, where)
     trace = words.add_parser("trace", parents=[where], help="show one message's way")
     trace.add_argument("trace", metavar="TRACE-ID", help="from the log, a reply to DATA or a Received field")
     trace.set_defaults(run="administer:trace")
@@ -245,6 +246,29 @@ def _queue(words: Words[argparse.ArgumentParser], where: argparse.ArgumentParser
         way.add_argument("ids", type=int, nargs="*" if word == "retry" else "+", metavar="ID")
         if word == "retry":
             way.add_argument("--all", action="store_true", help="whatever waits after a failed try")
+
+
+def _filter(words: Words[argparse.ArgumentParser], where: argparse.ArgumentParser) -> None:
+    ways = _group(words, "filter", "the content filter, which learns")
+    train = _way(ways, where, "train", "filter:train", "teach it from mail that somebody sorted")
+    kind = train.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--junk", action="store_true", help="all of it is junk")
+    kind.add_argument("--good", action="store_true", help="all of it is wanted")
+    train.add_argument("--account", default="", metavar="ADDRESS", help="for this account alone")
+    train.add_argument("paths", nargs="+", metavar="PATH", help="mbox file, Maildir, or folder of messages")
+    _way(ways, where, "stats", "filter:stats", "how much it has learned")
+    forget = _way(ways, where, "forget", "filter:forget", "let it forget all that it learned")
+    whose = forget.add_mutually_exclusive_group()
+    whose.add_argument("--account", default="", metavar="ADDRESS", help="what this account taught it")
+    whose.add_argument("--shared", action="store_true", help="what all share")
+    rehearse = words.add_parser(
+        "rehearse", parents=[where], help="show what the filter would do to mail that is there already"
+    )
+    rehearse.add_argument("--account", default="", metavar="ADDRESS", help="of this account (default: all)")
+    rehearse.add_argument(
+        "--last", type=int, default=200, metavar="N", help="its newest N emails (default: %(default)s)"
+    )
+    rehearse.set_defaults(run="filter:rehearse")
 
 
 def _group(words: Words[argparse.ArgumentParser], name: str, about: str) -> Words[argparse.ArgumentParser]:

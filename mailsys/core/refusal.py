@@ -216,6 +216,12 @@ class TooManyMailboxes(NotAllowed):
     imap = b"LIMIT"
 
 
+class TooManyKeywords(NotAllowed):
+    """An email would have too many keywords."""
+
+    imap = b"LIMIT"
+
+
 class NoSuchEmail(Refusal):
     """No such email."""
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import stat
-import time
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailsys.core.refusal import NotAllowed
 from mailsys.ports.accounts import Credentials, DkimKey
-from mailsys.services.access.at_rest import AtRest
 from mailsys.services.operating import commands as c
 from mailsys.services.operating.account_commands import AccountCommands
 from mailsys.services.operating.administration import Administration, decode
@@ -30,15 +26,9 @@ from mailsys.services.operating.control import (
     address,
 )
 from mailsys.services.operating.domain_commands import DomainCommands
-from mailsys.services.operating.known import Known
 from mailsys.services.operating.queue_commands import QueueCommands
-from mailsys.services.operating.zone_commands import ZoneCommands
-from mailsys.services.zones.book import ZoneBook
-from mailsys.services.zones.derive import Facts
-from mailsys.services.zones.editing import ZoneEditor
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store
-from tests.peers.zone import Zone
 
 
 async def hash_password(password: str) -> Credentials:
@@ -49,21 +39,6 @@ async def make_keys(domain: str) -> list[DkimKey]:
     return []
 
 
-def zones(store: Any) -> ZoneCommands:
-    at_rest = AtRest(b"k" * 32, os.urandom)
-    book = ZoneBook(
-        store.zones,
-        store.accounts,
-        lambda: Facts("mail.test", ("mail.test",)),
-        at_rest,
-        maybeDeferred,
-        time.time,
-        Clock(),
-    )
-    editor = ZoneEditor(store.zones, book, at_rest, time.time)
-    return ZoneCommands(Known(store.accounts), book, editor, Zone({}), None)
-
-
 def administration(case: TestCase | SynchronousTestCase) -> Administration:
     """Over a store in memory."""
     store = open_store(None, None, Events())
@@ -72,7 +47,6 @@ def administration(case: TestCase | SynchronousTestCase) -> Administration:
         AccountCommands(store.accounts, store.mail, hash_password),
         DomainCommands(store.accounts, make_keys),
         QueueCommands(store.queue, store.accounts),
-        zones(store),
         store.storage,
     )
 

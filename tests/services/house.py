@@ -51,11 +51,11 @@ class House:
         self.random = random.Random(1)
 
     async def open(self) -> "House":
-        self.store = open_store(None, None, Events(), now=self.clock.seconds)
+        self.store: Any = open_store(None, None, Events(), now=self.clock.seconds)
         self.counters = Counters(self.clock)
         self.accounts = self.store.accounts
-        self.mail = self.store.mail
-        self.blobs = self.store.blobs
+        self.mail: Any = self.store.mail
+        self.blobs: Any = self.store.blobs
         self.queue = self.store.queue
         for name in (DOMAIN, "example.org", "xn--bcher-kva.example"):
             await self.accounts.put_domain(Domain(name))
@@ -132,6 +132,11 @@ class House:
         return by_destination
 
 
+async def settled(answer: Any) -> Any:
+    """What a service answers, there already or in a Deferred."""
+    return await answer if isinstance(answer, Deferred) else answer
+
+
 async def transact(
     service: ITransactions,
     client: Client,
@@ -143,12 +148,12 @@ async def transact(
     cut: int = 1000,
 ) -> str:
     """As `mailsys.smtp` calls it."""
-    await service.connected(client)
+    await settled(service.connected(client))
     try:
-        transaction = await service.begin(client, sender, parameters)
+        transaction = await settled(service.begin(client, sender, parameters))
         for recipient in recipients:
-            await transaction.add_recipient(recipient, rcpt)
-        sink = await transaction.open_body()
+            await settled(transaction.add_recipient(recipient, rcpt))
+        sink = await settled(transaction.open_body())
         for start in range(0, len(message), cut):
             wait = sink.write(message[start : start + cut])
             if wait is not None:

@@ -55,7 +55,7 @@ class Post:
         self.peers: list[SmtpPeer] = []
         self.zone = Zone({})
         self.resolver: Any = self.zone
-        self.store = open_store(None, None, Events(), now=self.now)
+        self.store: Any = open_store(None, None, Events(), now=self.now)
         self.traces = 0
 
     def peer(self, *names: str, address: str = "127.0.0.1", **given: Any) -> SmtpPeer:
@@ -79,7 +79,8 @@ class Post:
 
     def make_sending(self) -> Sending:
         store = self.store
-        settings = Settings(**({"port": self.peers[0].port if self.peers else 25} | self.settings))
+        given: dict[str, Any] = {"port": self.peers[0].port if self.peers else 25, **self.settings}
+        settings = Settings(**given)
         chance = random.Random(5)
         return Sending(
             Means(

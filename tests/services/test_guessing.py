@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
+from mailsys.core.network import customer_of, site_of
 from mailsys.core.refusal import BadCredentials, RateLimited, Refusal, TemporaryFailure
 from mailsys.core.sasl.plain import Claim
 from mailsys.ports.accounts import Account
@@ -19,7 +20,7 @@ from mailsys.services.access.authentication import Challenge, SignedIn
 from mailsys.services.access.places import AT_MOST, KIND, KnownPlaces
 from mailsys.services.access.sessions import Visitor
 from mailsys.services.access.sign_in import WEB
-from mailsys.services.access.throttle import LONGEST_DELAY, network, wider_network
+from mailsys.services.access.throttle import FIRST_WAIT, LONGEST_DELAY, QUEUED_FOR
 from mailsys.stores.memory.limits import Limits as Counters
 from tests.services.house import refusal
 from tests.services.test_sign_in import PEER, SignInTestCase
@@ -70,7 +71,9 @@ class GuessingTestCase(SignInTestCase):
         return [guess for guess in guesses if not guess.called]
 
     async def end(self, held: list[Deferred[Any]]) -> None:
-        self.house.clock.advance(LONGEST_DELAY)
+        for _ in range(4):  # in the queue, and then the longest wait
+            self.house.clock.advance(QUEUED_FOR)
+            await self.settle()
         for guess in held:
             self.assertIsInstance(await guess, Refusal)
 
@@ -131,6 +134,32 @@ class FewTests(GuessingTestCase):
             await self.fail(1, name=f"name{n}")
         await self.slowed(refusal(self, BadCredentials, self.login("another", "wrong")), 0.5)
 
+    async def test_an_owner_who_comes_from_there_for_the_first_time_waits_two_seconds(self) -> None:
+        """However long they have been at it, and however many of theirs wait there."""
+        await self.house.accounts.set_credentials(self.house.carol.id, self.credentials)
+        for n in range(3):
+            await self.storm([PEER], each=10, name=f"name{n}")
+        held = await self.storm([PEER], each=60)
+        await self.slowed(self.login("carol@example.org"), FIRST_WAIT)
+        await self.end(held)
+
+    async def test_an_owner_among_guesses_at_him_gets_in_sooner_or_later(self) -> None:
+        """From one address, new to him: whoever is there always does not keep him out for ever."""
+        held: list[Deferred[Any]] = []
+        for tries in range(60):
+            held = [guess for guess in held if not guess.called]
+            held += [self.attempt(f"guess {tries} {n}", PEER) for n in range(48 - len(held))]
+            owner = self.attempt("secret", PEER)
+            for _ in range(4):
+                self.house.clock.advance(QUEUED_FOR)
+                await self.settle()
+            if isinstance(await owner, Account):
+                break
+        else:
+            self.fail("he was kept out for forty minutes")
+        self.assertLessEqual(self.pool.hashed, 3 + (tries + 1) * 15)  # and theirs are no more than before
+        await self.end([guess for guess in held if not guess.called])
+
     async def test_and_a_minute_later_an_unrelated_account_is_not(self) -> None:
         """Many sit behind one address."""
         await self.house.accounts.set_credentials(self.house.carol.id, self.credentials)
@@ -166,7 +195,7 @@ class FewTests(GuessingTestCase):
         mark = self.places.new_mark()
         visitor = Visitor(PEER, mark=mark)
         await self.places.note(self.house.bob.id, visitor)
-        held = await self.storm([PEER], each=40)
+        held = await self.storm([PEER], each=80)
         claim = Claim("bob", "secret")
         await self.at_once(self.sign_in.prove(claim, visitor, "web", WEB))
         forged = self.sign_in.prove(claim, replace(visitor, mark="0" * 32), "web", WEB)
@@ -193,12 +222,12 @@ class FewTests(GuessingTestCase):
         self.assertFalse((await self.places.origin(Visitor(PEER), self.house.bob)).known)
 
     def test_ipv6_neighbours_count_as_one(self) -> None:
-        self.assertEqual(network("2001:db8::1"), network("2001:db8::ffff:2"))
-        self.assertNotEqual(network("2001:db8::1"), network("2001:db8:0:1::1"))
-        self.assertEqual(wider_network("2001:db8::1"), wider_network("2001:db8:0:1::1"))
-        self.assertNotEqual(wider_network("2001:db8::1"), wider_network("2001:db8:1::1"))
-        self.assertEqual((network("192.0.2.1"), wider_network("192.0.2.1")), ("192.0.2.1", ""))
-        self.assertEqual(network("::ffff:192.0.2.1"), "192.0.2.1")
+        self.assertEqual(customer_of("2001:db8::1"), customer_of("2001:db8::ffff:2"))
+        self.assertNotEqual(customer_of("2001:db8::1"), customer_of("2001:db8:0:1::1"))
+        self.assertEqual(site_of("2001:db8::1"), site_of("2001:db8:0:1::1"))
+        self.assertNotEqual(site_of("2001:db8::1"), site_of("2001:db8:1::1"))
+        self.assertEqual((customer_of("192.0.2.1"), site_of("192.0.2.1")), ("192.0.2.1", ""))
+        self.assertEqual(customer_of("::ffff:192.0.2.1"), "192.0.2.1")
 
 
 class ManyTests(GuessingTestCase):
@@ -247,7 +276,9 @@ class ManyTests(GuessingTestCase):
         """65,536 networks of 2^64 addresses are one site's."""
         same_network = [f"2001:db8:0:1::{n:x}" for n in range(1, 100)]
         await self.end(await self.storm(same_network))
-        self.assertLessEqual(self.pool.hashed, 3 + 5)
+        self.assertLessEqual(
+            self.pool.hashed, 3 + 5 + 5
+        )  # that wait half a second to eight, and so do five more
         self.house.clock.advance(1000)
         before = self.pool.hashed
         same_site = [f"2001:db8:7:{n:x}::1" for n in range(1, 100)]
@@ -329,7 +360,10 @@ class ServiceTests(GuessingTestCase):
             for n in range(12)
         ]
         await self.settle()
-        self.assertEqual(sum(each.called for each in tries), 3 + 4)  # checked, refused; 5 wait
+        self.assertEqual(sum(each.called for each in tries), 3)  # checked; 5 wait, 4 stand in the queue
+        self.house.clock.advance(QUEUED_FOR)
+        await self.settle()
+        self.assertEqual(sum(each.called for each in tries), 3 + 5)  # the 4 wait in their places
         self.house.clock.advance(LONGEST_DELAY)
         await gatherResults(tries)
 

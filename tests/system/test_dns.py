@@ -94,12 +94,29 @@ class ScenarioTests(_Running):
         anchor = Path(self.folder, "anchor")
         tag, algorithm, kind, digest = signed["ds"][0].split()
         anchor.write_text(f'trust-anchors {{ {DOMAIN}. static-ds {tag} {algorithm} {kind} "{digest}"; }};\n')
-        for name, kind in (("", "MX"), ("", "SOA"),
-                           ("mail.", "A"), ("x.wild.", "A"), ("_25._tcp.mail.", "TLSA"),
-                           ("no.", "A"), ("a.b.no.", "MX"), ("mail.", "MX"), ("x.wild.", "MX"), ("_tcp.", "A")):  # fmt: skip
+        for name, kind in (
+            ("", "MX"),
+            ("", "SOA"),
+            ("mail.", "A"),
+            ("x.wild.", "A"),
+            ("_25._tcp.mail.", "TLSA"),
+            ("no.", "A"),
+            ("a.b.no.", "MX"),
+            ("mail.", "MX"),
+            ("x.wild.", "MX"),
+            ("_tcp.", "A"),
+        ):
             said = self.run_tool(
-                "delv", "@127.0.0.1", "-p", str(self.port), "-a", str(anchor), f"+root={DOMAIN}", f"{name}{DOMAIN}", kind
-            )  # fmt: skip
+                "delv",
+                "@127.0.0.1",
+                "-p",
+                str(self.port),
+                "-a",
+                str(anchor),
+                f"+root={DOMAIN}",
+                f"{name}{DOMAIN}",
+                kind,
+            )
             self.assertRegex(said, r"^; (negative response, )?fully validated", (name, kind))
 
     def test_our_own_server_is_what_the_system_itself_asks(self) -> None:
@@ -148,24 +165,30 @@ class AloneTests(TestCase):
         config.write_text(
             f'hostname = "mail.alone.test"\ndomain = "alone.test"\nstate = "{state}"\n'
             f'[listen]\ndns = ["127.0.0.1:{port}"]\n'
-            '[dns_server]\naddresses = ["192.0.2.5"]\nblocklists = ["../blocked"]\nupstream = ["127.0.0.1:9"]\n'
+            '[dns_server]\naddresses = ["192.0.2.5"]\n'
+            'blocklists = ["../blocked"]\nupstream = ["127.0.0.1:9"]\n'
             f'nameservers = ["ns.alone.test"]\n'
         )
         log = (folder / "log").open("wb")
         self.addCleanup(log.close)
         process = subprocess.Popen(
-            [str(TWISTD), "-n", "--pidfile", "", "mailsys-dns", "--config", str(config)], stderr=log, stdout=log,
+            [str(TWISTD), "-n", "--pidfile", "", "mailsys-dns", "--config", str(config)],
+            stderr=log,
+            stdout=log,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        )  # fmt: skip
+        )
         try:
             wait_for(lambda: (state / "control.sock").exists())
             self.assertEqual(mailsys("domain", "add", "alone.test", "--config", str(config)).returncode, 0)
             done = mailsys("dns", "add", "alone.test", "www", "A", "192.0.2.6", "--config", str(config))
             self.assertEqual(done.returncode, 0, done.stderr)
             for name, kind, value in (
-                ("www.alone.test", "A", "192.0.2.6"), ("alone.test", "MX", "10 mail.alone.test."),
-                ("mail.alone.test", "A", "192.0.2.5"), ("ns.alone.test", "A", "192.0.2.5"), ("bad.example", "A", "0.0.0.0"),
-            ):  # fmt: skip
+                ("www.alone.test", "A", "192.0.2.6"),
+                ("alone.test", "MX", "10 mail.alone.test."),
+                ("mail.alone.test", "A", "192.0.2.5"),
+                ("ns.alone.test", "A", "192.0.2.5"),
+                ("bad.example", "A", "0.0.0.0"),
+            ):
                 query = dns.message.make_query(name, kind)
                 found = dns.query.udp(query, "127.0.0.1", port=port, timeout=PATIENCE)
                 self.assertEqual([str(each) for each in found.answer[0]], [value], name)

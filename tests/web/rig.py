@@ -9,9 +9,12 @@ from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
-from twisted.web.client import Agent, HTTPConnectionPool, readBody
+from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
+from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
@@ -86,6 +89,28 @@ class Body:
     def pauseProducing(self) -> None: ...
     def resumeProducing(self) -> None: ...
     def stopProducing(self) -> None: ...
+
+
+class _Whole(Protocol):
+    def __init__(self) -> None:
+        self.done: Deferred[bytes] = Deferred()
+        self._pieces: list[bytes] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        self._pieces.append(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if reason.check(ResponseDone, PotentialDataLoss):
+            self.done.callback(b"".join(self._pieces))
+        else:
+            self.done.errback(reason)
+
+
+def read_body(response: Any) -> Deferred[bytes]:
+    """As Twisted's `readBody`, which warns about Twisted's own transport each time."""
+    whole = _Whole()
+    response.deliverBody(whole)
+    return whole.done
 
 
 class Answer:
@@ -198,7 +223,7 @@ class WebTestCase(TestCase):
         if isinstance(body, bytes):
             body = Body(body)
         response = await self.agent.request(method.encode(), f"{self.url}{path}".encode(), given, body)
-        return Answer(response, await readBody(response))
+        return Answer(response, await read_body(response))
 
     async def call(
         self, *calls: Any, user: str = "alice", using: Any = ("urn:ietf:params:jmap:core",)

@@ -28,7 +28,7 @@ class Signed(Enum):
     NONE = "none"
     PASS = "pass"  # noqa: S105
     FAIL = "fail"
-    POLICY = "policy"  # it verifies, but is too weak or odd to be believed: a short key, a part of the body
+    POLICY = "policy"  # too weak or odd to be believed: a short key, SHA-1, signed in the future
     NEUTRAL = "neutral"  # it cannot be read, or is one too many
     TEMPERROR = "temperror"
     PERMERROR = "permerror"
@@ -62,7 +62,7 @@ class DkimEvidence:
     bits: int = 0  # of an RSA key
     identity: str = ""  # i=
     testing: bool = False  # t=y of the key: fails like one that is not there (RFC 6376 §3.6.1)
-    partial: bool = False  # l= leaves octets of the body unsigned
+    partial: bool = False  # it passes, but l= leaves octets of the body unsigned: anybody could add them
     cause: str = ""
 
 

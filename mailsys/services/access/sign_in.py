@@ -213,8 +213,9 @@ class SignIn:
     async def _strengthen(
         self, account: Account, credentials: Credentials, password: str, origin: Origin
     ) -> Credentials:
-        """Hash it anew when it was hashed with less effort than is made now; what stands then."""
-        if credentials.scram_iterations >= ITERATIONS:
+        """Hash it anew when it was hashed with other effort than is made now (less protects less, of more
+        some clients want nothing); what stands then."""
+        if credentials.scram_iterations == ITERATIONS:
             return credentials
         try:
             made = await hash_password(password, self._pool, origin.network)

@@ -17,7 +17,7 @@ from mailsys.core.message.mime import Content
 from mailsys.core.refusal import ContentLost
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import BlobId
-from mailsys.services.content.blob_access import BlobGone, BlobReader, FoundBlob
+from mailsys.services.content.blob_access import BlobGone, BlobLost, BlobReader, FoundBlob
 from mailsys.services.content.reading import Offload, is_plain
 
 IN_MEMORY: Final = 1024 * 1024  # octets of a message that is held in memory
@@ -67,7 +67,7 @@ class Contents:
         return found
 
     async def open(self, blob: BlobId, size: int) -> Content:
-        """All of a stored message. Raises BlobGone."""
+        """All of a stored message. Raises BlobGone, which may be BlobLost."""
         return await self.open_found(FoundBlob(blob, 0, size, "", size))
 
     async def open_found(self, found: FoundBlob) -> Content:
@@ -110,4 +110,4 @@ class Contents:
             self._turns.release()
 
 
-__all__ = ["BlobGone", "Contents", "Turn"]
+__all__ = ["BlobGone", "BlobLost", "Contents", "Turn"]

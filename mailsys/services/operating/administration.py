@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 
@@ -13,7 +14,6 @@ from mailsys.services.operating import commands as c
 from mailsys.services.operating.account_commands import AccountCommands
 from mailsys.services.operating.domain_commands import DomainCommands
 from mailsys.services.operating.queue_commands import QueueCommands
-from mailsys.services.operating.zone_commands import ZoneCommands
 
 
 def _go_on(progress: Progress) -> bool:
@@ -25,6 +25,7 @@ class Administration:
 
     look: further complaints for `check` (certificates and the like).
     changed: awaited after commands, so that addresses hold at once.
+    further: what else can be asked, and who does it.
     """
 
     def __init__(
@@ -32,12 +33,12 @@ class Administration:
         accounts: AccountCommands,
         domains: DomainCommands,
         queue: QueueCommands,
-        zones: ZoneCommands,
         storage: IStorage,
         look: Callable[[], list[str]] = list,
         changed: Callable[[], Awaitable[object]] | None = None,
+        further: Mapping[type[c.Command], Callable[[Any], Awaitable[object]]] = MappingProxyType({}),
     ) -> None:
-        self._ways = accounts.ways | domains.ways | queue.ways | zones.ways
+        self._ways = {**accounts.ways, **domains.ways, **queue.ways, **further}
         self._domains = domains
         self._storage = storage
         self._look = look

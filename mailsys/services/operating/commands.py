@@ -204,6 +204,37 @@ class TraceMessage(Command, frozen=True, tag="trace"):
     trace: Text
 
 
+class TrainedMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`blob`: BLAKE2b-256 of the message. `keys`: of its tokens (core.trust.tokens.key), 8 octets each in
+    this machine's order."""
+
+    blob: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    keys: Annotated[bytes, Meta(max_length=8 * 2000)]
+
+
+class TrainFilter(Command, frozen=True, tag="filter.train"):
+    """Without an account: what all accounts share."""
+
+    spam: bool
+    messages: Annotated[tuple[TrainedMessage, ...], Meta(max_length=100)]
+    account: Text = ""
+
+
+class ForgetFilter(Command, frozen=True, tag="filter.forget"):
+    account: Text = ""
+
+
+class FilterStats(Command, frozen=True, tag="filter.stats"):
+    pass
+
+
+class Rehearse(Command, frozen=True, tag="rehearse"):
+    """What the filter would do to mail that is there. Without an account: of all of them."""
+
+    account: Text = ""
+    last: Annotated[int, Meta(ge=1, le=10_000)] = 200
+
+
 class Check(Command, frozen=True, tag="check"):
     """Look for trouble: every blob and row of the store, the certificate, missing keys. On the control
     socket lines of progress come before the reply. `store`: False leaves the store itself out."""
@@ -242,6 +273,10 @@ AnyCommand = (
     | HoldQueue
     | DropQueue
     | TraceMessage
+    | TrainFilter
+    | ForgetFilter
+    | FilterStats
+    | Rehearse
     | Check
 )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mailsys import metrics
@@ -34,7 +34,7 @@ from mailsys.ports.intake import Acceptance
 from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.content.reading import Reading
-from mailsys.services.delivery import received_fields as tracing
+from mailsys.services.delivery import forwarding_marks, received_fields, trace_ids
 from mailsys.services.delivery.confirm import confirm
 from mailsys.services.delivery.deliver import (
     Addressed,
@@ -60,11 +60,11 @@ class Reception:
     def __init__(self, intake: Intake) -> None:
         self.intake = intake
 
-    def connected(self, client: Client) -> Deferred[None]:
+    def connected(self, client: Client) -> Deferred[None] | None:
         """The server counts those that are open; here it is how many are new. This machine's own are not
         counted."""
         if is_loopback(client.address):
-            return succeed(None)
+            return None
         return Deferred.fromCoroutine(self._connected(client.address))
 
     async def _connected(self, address: str) -> None:
@@ -81,10 +81,7 @@ class Reception:
     def disconnected(self, client: Client) -> None:
         pass
 
-    def begin(self, client: Client, sender: str, parameters: MailParameters) -> Deferred[ITransaction]:
-        return Deferred.fromCoroutine(self._begin(client, sender, parameters))
-
-    async def _begin(self, client: Client, sender: str, parameters: MailParameters) -> ITransaction:
+    def begin(self, client: Client, sender: str, parameters: MailParameters) -> ITransaction:
         if parameters.size is not None and parameters.size > self.intake.limits.message_size:
             raise MessageTooBig()  # RFC 1870 §6.1
         self.intake.blobs.check_room(parameters.size or 0)  # so that nobody sends what will not be taken
@@ -102,15 +99,15 @@ class _Incoming:
         self._parameters = parameters
         self._recipients: dict[str, Addressed] = {}  # by the address as given
         self._begun = intake.clock.seconds()
-        self._trace = tracing.new_trace(self._begun, intake.random_bytes)
+        self._trace = trace_ids.new_trace(self._begun, intake.random_bytes)
         self._sink: IBlobSink | None = None
 
     # -- RCPT ----------------------------------------------------------------------------------------
 
-    def add_recipient(self, address: str, parameters: RcptParameters) -> Deferred[None]:
+    def add_recipient(self, address: str, parameters: RcptParameters) -> Deferred[None] | None:
         route = self._intake.directory.cached(address)
         if route is not None and self._take_now(address, parameters, route):
-            return succeed(None)
+            return None
         return Deferred.fromCoroutine(self._add_recipient(address, parameters))
 
     def _take_now(self, address: str, parameters: RcptParameters, route: Route) -> bool:
@@ -153,22 +150,25 @@ class _Incoming:
 
     # -- DATA ----------------------------------------------------------------------------------------
 
-    def open_body(self) -> Deferred[IBlobSink]:
+    def open_body(self) -> IBlobSink | Deferred[IBlobSink]:
         """Return-Path is only written when no copy leaves us again (RFC 5321 §4.4 forbids it there)."""
         intake = self._intake
         only = next(iter(self._recipients)) if len(self._recipients) == 1 else ""
-        head = tracing.received(
+        head = received_fields.received(
             self._client, intake.hostname, self._trace, intake.clock.seconds(), only, self._parameters.utf8
         )
         forwarding = [a for a, one in self._recipients.items() if one.route and one.route.forwards]
         if forwarding:
-            head = b"".join(tracing.forwarded(comparable(a), intake.hostname) for a in forwarding) + head
+            head = (
+                b"".join(forwarding_marks.forwarded(comparable(a), intake.hostname) for a in forwarding)
+                + head
+            )
         else:
-            head = tracing.return_path(self._sender) + head
+            head = received_fields.return_path(self._sender) + head
         self._sink = sink = intake.blobs.sink()
         wait = sink.write(head)
         if wait is None:
-            return succeed(sink)
+            return sink
         return wait.addCallback(lambda _: sink)
 
     def abort(self) -> None:
@@ -192,23 +192,7 @@ class _Incoming:
         made = plan(self._without_loops(reading.header), self._sender, intake.directory.is_local_domain)
         now = intake.clock.seconds()
         facts = reading.facts
-        steps = [
-            TimelineEntry(
-                trace,
-                now,
-                Stage.RECEIVED,
-                None,
-                "",
-                {
-                    "peer": self._client.address,
-                    "hello": self._client.hello,
-                    "tls": self._client.tls,
-                    "sender": self._sender,
-                    "size": str(blob.size),
-                },
-            ),
-            *entries(made, trace, now, None),
-        ]
+        steps = [self._received(blob.size, now), *entries(made, trace, now, None)]
         acceptance = Acceptance(
             blob=blob,
             facts=facts,
@@ -218,25 +202,7 @@ class _Incoming:
             timeline=tuple(steps),
             header=reading.header,
         )
-        try:
-            await intake.mail.accept(acceptance)
-        except UnknownRecipient as gone:
-            # An account was removed since RCPT. The next attempt is told so, recipient by recipient.
-            await intake.directory.refresh()
-            raise TemporaryFailure(cause=str(gone)) from gone
-        metrics.received_smtp.inc()
-        metrics.messages_delivered.inc(len(made.accounts))
-        log.info(
-            "received",
-            trace=trace,
-            peer=self._client.address,
-            sender=self._sender,
-            recipients=len(self._recipients),
-            accounts=len(made.accounts),
-            onward=len(acceptance.queued),
-            size=blob.size,
-            ms=round((intake.clock.seconds() - self._begun) * 1000, 1),
-        )
+        await self._accept(acceptance, len(made.accounts), blob.size)
         if self._sender and any(one.recipient.notify for one in self._recipients.values()):
             item = self._onward(reading, now)
             await confirm(intake.reporter, intake.mail, item, self._recipients.values(), reading.header, now)
@@ -244,12 +210,45 @@ class _Incoming:
             intake.arrivals.arrives(self._sender, made.accounts, reading.header, blob.id)
         return f"Accepted as {trace}"
 
+    def _received(self, size: int, now: float) -> TimelineEntry:
+        detail = {
+            "peer": self._client.address,
+            "hello": self._client.hello,
+            "tls": self._client.tls,
+            "sender": self._sender,
+            "size": str(size),
+        }
+        return TimelineEntry(self._trace, now, Stage.RECEIVED, None, "", detail)
+
+    async def _accept(self, acceptance: Acceptance, accounts: int, size: int) -> None:
+        """Commit it; told to the log and the counters. accounts: how many it is delivered to."""
+        intake = self._intake
+        try:
+            await intake.mail.accept(acceptance)
+        except UnknownRecipient as gone:
+            # An account was removed since RCPT. The next attempt is told so, recipient by recipient.
+            await intake.directory.refresh()
+            raise TemporaryFailure(cause=str(gone)) from gone
+        metrics.received_smtp.inc()
+        metrics.messages_delivered.inc(accounts)
+        log.info(
+            "received",
+            trace=self._trace,
+            peer=self._client.address,
+            sender=self._sender,
+            recipients=len(self._recipients),
+            accounts=accounts,
+            onward=len(acceptance.queued),
+            size=size,
+            ms=round((intake.clock.seconds() - self._begun) * 1000, 1),
+        )
+
     def _without_loops(self, header: bytes) -> list[Addressed]:
         """The recipients, less the forwards that this message took before. MailLoop when it went
         through too many hands (RFC 5321 §6.3), or one recipient would be left with nothing."""
         intake = self._intake
         # Our own Received field is the first one: it does not count.
-        if tracing.hops(header) > intake.limits.received_headers + 1:
+        if received_fields.hops(header) > intake.limits.received_headers + 1:
             log.warning("loop", trace=self._trace, sender=self._sender, cause="too many Received fields")
             raise MailLoop(cause="too many Received fields")
         return self._unmarked(header)
@@ -257,9 +256,9 @@ class _Incoming:
     def _unmarked(self, header: bytes) -> list[Addressed]:
         intake = self._intake
         recipients = list(self._recipients.items())
-        marks = tracing.marks(header)
+        marks = forwarding_marks.marks(header)
         counts = {
-            address: tracing.times_marked(marks, comparable(address), intake.hostname)
+            address: forwarding_marks.times_marked(marks, comparable(address), intake.hostname)
             for address, one in recipients
             if one.route and one.route.forwards
         }

@@ -14,7 +14,7 @@ from typing import Any, Final
 import zstandard
 
 from mailsys.core.message.facts import MessageFacts
-from mailsys.core.message.keywords import names, with_added, with_removed
+from mailsys.core.message.keywords import are_too_many, names, with_added, with_removed
 from mailsys.core.refusal import (
     MessageRejected,
     NoSuchEmail,
@@ -22,6 +22,7 @@ from mailsys.core.refusal import (
     OverQuota,
     Refusal,
     TemporaryFailure,
+    TooManyKeywords,
 )
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId, ThreadId
@@ -285,6 +286,8 @@ def _deliver(
         archive = account.roles.get(Role.ARCHIVE.value, account.inbox)
         others = [box for box in boxes if box is not account.inbox and box is not archive]
         boxes = [archive, *others]
+    if are_too_many(keywords):
+        raise TooManyKeywords
     email = NewEmail(
         batch.number("email"),
         blob.id,

@@ -9,8 +9,10 @@ from functools import lru_cache
 from typing import Any, Final
 
 from mailsys.core.message import keywords as words
+from mailsys.core.refusal import TooManyKeywords
 from mailsys.ports.ids import EmailId
 from mailsys.ports.placements import KeywordChange, KeywordsChanged
+from mailsys.stores.sqlite import lessons
 from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.flags import KEYWORDS, MARK, SEEN, flags_of, is_unread
 from mailsys.stores.sqlite.marks import Row, set_marks
@@ -101,6 +103,8 @@ def set_keywords(
         if texts is None:
             old = batch.keywords_text(number)
             new = _changed(old, change)
+            if words.are_too_many(new) and len(new) > len(old):
+                raise TooManyKeywords
             texts = known[number] = (old, new, words.with_added(new, MARK))
         is_marked = was_marked if marked is None else marked
         if texts[0] != texts[1]:
@@ -138,6 +142,7 @@ def replace(batch: Batch, account: AccountState, emails: list[int], old: str, ne
         WHERE account = ? AND id IN (SELECT value FROM carray(?))""",
         (batch.keywords_id(new), stamp, stamp, after, account.id, numbers),
     )
+    lessons.said(batch, account, emails, old, new)
     unread = is_unread(after) - is_unread(before)
     for mailbox, rows, shown, threads in _by_mailbox(batch, account, numbers, unread):
         box = account.mailboxes[mailbox]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailsys.stores.sqlite import uploads
+from mailsys.stores.sqlite import learning, uploads
 from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.rows import values
 from mailsys.stores.sqlite.writer import Writer
@@ -34,7 +34,7 @@ def remove_some(batch: Batch, account: int) -> bool:
             batch.hold(blob, -1)
             batch.insert["wording"]((email, account, 1))
         return True
-    if uploads.remove_of(batch, account, _CHUNK):
+    if uploads.remove_of(batch, account, _CHUNK) or learning.remove_of(batch, account, _CHUNK):
         return True
     lists = "list IN (SELECT id FROM mailbox WHERE account = ?1 UNION ALL SELECT -?1)"
     if batch.execute(

@@ -21,9 +21,10 @@ from typing import Final
 
 import apsw
 
+from mailsys.stores.sqlite.learned_tables import KNOWLEDGE, LESSONS
 from mailsys.stores.sqlite.rows import one
 
-VERSION: Final = 5
+VERSION: Final = 6
 PAGE_SIZE: Final = 8192
 
 # until: while it waits, when it is due; once woken, when it came back to this mailbox
@@ -286,7 +287,8 @@ CREATE INDEX timeline_account ON timeline (account, trace) WHERE account IS NOT 
 """,
     2: SNOOZE,
     3: _MARKS + ONCE,
-    4: ZONES,
+    4: LESSONS + KNOWLEDGE,
+    5: ZONES,
 }
 
 
@@ -322,8 +324,9 @@ def connect(path: str, *, read_only: bool = False, vfs: str | None = None) -> ap
     connection.execute("PRAGMA trusted_schema=OFF").fetchall()
     if not memory:
         connection.execute(f"PRAGMA cache_size={-32_768 if read_only else -65_536}").fetchall()
-        # Reads of checkpointed pages come straight from the page cache of the system, shared by all.
-        connection.execute("PRAGMA mmap_size=8589934592").fetchall()
+        # Not mapped into memory: a bad sector would be a SIGBUS, which ends the process, and again at the
+        # next start. Read, it is an error of that one statement (decision 18, with what this costs).
+        connection.execute("PRAGMA mmap_size=0").fetchall()
     return connection
 
 
@@ -334,7 +337,7 @@ def version_of(connection: apsw.Connection) -> int:
 def create(connection: apsw.Connection) -> None:
     """Lay out an empty file, in one commit."""
     with connection:
-        connection.execute(TABLES + SNOOZE + ONCE + ZONES)
+        connection.execute(TABLES + SNOOZE + ONCE + LESSONS + KNOWLEDGE + ZONES)
         connection.execute(f"PRAGMA user_version={VERSION}")
 
 

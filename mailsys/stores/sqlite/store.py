@@ -24,6 +24,7 @@ from mailsys.stores.sqlite.checking import Check, Place
 from mailsys.stores.sqlite.checkpoint import Checkpoint
 from mailsys.stores.sqlite.disk import DISK, Disk
 from mailsys.stores.sqlite.files import BLOBS, BlobFiles
+from mailsys.stores.sqlite.learning import LearningStore
 from mailsys.stores.sqlite.lock import FolderLock
 from mailsys.stores.sqlite.mail import MailStore
 from mailsys.stores.sqlite.objects import ObjectStore
@@ -90,6 +91,7 @@ class SqliteStore:
         self.mail = MailStore(self.writer, self.readers)
         self.accounts = AccountStore(self.writer, self.readers)
         self.once = OnceStore(self.writer, now)
+        self.learning = LearningStore(self.writer, self.readers, now)
         self.queue = QueueStore(self.writer, self.readers)
         self.objects = ObjectStore(self.writer, self.readers)
         self.sessions = SessionStore(self.writer, self.readers)

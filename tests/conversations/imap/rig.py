@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, fail, gatherResults, maybeDeferred, succeed
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.threads import deferToThreadPool
@@ -39,6 +39,8 @@ SIMPLE = (
 )
 
 NO_CREDENTIALS = Credentials("", b"", 4096, b"", b"")
+
+reactor: Any = installed
 
 
 @implementer(IExchange)
@@ -146,8 +148,9 @@ class ImapTestCase(TestCase):
     async def _stop(self) -> None:
         await maybeDeferred(self.port.stopListening)
         for client in self.clients:
-            if client.transport is not None:
-                client.transport.abortConnection()
+            transport: Any = client.transport
+            if transport is not None:
+                transport.abortConnection()
         await gatherResults([client.gone() for client in self.clients])
         await self.factory.stop()
         await self.store.close()

@@ -127,9 +127,9 @@ class CharsetTests(SynchronousTestCase):
     def test_bad_octets_of_any_kind_cost_little(self) -> None:
         for octets in (b"\x80\xc3", b"\xc3", b"\xe0\x80", b"\xf0\x80\x80", b"\xff\xc3\xa9"):
             for name in ("utf-8", "gb2312", "iso-2022-jp", "shift_jis", None):
-                began = time.perf_counter()
+                began = time.process_time()
                 charsets.decode(octets * (300_000 // len(octets)), name)
-                self.assertLess(time.perf_counter() - began, 1.0, (octets, name))
+                self.assertLess(time.process_time() - began, 1.0, (octets, name))
 
     def test_long_text_decodes_as_short_text_does(self) -> None:
         words = "Grüße, こんにちは " * 10_000
@@ -162,9 +162,9 @@ class FoldTests(SynchronousTestCase):
         self.assertEqual(text.fold(words + "é")[:-1].rstrip(), text.fold(words + "e")[:-1].rstrip())
 
     def test_a_run_of_combining_marks_is_not_quadratic(self) -> None:
-        began = time.perf_counter()
+        began = time.process_time()
         text.fold("\u0301\u0316" * 250_000)
-        self.assertLess(time.perf_counter() - began, 5)  # hours when quadratic
+        self.assertLess(time.process_time() - began, 5)  # hours when quadratic
 
     @given(TEXT, st.integers(1, 100))
     def test_cleaned_text_is_one_bounded_printable_line(self, words: str, limit: int) -> None:
@@ -215,9 +215,9 @@ class HtmlTests(SynchronousTestCase):
             "<a href='",
             "&#1",
         ):
-            began = time.perf_counter()
+            began = time.process_time()
             text.from_html(piece * (1_000_000 // len(piece)))
-            self.assertLess(time.perf_counter() - began, 5, piece)
+            self.assertLess(time.process_time() - began, 5, piece)
 
     @given(
         st.lists(

@@ -100,7 +100,6 @@ class ContentTests(SynchronousTestCase):
         most = 2 * OFFERS.size + MEGABYTE
         talk = Talk()
         self.assertEqual(talk.hears(TO_DATA, b"x" * most)[4:], [])
-        self.assertTrue(talk.receiver.in_content)
         self.assertEqual(talk.hears(b"x", b"\r\n.\r\nNOOP\r\n"), [-552])
         self.assertEqual(talk.receiver.buffered, 0)
 
@@ -109,7 +108,6 @@ class ContentTests(SynchronousTestCase):
         self.assertEqual(talk.hears(TO_DATA, b"x\r\n")[4:], [b"x"])
         talk.receiver.discard()
         self.assertEqual(talk.hears(b"y\r\n.\r\n"), ["EndOfMessage"])
-        self.assertFalse(talk.receiver.in_content)
         again = TO_DATA.removeprefix(b"EHLO x\r\n")
         self.assertEqual(talk.hears(again, b"z\r\n.\r\n")[3:], [b"z\r\n", "EndOfMessage"])
 
@@ -128,7 +126,6 @@ class ChunkTests(SynchronousTestCase):
         self.assertEqual(
             said, ["StartChunk", b"ab\r", "EndOfChunk", "StartChunk", b"\ncd", "EndOfMessage", "Noop", 503]
         )
-        self.assertFalse(talk.receiver.in_content)
 
     def test_only_the_first_chunk_is_the_first(self):
         receiver = Receiver(OFFERS, 200)
@@ -202,6 +199,10 @@ class LineTests(SynchronousTestCase):
         line = b"NOOP " + b"x" * 500
         for pieces in ([line + b"\r\nNOOP\r\n"], [line, b"x" * 90, b"\r", b"\nNOOP\r\n"]):
             self.assertEqual(Talk().hears(*pieces), [500, "Noop"])
+
+    def test_what_follows_a_line_too_long_is_no_part_of_it(self):
+        said = Talk(line_limit=40).hears(b"NOOP " + b"x" * 40, b"\r\n" + b"NOOP\r\n" * 200)
+        self.assertEqual(said, [500] + ["Noop"] * 200)
 
     def test_a_line_without_an_end_ends_the_connection(self):
         talk = Talk(line_limit=100)

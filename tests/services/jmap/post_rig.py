@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -63,7 +63,7 @@ class PostTestCase(JmapTestCase):
         self.reporter = Reporter(
             HOST, "example.com", self.directory, self.store.blobs, analyse, lambda: chance.randbytes(12).hex()
         )
-        self.once = Meanwhile(self.store.once)
+        self.once = cast("Any", Meanwhile(self.store.once))
         self.responder = self.new_responder()
         self.feedback = Feedback(self.store.objects, self.store.blobs, maybeDeferred)
         arrivals = self.arrivals = Arrivals(self.responder, self.feedback)
@@ -76,7 +76,7 @@ class PostTestCase(JmapTestCase):
         self.submission = Submission(replace(intake, mail=self.api.ports.mail, blobs=self.api.ports.blobs))
         self.message_reader = reader
         self.identities = register_sending(self.api, self.submission, self.directory, self.responder)
-        register_more(self.api, self.submission, self.identities, self.directory, self.once)  # type: ignore[arg-type]
+        register_more(self.api, self.submission, self.identities, self.directory, self.once)
         self.bobs = Caller(self.bob)
 
     def new_responder(self) -> Responder:
@@ -84,7 +84,7 @@ class PostTestCase(JmapTestCase):
             self.store.mail,
             self.store.objects,
             self.store.blobs,
-            self.once,  # type: ignore[arg-type]
+            self.once,
             self.directory,
             self.clock,
             random.Random(9),
@@ -174,7 +174,7 @@ class PostTestCase(JmapTestCase):
                     chance,
                     Ourselves.listening(HOST, [("127.0.0.99", settings.port)]),
                     settings.port,
-                ),  # type: ignore[arg-type]
+                ),
                 dialer=Dialer(reactor, HOST, settings),
                 signer=None,
                 reporter=self.reporter,
@@ -191,7 +191,7 @@ class PostTestCase(JmapTestCase):
     async def turns(self, count: int) -> None:
         for _ in range(count):
             turn: Deferred[None] = Deferred()
-            reactor.callLater(0, turn.callback, None)  # type: ignore[attr-defined]
+            reactor.callLater(0, turn.callback, None)
             await turn
 
     async def quiet(self) -> None:

@@ -60,7 +60,7 @@ class JmapTestCase(TestCase):
         self.clock.advance(START)
         self.random = random.Random(1)
         self.events = Events()
-        self.store = open_store(None, None, self.events, now=self.clock.seconds)
+        self.store: Any = open_store(None, None, self.events, now=self.clock.seconds)
         await self.store.accounts.put_domain(Domain("example.com"))
         self.alice = await self.store.accounts.create_account("alice@example.com", "Alice", CREDENTIALS)
         self.bob = await self.store.accounts.create_account("bob@example.com", "Bob", CREDENTIALS)

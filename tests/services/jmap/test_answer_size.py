@@ -20,9 +20,9 @@ def doubling(calls, fan_out=2, seed="x" * 100):
 
 class ReferenceTests(JmapTestCase):
     async def test_what_references_multiply_is_refused_before_it_costs_anything(self):
-        began = time.monotonic()
+        began = time.process_time()
         found = await self.request(*doubling(16, fan_out=60))
-        self.assertLess(time.monotonic() - began, 5.0)
+        self.assertLess(time.process_time() - began, 5.0)
         kinds = [(name, arguments.get("type")) for name, arguments, _ in found["methodResponses"]]
         self.assertEqual(kinds[0], ("Core/echo", None))
         self.assertIn(("error", "requestTooLarge"), kinds)
@@ -39,7 +39,7 @@ class ReferenceTests(JmapTestCase):
         self.assertEqual(kinds, [None] * 10 + ["requestTooLarge"] * 6)
 
     async def test_a_reference_looks_at_a_bounded_number_of_items(self):
-        calls = [["Core/echo", {"a": [[[]] * 500] * 500}, "first"]]
+        calls = [["Core/echo", {"a": [[1] * 500] * 500}, "first"]]
         calls += [["Core/echo", {"#a": refer("first", path="/a/*/*")}, "second"]]
         found = await self.request(*calls)
         self.assertEqual(found["methodResponses"][1][1]["type"], "invalidResultReference")

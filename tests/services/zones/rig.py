@@ -12,7 +12,7 @@ import dns.flags
 import dns.message
 import dns.rcode
 import dns.rdatatype
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
@@ -35,6 +35,8 @@ from mailsys.services.zones.serve import Addresses, NameService
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store
 from tests.peers.dns import DnsPeer
+
+reactor: Any = installed
 
 DOMAIN = "example.org"
 FACTS = Facts(
@@ -173,6 +175,8 @@ def flags(response: Any) -> str:
 
 
 class _Asking(DatagramProtocol):
+    transport: Any
+
     def __init__(self, wire: bytes, port: int) -> None:
         self.wire = wire
         self.port = port
@@ -187,6 +191,8 @@ class _Asking(DatagramProtocol):
 
 
 class _Stream(Protocol):
+    transport: Any
+
     def __init__(self, octets: bytes, count: int) -> None:
         self.octets = octets
         self.count = count

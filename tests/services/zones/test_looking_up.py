@@ -161,7 +161,8 @@ class Blocked(DnsCase):
         self.addCleanup(os.unlink, self.path)
         self.blocked = (self.path, "/does/not/exist")
         self.write_list(
-            "0.0.0.0 ads.example.net tracker.example\n# remark\n*.whole.example\n||block.example^\nplain.example\n"
+            "0.0.0.0 ads.example.net tracker.example\n# remark\n*.whole.example\n"
+            "||block.example^\nplain.example\n"
         )
         await super().setUp()
 
@@ -170,8 +171,14 @@ class Blocked(DnsCase):
             file.write(text)
 
     async def test_blocked_names_lead_nowhere(self) -> None:
-        for name in ("ads.example.net", "TRACKER.example", "whole.example", "a.b.whole.example", "x.block.example",
-                     "plain.example"):  # fmt: skip
+        for name in (
+            "ads.example.net",
+            "TRACKER.example",
+            "whole.example",
+            "a.b.whole.example",
+            "x.block.example",
+            "plain.example",
+        ):
             found = await self.ask(name, "A")
             self.assertEqual((texts(found, "A"), found.answer[0].ttl), (["0.0.0.0"], 300), name)
             self.assertEqual(texts(await self.ask(name, "AAAA"), "AAAA"), ["::"])

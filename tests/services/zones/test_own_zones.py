@@ -144,16 +144,24 @@ class OwnZones(DnsCase):
 
     async def test_wildcards(self) -> None:
         await self.write(
-            ("*.w", "A", "192.0.2.1"), ("*.w", "MX", "5 mail"), ("host.w", "TXT", "here"), ("*.c", "CNAME", "www"),
-            ("www", "A", "192.0.2.80"), ("x.ent.w", "TXT", "below"),
-        )  # fmt: skip
+            ("*.w", "A", "192.0.2.1"),
+            ("*.w", "MX", "5 mail"),
+            ("host.w", "TXT", "here"),
+            ("*.c", "CNAME", "www"),
+            ("www", "A", "192.0.2.80"),
+            ("x.ent.w", "TXT", "below"),
+        )
         found = await self.ask(f"any.thing.w.{DOMAIN}", "A")
         self.assertEqual(
             (texts(found, "A"), str(found.answer[0].name)), (["192.0.2.1"], f"any.thing.w.{DOMAIN}.")
         )
         # RFC 4592 §2.2.1: what exists is not covered, nor what is below it, nor an empty name between.
-        for name, code in ((f"host.w.{DOMAIN}", "NOERROR"), (f"sub.host.w.{DOMAIN}", "NXDOMAIN"),
-                           (f"ent.w.{DOMAIN}", "NOERROR"), (f"w.{DOMAIN}", "NOERROR")):  # fmt: skip
+        for name, code in (
+            (f"host.w.{DOMAIN}", "NOERROR"),
+            (f"sub.host.w.{DOMAIN}", "NXDOMAIN"),
+            (f"ent.w.{DOMAIN}", "NOERROR"),
+            (f"w.{DOMAIN}", "NOERROR"),
+        ):
             found = await self.ask(name, "A")
             self.assertEqual((rcode(found), found.answer), (code, []), name)
         self.assertEqual(rcode(await self.ask(f"y.w.{DOMAIN}", "LOC")), "NOERROR")
@@ -162,8 +170,10 @@ class OwnZones(DnsCase):
 
     async def test_a_zone_below_is_referred_to_with_glue(self) -> None:
         await self.write(
-            ("sub", "NS", "ns1.sub"), ("sub", "NS", "ns.example.net."), ("ns1.sub", "A", "192.0.2.53"),
-        )  # fmt: skip
+            ("sub", "NS", "ns1.sub"),
+            ("sub", "NS", "ns.example.net."),
+            ("ns1.sub", "A", "192.0.2.53"),
+        )
         for name in (f"sub.{DOMAIN}", f"deep.below.sub.{DOMAIN}", f"ns1.sub.{DOMAIN}"):
             found = await self.ask(name, "A")
             self.assertEqual((rcode(found), found.answer, flags(found)), ("NOERROR", [], "QR RD RA"), name)
@@ -196,9 +206,11 @@ class OwnZones(DnsCase):
     async def test_changes_are_seen_at_once_and_remembered(self) -> None:
         for number in range(5):
             await self.editor.change(
-                DOMAIN, [Wanted("www", "A", f"192.0.2.{number}")],
-                [Wanted("www", "A")] if number else [], "alice@example.org",
-            )  # fmt: skip
+                DOMAIN,
+                [Wanted("www", "A", f"192.0.2.{number}")],
+                [Wanted("www", "A")] if number else [],
+                "alice@example.org",
+            )
             self.assertEqual(texts(await self.ask(f"www.{DOMAIN}", "A"), "A"), [f"192.0.2.{number}"])
         history = await self.editor.history(DOMAIN, 10)
         self.assertEqual(history[0].by, "alice@example.org")
@@ -231,19 +243,32 @@ class OwnZones(DnsCase):
 
     async def test_what_is_no_record_is_refused(self) -> None:
         for wanted in (
-            Wanted("www", "A", "192.0.2.300"), Wanted("www", "A", "::1"), Wanted("www", "AAAA", "192.0.2.1"),
-            Wanted("www", "MX", "mail"), Wanted("www", "SOA", "a b 1 2 3 4 5"), Wanted("www", "RRSIG", "x"),
-            Wanted("other.net.", "A", "192.0.2.1"), Wanted("x" * 64, "A", "192.0.2.1"),
-            Wanted("www", "A", "192.0.2.1", 0), Wanted("www", "TXT", '"open'), Wanted("www", "MX", "10 192.0.2.1 x"),
-            Wanted("a..b", "A", "192.0.2.1"), Wanted("www", "SRV", "1 2 70000 h"), Wanted("www", "CAA", "0 issue"),
-        ):  # fmt: skip
+            Wanted("www", "A", "192.0.2.300"),
+            Wanted("www", "A", "::1"),
+            Wanted("www", "AAAA", "192.0.2.1"),
+            Wanted("www", "MX", "mail"),
+            Wanted("www", "SOA", "a b 1 2 3 4 5"),
+            Wanted("www", "RRSIG", "x"),
+            Wanted("other.net.", "A", "192.0.2.1"),
+            Wanted("x" * 64, "A", "192.0.2.1"),
+            Wanted("www", "A", "192.0.2.1", 0),
+            Wanted("www", "TXT", '"open'),
+            Wanted("www", "MX", "10 192.0.2.1 x"),
+            Wanted("a..b", "A", "192.0.2.1"),
+            Wanted("www", "SRV", "1 2 70000 h"),
+            Wanted("www", "CAA", "0 issue"),
+        ):
             with self.assertRaises(BadField, msg=wanted):
                 await self.editor.change(DOMAIN, [wanted], [], "test")
         await self.write(("www", "A", "192.0.2.80"), ("al", "CNAME", "www"))
         for wanted in (
-            Wanted("www", "CNAME", "mail"), Wanted("al", "A", "192.0.2.1"), Wanted("al", "CNAME", "mail"),
-            Wanted("@", "CNAME", "www"), Wanted("@", "MX", "5 al"), Wanted("x", "DS", "1 13 2 " + "ab" * 32),
-        ):  # fmt: skip
+            Wanted("www", "CNAME", "mail"),
+            Wanted("al", "A", "192.0.2.1"),
+            Wanted("al", "CNAME", "mail"),
+            Wanted("@", "CNAME", "www"),
+            Wanted("@", "MX", "5 al"),
+            Wanted("x", "DS", "1 13 2 " + "ab" * 32),
+        ):
             with self.assertRaises(NotAllowed, msg=wanted):
                 await self.editor.change(DOMAIN, [wanted], [], "test")
         with self.assertRaises(NotAllowed):  # it follows from the settings

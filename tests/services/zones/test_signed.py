@@ -26,9 +26,13 @@ class Signed(DnsCase):
     async def setUp(self) -> None:
         await super().setUp()
         await self.write(
-            ("www", "A", "192.0.2.80"), ("*.w", "A", "192.0.2.1"), ("al", "CNAME", "www"), ("sub", "NS", "ns1.sub"),
-            ("ns1.sub", "A", "192.0.2.53"), ("deep.ent", "TXT", "x"),
-        )  # fmt: skip
+            ("www", "A", "192.0.2.80"),
+            ("*.w", "A", "192.0.2.1"),
+            ("al", "CNAME", "www"),
+            ("sub", "NS", "ns1.sub"),
+            ("ns1.sub", "A", "192.0.2.53"),
+            ("deep.ent", "TXT", "x"),
+        )
         zone = await self.editor.sign(DOMAIN, True, "test")
         self.assertTrue(zone.keys)
         keys = await self.signed(DOMAIN, "DNSKEY", check=False)
@@ -57,9 +61,19 @@ class Signed(DnsCase):
             dns.dnssec.validate(records, mine, self.keys, now=self.now)
 
     async def test_answers_are_signed(self) -> None:
-        for name, kind in ((DOMAIN, "SOA"), (DOMAIN, "MX"), (DOMAIN, "NS"), (DOMAIN, "TXT"), (DOMAIN, "CDS"),
-                           (DOMAIN, "CDNSKEY"), (f"www.{DOMAIN}", "A"), (f"any.w.{DOMAIN}", "A"),
-                           (f"al.{DOMAIN}", "A"), (DOMAIN, "ANY"), (f"_25._tcp.mail.{DOMAIN}", "TLSA")):  # fmt: skip
+        for name, kind in (
+            (DOMAIN, "SOA"),
+            (DOMAIN, "MX"),
+            (DOMAIN, "NS"),
+            (DOMAIN, "TXT"),
+            (DOMAIN, "CDS"),
+            (DOMAIN, "CDNSKEY"),
+            (f"www.{DOMAIN}", "A"),
+            (f"any.w.{DOMAIN}", "A"),
+            (f"al.{DOMAIN}", "A"),
+            (DOMAIN, "ANY"),
+            (f"_25._tcp.mail.{DOMAIN}", "TLSA"),
+        ):
             self.assertTrue((await self.signed(name, kind)).answer, (name, kind))
         self.assertEqual(len((await self.ask(DOMAIN, "MX")).answer), 1)  # nobody asked for signatures
 

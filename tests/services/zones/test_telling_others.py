@@ -192,7 +192,10 @@ class Keys(SynchronousTestCase):
     def test_keys_are_read_as_bind_and_knot_write_them(self) -> None:
         for text in (
             f'key "push." {{\n\talgorithm hmac-sha256;\n\tsecret "{SECRET}";\n}};\n',
-            f"# hmac-sha256:push.:{SECRET}\nkey:\n  - id: push.\n    algorithm: hmac-sha256\n    secret: {SECRET}\n",
+            (
+                f"# hmac-sha256:push.:{SECRET}\nkey:\n  - id: push.\n"
+                f"    algorithm: hmac-sha256\n    secret: {SECRET}\n"
+            ),
         ):
             self.assertEqual(read_key(text), KEY)
         with self.assertRaises(ValueError):

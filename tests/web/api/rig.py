@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import TestCase
-from twisted.web.client import Agent, HTTPConnectionPool, readBody
+from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
 from mailsys.assembly.access import make_access
@@ -36,7 +36,7 @@ from mailsys.stores.sqlite.store import open_store
 from mailsys.web.api.document import document
 from mailsys.web.application import WebApplication
 from tests.web.api.contract import Contract
-from tests.web.rig import Answer, Body
+from tests.web.rig import Answer, Body, read_body
 
 reactor: Any = installed
 DOMAIN = "example.com"
@@ -152,7 +152,8 @@ class ApiTestCase(TestCase):
 
     async def open(self) -> None:
         settings = self.settings = self.make_settings()
-        self.clock = clock = Shifted()
+        self.clock = Shifted()
+        clock: Any = self.clock
         self.events = Events()
         self.store = store = open_store(None, None, self.events, now=clock.seconds)
         self.accounts, self.mail, self.blobs, self.queue = (
@@ -186,7 +187,8 @@ class ApiTestCase(TestCase):
         )  # fmt: skip
         stores = Stores(
             self.mail, self.blobs, self.blobs, self.accounts, self.queue, self.objects, store.once,
-            self.session_store, store.zones, store.storage, self.events, self.counters, SECRET, nothing,
+            store.learning, self.session_store, store.zones, store.storage, self.events, self.counters,
+            SECRET, nothing,
             store.close,
         )  # fmt: skip
         self.access = access = make_access(process, stores)
@@ -250,7 +252,7 @@ class ApiTestCase(TestCase):
         response: Any = await self.agent.request(
             method.encode(), f"{self.url}{path}".encode(), given, producer
         )
-        answer = Answer(response, await readBody(response))
+        answer = Answer(response, await read_body(response))
         if path.startswith("/api/"):
             self.contract.check(method, path, answer)
         return answer

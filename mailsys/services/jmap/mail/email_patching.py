@@ -15,7 +15,7 @@ from mailsys.core.jmap.header_forms import header_property
 from mailsys.core.jmap.patches import read_patch
 from mailsys.core.jmap.problems import SetError, invalid_properties
 from mailsys.core.message.keywords import canonical
-from mailsys.core.refusal import NoSuchEmail, NoSuchMailbox, NotAllowed, Refusal
+from mailsys.core.refusal import NoSuchEmail, NoSuchMailbox, NotAllowed, Refusal, TooManyKeywords
 from mailsys.ports.ids import EmailId, MailboxId
 from mailsys.ports.patches import EmailPatch, EmailsPatched
 from mailsys.services.content.parts import Turn
@@ -208,7 +208,7 @@ def _patch_error(refusal: Refusal, patch: EmailPatch) -> SetError:
         return not_found("email")
     if isinstance(refusal, NoSuchMailbox):
         return invalid_properties(f"{refusal.text}.", "mailboxIds")
-    if isinstance(refusal, NotAllowed):
+    if isinstance(refusal, NotAllowed) and not isinstance(refusal, TooManyKeywords):
         names = ("mailboxIds",) if patch.snooze is None else (SNOOZED, "mailboxIds")
         return invalid_properties(f"{refusal.text}.", *names)
     return set_error(refusal)
