@@ -116,9 +116,10 @@ class Queries(InFile, mail_query.QueryContract):
     pass
 
 
-# What version 4 brought, taken away again.
+# What version 4 and later ones brought, taken away again.
 _OLDER = """
 DROP TABLE once; DROP TABLE lesson; DROP TABLE token; DROP TABLE learned; DROP TABLE known;
+DROP TABLE zone; DROP TABLE zone_history;
 DROP INDEX placement_received;
 DROP INDEX email_received;
 CREATE INDEX placement_received ON placement (mailbox, received_at, email);
