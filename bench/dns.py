@@ -140,8 +140,6 @@ def main() -> None:
             )
             measure("mailsys, own zone", ours.process.pid, port, own, options)
             mailsys("dns", "sign", "local.test", "--state", state)
-            options_signed = folder / "signed"
-            options_signed.write_text(own.read_text())
             measure_signed(ours.process.pid, port, own, options)
         finally:
             for each in running:
