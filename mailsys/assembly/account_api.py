@@ -32,6 +32,7 @@ from mailsys.services.outbound.unsubscribe import Unsubscribing
 from mailsys.services.people.suggestions import Suggestions
 from mailsys.services.people.vcards import VCards
 from mailsys.services.submission.program_mail import ProgramMail
+from mailsys.services.trust.forwarders import Forwarders
 from mailsys.web.api.admin_accounts import AccountRoutes
 from mailsys.web.api.admin_domains import DomainRoutes
 from mailsys.web.api.contacts import ContactRoutes
@@ -46,6 +47,7 @@ from mailsys.web.api.send import SendRoutes
 from mailsys.web.api.session import SessionRoutes
 from mailsys.web.api.table import Api
 from mailsys.web.api.traces import TraceRoutes
+from mailsys.web.api.trust import TrustRoutes
 from mailsys.web.api.webhooks import WebhookRoutes
 from mailsys.web.api.zones import ZoneRoutes
 from mailsys.web.application import WebApplication
@@ -192,6 +194,7 @@ def _add_mail(api: Api, web: _Web) -> None:
     blobs = BlobReader(mail, stores.blobs)
     ContactRoutes(VCards(contacts, blobs, process.offload, wall.seconds), blobs).mount(api)
     MailServerRoutes(settings).mount(api)
+    TrustRoutes(Forwarders(stores.objects)).mount(api)
     QueueRoutes(queue, stores.accounts, web.rights, wall.seconds).mount(api)
     TraceRoutes(queue, stores.accounts, web.rights).mount(api)
     ImageRoutes(ImageProxy(outbound, process.reactor), web.seal, counters, wall).mount(api)

@@ -20,6 +20,7 @@ from mailsys.ports.once import IOnceStore
 from mailsys.ports.queue import IQueueStore
 from mailsys.ports.sessions import ISessionStore
 from mailsys.ports.storage import Checked, IStorage, Progress
+from mailsys.ports.strangers import IStrangers
 from mailsys.ports.zones import IZoneStore
 from mailsys.services.access.at_rest import AtRest, Unreadable
 from mailsys.services.access.sealed_accounts import SealedAccounts
@@ -50,6 +51,7 @@ class Stores:
     objects: IObjectStore
     once: IOnceStore
     learning: ILearningStore
+    strangers: IStrangers
     sessions: ISessionStore
     zones: IZoneStore
     storage: IStorage
@@ -82,6 +84,7 @@ class OpenStore:
             store.objects,
             store.once,
             store.learning,
+            store.strangers,
             store.sessions,
             store.zones,
             store.storage,

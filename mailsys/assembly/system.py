@@ -47,8 +47,8 @@ class System:
         process = make_process(settings, reactor, self._threads)
         self.hash_password = process.hash_password
         access = make_access(process, stores)
-        self._delivering = delivering = make_delivering(process, stores)
         resolver = make_resolver(process, listening)
+        self._delivering = delivering = make_delivering(process, stores, resolver)
         self._sending = make_sending(process, stores, delivering, resolver, listening)
         self._waker = Waker(stores.mail, reactor, process.wall.seconds)
         self._learner = make_learner(process, stores)

@@ -21,6 +21,7 @@ from mailsys.services.delivery.directory import Directory, Route
 from mailsys.services.delivery.intake import Intake
 from mailsys.services.delivery.transactions import Client, ITransactions
 from mailsys.services.receiving.receive import Reception
+from mailsys.services.submission.pause import Pauses
 from mailsys.services.submission.submit import Submission
 from mailsys.settings import Limits
 from mailsys.stores.memory.events import Events
@@ -74,7 +75,10 @@ class House:
             self.mail, self.blobs, self.directory, reader, reporter, self.counters, self.limits,
             self.clock, self.random.randbytes, HOST,
         )  # fmt: skip
-        self.reception, self.submission = Reception(intake), Submission(intake)
+        self.reception, self.submission = (
+            Reception(intake),
+            Submission(intake, Pauses(self.store.objects, self.accounts)),
+        )
         return self
 
     def new_directory(self, **given: Any) -> Directory:

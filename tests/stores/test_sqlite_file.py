@@ -47,6 +47,7 @@ from tests.contracts import (
     objects,
     once,
     queue,
+    strangers,
     zones,
 )
 from tests.contracts.letters import CREDENTIALS, item, letter
@@ -119,6 +120,7 @@ class Queries(InFile, mail_query.QueryContract):
 # What version 4 and later ones brought, taken away again.
 _OLDER = """
 DROP TABLE once; DROP TABLE lesson; DROP TABLE token; DROP TABLE learned; DROP TABLE known;
+DROP TABLE verdict; DROP TABLE reputation; DROP TABLE greylist;
 DROP TABLE zone; DROP TABLE zone_history;
 DROP INDEX placement_received;
 DROP INDEX email_received;
@@ -209,6 +211,11 @@ class Lessons(InFile, learning.LessonContract):
 
 class Learning(InFile, learning.LearningContract):
     pass
+
+
+class Strangers(strangers.StrangersContract):
+    async def make(self, events: Events) -> SqliteStore:
+        return open_store(temporary(self), reactor, events, now=lambda: self.time)
 
 
 class Once(once.OnceContract):

@@ -33,6 +33,7 @@ from tests.contracts import (
     once,
     queue,
     sessions,
+    strangers,
     zones,
 )
 from tests.contracts.letters import CREDENTIALS, letter
@@ -146,6 +147,11 @@ class Lessons(InMemory, learning.LessonContract):
 
 class Learning(InMemory, learning.LearningContract):
     pass
+
+
+class Strangers(strangers.StrangersContract):
+    async def make(self, events: Events) -> SqliteStore:
+        return open_store(None, None, events, now=lambda: self.time)
 
 
 class Once(once.OnceContract):

@@ -199,6 +199,8 @@ class Receiver:
         return None
 
     def _next_command(self) -> Event | None:
+        if self._at >= len(self._buffer):  # as after most commands
+            return None
         limit, too_long = self._line_limit, _LONG
         if self._skipped >= 0:
             found = self._line(limit, too_long)

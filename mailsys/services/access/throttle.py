@@ -33,6 +33,7 @@ log = Log("sign_in")
 MINUTE: Final = 60.0  # seconds that failures of a network at anything are remembered: it may be shared
 WINDOW: Final = 900.0  # seconds that failures at one account are remembered
 DAY: Final = 86400.0  # the same of a network, for an account that strangers guess at
+REMEMBERED_RIGHT: Final = 60 * DAY  # seconds that a password counts as one that was right once
 FIRST_DELAY: Final = 0.5  # seconds
 LONGEST_DELAY: Final = 20.0  # seconds
 WAITING_PER_PLACE: Final = 5
@@ -219,6 +220,14 @@ class Throttle:
         count = await hit(_everywhere(login), WINDOW)
         if count == EVERYWHERE * self._bounds.failures_per_account:
             log.warning("guessing", login=login, cause="failed logins from many networks; slowed")
+
+    async def was_right(self, proof: str) -> None:
+        """A password was right, which is named by a keyed hash."""
+        await self._limits.hit(f"once-right:{proof}", REMEMBERED_RIGHT)
+
+    async def once_right(self, proof: str) -> bool:
+        """Whether that password was right within REMEMBERED_RIGHT, as far as anybody remembers."""
+        return bool(await self._limits.peek(f"once-right:{proof}"))
 
     async def succeeded(self, origin: Origin, login: str) -> None:
         """The pair is forgiven. The network is not: whoever has one account may not use it to go on

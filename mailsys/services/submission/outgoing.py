@@ -53,6 +53,7 @@ from mailsys.services.dns.route import needs_utf8
 from mailsys.services.submission.allowance import count_recipient
 from mailsys.services.submission.body import SubmissionBody
 from mailsys.services.submission.header import SubmittedHeader, check_and_complete
+from mailsys.services.submission.pause import Pauses
 
 log = Log("submit")
 
@@ -77,7 +78,9 @@ class Outgoing:
         parameters: MailParameters,
         now: float,
         release: float | None,
+        pauses: Pauses | None = None,
     ) -> None:
+        self._pauses = pauses
         self._intake = intake
         self._client = client
         self._account = account
@@ -187,6 +190,8 @@ class Outgoing:
         except Refusal as refusal:
             log.warning("refused", trace=trace, account=account.id, sender=self.sender, cause=str(refusal))
             raise
+        if self._pauses is not None:
+            await self._pauses.count(intake, account, list(self._recipients))
         self._body = None
         now = intake.clock.seconds()
         addressed = list(self._recipients.values())

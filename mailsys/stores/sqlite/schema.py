@@ -23,8 +23,9 @@ import apsw
 
 from mailsys.stores.sqlite.learned_tables import KNOWLEDGE, LESSONS
 from mailsys.stores.sqlite.rows import one
+from mailsys.stores.sqlite.trust_tables import TRUST
 
-VERSION: Final = 6
+VERSION: Final = 7
 PAGE_SIZE: Final = 8192
 
 # until: while it waits, when it is due; once woken, when it came back to this mailbox
@@ -288,7 +289,8 @@ CREATE INDEX timeline_account ON timeline (account, trace) WHERE account IS NOT 
     2: SNOOZE,
     3: _MARKS + ONCE,
     4: LESSONS + KNOWLEDGE,
-    5: ZONES,
+    5: TRUST,
+    6: ZONES,
 }
 
 
@@ -337,7 +339,7 @@ def version_of(connection: apsw.Connection) -> int:
 def create(connection: apsw.Connection) -> None:
     """Lay out an empty file, in one commit."""
     with connection:
-        connection.execute(TABLES + SNOOZE + ONCE + LESSONS + KNOWLEDGE + ZONES)
+        connection.execute(TABLES + SNOOZE + ONCE + LESSONS + KNOWLEDGE + TRUST + ZONES)
         connection.execute(f"PRAGMA user_version={VERSION}")
 
 

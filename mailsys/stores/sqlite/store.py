@@ -34,6 +34,7 @@ from mailsys.stores.sqlite.readers import Readers
 from mailsys.stores.sqlite.sessions import SessionStore
 from mailsys.stores.sqlite.space import NOTHING, Reserve, Space
 from mailsys.stores.sqlite.storage import Storage
+from mailsys.stores.sqlite.strangers import Strangers
 from mailsys.stores.sqlite.tidy import Tidy
 from mailsys.stores.sqlite.writer import Writer
 from mailsys.stores.sqlite.zones import ZoneStore
@@ -91,6 +92,7 @@ class SqliteStore:
         self.mail = MailStore(self.writer, self.readers)
         self.accounts = AccountStore(self.writer, self.readers)
         self.once = OnceStore(self.writer, now)
+        self.strangers = Strangers(self.writer, self.readers, now)
         self.learning = LearningStore(self.writer, self.readers, now)
         self.queue = QueueStore(self.writer, self.readers)
         self.objects = ObjectStore(self.writer, self.readers)

@@ -35,6 +35,7 @@ from mailsys.stores.memory.limits import Limits as Counters
 from mailsys.stores.sqlite.store import open_store
 from mailsys.web.api.document import document
 from mailsys.web.application import WebApplication
+from tests.peers.dns_table import DnsTable
 from tests.web.api.contract import Contract
 from tests.web.rig import Answer, Body, read_body
 
@@ -187,13 +188,13 @@ class ApiTestCase(TestCase):
         )  # fmt: skip
         stores = Stores(
             self.mail, self.blobs, self.blobs, self.accounts, self.queue, self.objects, store.once,
-            store.learning, self.session_store, store.zones, store.storage, self.events, self.counters,
-            SECRET, nothing,
+            store.learning, store.strangers,
+            self.session_store, store.zones, store.storage, self.events, self.counters, SECRET, nothing,
             store.close,
         )  # fmt: skip
         self.access = access = make_access(process, stores)
         self.sign_in = access.sign_in
-        delivering = make_delivering(process, stores)
+        delivering = make_delivering(process, stores, DnsTable())
         self.directory, self.submission = delivering.directory, delivering.submission
         await self.directory.start()
         outbound = self.outbound()

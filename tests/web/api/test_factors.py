@@ -210,7 +210,7 @@ class TotpTests(ApiTestCase):
 
         async def attempt(code: str, place: str) -> str:
             try:
-                return await self.parts.factor.check(self.alice.id, code, place)
+                return await self.access.factor.check(self.alice.id, code, place)
             except Refusal as refused:
                 return type(refused).__name__
 
@@ -229,7 +229,7 @@ class TotpTests(ApiTestCase):
         _, secret, _ = await self.turn_on()
         for _ in range(40):
             self.clock.shift += 31
-            self.assertEqual(await self.parts.factor.check(self.alice.id, self.code(secret)), "totp")
+            self.assertEqual(await self.access.factor.check(self.alice.id, self.code(secret)), "totp")
 
     async def test_a_challenge_is_good_for_one_session_over_processes_and_restarts(self) -> None:
         _, _, codes = await self.turn_on()

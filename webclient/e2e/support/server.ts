@@ -25,6 +25,8 @@ function addressOf(text: string): Address {
 export interface ServerOptions {
   /** How many accounts there are to hand out. */
   accounts?: number;
+  /** Look at what comes in, as a real server does. */
+  checks?: boolean;
   smarthost?: Address;
   /** The same ports after a restart. */
   fixedPorts?: boolean;
@@ -83,7 +85,8 @@ export class Server {
     const child = spawn(
       PYTHON,
       [
-        ...['-m', 'mailsys.cli.main', 'local', '--state', this.state, '--no-checks'],
+        ...['-m', 'mailsys.cli.main', 'local', '--state', this.state],
+        ...(this.options.checks === true ? [] : ['--no-checks']),
         ...(portOfHttp === undefined ? [] : ['--port-base', String(portOfHttp - 5)]),
         ...(smarthost ? ['--smarthost', `${smarthost.host}:${smarthost.port}`] : []),
         ...this.accountNames().flatMap((name) => ['--account', `${name}:${PASSWORD}`]),
