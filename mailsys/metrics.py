@@ -68,6 +68,12 @@ _logins = _counter("logins", "Sign-ins with a password.", "result")
 logins_good = _logins.labels("success")
 logins_bad = _logins.labels("failure")
 
+_dns = _counter("dns_answers", "What became of questions to the DNS server.", "answer")
+dns_own, dns_cached, dns_forwarded, dns_blocked, dns_refused, dns_failed, dns_limited, dns_garbled = (
+    _dns.labels(each)
+    for each in ("own", "cached", "forwarded", "blocked", "refused", "failed", "limited", "garbled")
+)
+
 queue_size = Gauge("mailsys_queue_size", "Items in the outbound queue.", registry=REGISTRY)
 _sessions = Gauge("mailsys_sessions", "Open connections.", ["service"], registry=REGISTRY)
 web_connections = _sessions.labels("web")

@@ -18,10 +18,12 @@ Size = Annotated[int, Meta(ge=1, extra={"unit": "size"})]
 FreeSize = Annotated[int, Meta(ge=0, extra={"unit": "size"})]
 LineSize = Annotated[int, Meta(ge=512, extra={"unit": "size"})]
 Duration = Annotated[float, Meta(ge=0.001, extra={"unit": "duration"})]
+OptionalDuration = Annotated[float, Meta(ge=0, extra={"unit": "duration"})]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Endpoint = Annotated[str, Meta(extra={"form": "listen"})]
 HostPort = Annotated[str, Meta(extra={"form": "host:port"})]
+Address = Annotated[str, Meta(extra={"form": "address"})]
 Network = Annotated[str, Meta(extra={"form": "network"})]
 Weight = Annotated[float, Meta(ge=-100, le=100)]
 Weighted = Annotated[str, Meta(extra={"form": "name=weight"})]
@@ -55,6 +57,13 @@ class Listen(Section, frozen=True):
     https: Annotated[tuple[Endpoint, ...], _about("The web API (JMAP) and the web client.")] = ("[::]:443",)
     metrics: Annotated[
         tuple[Endpoint, ...], _about("Figures for Prometheus, open to whoever reaches it: keep it inside.")
+    ] = ()
+    dns: Annotated[
+        tuple[Endpoint, ...],
+        _about(
+            "Our DNS server, by UDP and TCP (see [dns_server]), such as 192.0.2.1:53; of a machine with "
+            "several addresses name each, so that answers come from the one that was asked."
+        ),
     ] = ()
     backlog: Annotated[Count, _about("Connections that may wait to be taken, per endpoint.")] = 1024
 
@@ -210,6 +219,73 @@ class Dns(Section, frozen=True):
         bool, _about("Believe the resolver's AD bit (only for one on this machine or a safe network).")
     ] = False
     timeout: Annotated[Duration, _about("Time to wait for one answer.")] = 3.0
+    own: Annotated[
+        bool, _about("Ask our own DNS server (the first of listen.dns), which asks dns_server.upstream.")
+    ] = False
+
+
+class DnsServer(Section, frozen=True):
+    """Our DNS server (listen.dns): it answers for our domains, and looks up other names for `clients`."""
+
+    nameservers: Annotated[
+        tuple[Name, ...], _about("Names of the servers that answer for our zones (NS); none: `hostname`.")
+    ] = ()
+    addresses: Annotated[
+        tuple[Address, ...],
+        _about("Addresses of `hostname` as the world sees them; none: those that listen.smtp names."),
+    ] = ()
+    issuers: Annotated[
+        tuple[Name, ...],
+        _about("Who may issue certificates for our domains (CAA), such as letsencrypt.org; none: anybody."),
+    ] = ()
+    reverse: Annotated[
+        tuple[Network, ...],
+        _about("Networks for whose addresses PTR records follow from A and AAAA records of our zones."),
+    ] = ("0.0.0.0/0", "::/0")
+    clients: Annotated[
+        tuple[Network, ...],
+        _about("Whom we look up other names for; all others get nothing but our own zones."),
+    ] = ("127.0.0.0/8", "::1/128")
+    upstream: Annotated[
+        tuple[HostPort, ...],
+        _about("Resolvers that are asked for other names; none: those of dns.servers or /etc/resolv.conf."),
+    ] = ()
+    trust_ad: Annotated[
+        bool, _about("Pass on their AD bit (only from ones on this machine or a safe network).")
+    ] = False
+    timeout: Annotated[Duration, _about("Time to wait for one answer of theirs.")] = 3.0
+    cache: Annotated[Size, _about("Memory for answers of theirs.")] = 32 * 1024 * 1024
+    stale: Annotated[
+        OptionalDuration,
+        _about("How long an answer that is over is still given when nobody answers (RFC 8767); 0: not."),
+    ] = 0.0
+    blocklists: Annotated[
+        tuple[str, ...],
+        _about(
+            "Files of names that clients shall not reach (hosts files, or one name a line; *.name with all "
+            "below it), relative to the state folder; read again when they change, and at SIGHUP."
+        ),
+    ] = ()
+    answers_per_second: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Equal answers by UDP to one network (/24, IPv6: /48) that is not of our clients and "
+            "shows no cookie of ours; 0: no bound.",
+        ),
+    ] = 20.0
+    connections: Annotated[Count, _about("Open TCP connections in all.")] = 500
+    connections_per_network: Annotated[Count, _about("Open TCP connections from one network.")] = 20
+    secondaries: Annotated[tuple[Network, ...], _about("Who may fetch whole zones (AXFR).")] = ()
+    notify: Annotated[
+        tuple[HostPort, ...], _about("Secondaries that are told when a zone changes (NOTIFY).")
+    ] = ()
+    push_server: Annotated[
+        HostPort, _about("Another server that `mailsys dns push` writes our records to (RFC 2136).")
+    ] = ""
+    push_key: Annotated[
+        str, _about("File with the key for that (as tsig-keygen makes it), relative to the state folder.")
+    ] = ""
 
 
 class Trust(Section, frozen=True):
@@ -385,6 +461,7 @@ class Settings(Section, frozen=True):
     limits: Limits = Limits()
     sending: Sending = Sending()
     dns: Dns = Dns()
+    dns_server: DnsServer = DnsServer()
     trust: Trust = Trust()
     greylist: Greylist = Greylist()
     rates: Rates = Rates()

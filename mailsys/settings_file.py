@@ -87,6 +87,12 @@ def _check_form(value: str, form: str) -> str:
         return ""
     if not value and form == "host:port":
         return ""
+    if form == "address":
+        try:
+            ip_address(value)
+        except ValueError:
+            return f"{value!r} is not an IP address"
+        return ""
     if form == "network":
         try:
             ip_network(value)

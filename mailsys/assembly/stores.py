@@ -21,6 +21,7 @@ from mailsys.ports.queue import IQueueStore
 from mailsys.ports.sessions import ISessionStore
 from mailsys.ports.storage import Checked, IStorage, Progress
 from mailsys.ports.strangers import IStrangers
+from mailsys.ports.zones import IZoneStore
 from mailsys.services.access import resealing, second_factor
 from mailsys.services.access.at_rest import AtRest, Unreadable
 from mailsys.services.access.sealed_accounts import SealedAccounts
@@ -54,6 +55,7 @@ class Stores:
     learning: ILearningStore
     strangers: IStrangers
     sessions: ISessionStore
+    zones: IZoneStore
     storage: IStorage
     events: IEvents
     counters: ILimits
@@ -86,6 +88,7 @@ class OpenStore:
             store.learning,
             store.strangers,
             store.sessions,
+            store.zones,
             store.storage,
             self._events,
             Counters(self._reactor),

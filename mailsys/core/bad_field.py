@@ -15,6 +15,12 @@ class BadField(Refusal):
         super().__init__(text, cause=cause)
 
 
+class Missing(Refusal):
+    """There is no such thing."""
+
+    http = 404
+
+
 class Taken(Refusal):
     """That is taken already."""
 

@@ -48,6 +48,7 @@ from tests.contracts import (
     once,
     queue,
     strangers,
+    zones,
 )
 from tests.contracts.letters import CREDENTIALS, item, letter
 from tests.contracts.stage import Stage
@@ -116,10 +117,11 @@ class Queries(InFile, mail_query.QueryContract):
     pass
 
 
-# What version 4 brought, taken away again.
+# What version 4 and later ones brought, taken away again.
 _OLDER = """
 DROP TABLE once; DROP TABLE lesson; DROP TABLE token; DROP TABLE learned; DROP TABLE known;
 DROP TABLE verdict; DROP TABLE reputation; DROP TABLE greylist;
+DROP TABLE zone; DROP TABLE zone_history;
 DROP INDEX placement_received;
 DROP INDEX email_received;
 CREATE INDEX placement_received ON placement (mailbox, received_at, email);
@@ -246,6 +248,10 @@ class Words(InFile, mail_search.WordsContract):
 
 
 class Holds(InFile, mail_search.HoldsContract):
+    pass
+
+
+class Zones(InFile, zones.ZoneContract):
     pass
 
 

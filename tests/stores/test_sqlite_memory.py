@@ -34,6 +34,7 @@ from tests.contracts import (
     queue,
     sessions,
     strangers,
+    zones,
 )
 from tests.contracts.letters import CREDENTIALS, letter
 from tests.contracts.stage import Stage
@@ -195,6 +196,10 @@ class Queue(InMemory, queue.QueueContract):
 
 
 class Blobs(InMemory, blobs.BlobContract):
+    pass
+
+
+class Zones(InMemory, zones.ZoneContract):
     pass
 
 

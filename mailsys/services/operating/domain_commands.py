@@ -10,7 +10,6 @@ from mailsys.core.refusal import MailboxExists
 from mailsys.log import Log
 from mailsys.ports.accounts import DkimKey, Domain, IAccountStore
 from mailsys.ports.ids import AccountId
-from mailsys.services.dns.records import records
 from mailsys.services.operating import commands as c
 from mailsys.services.operating.known import Known, domain_of
 
@@ -18,27 +17,21 @@ log = Log("administration")
 
 
 class DomainCommands:
-    """make_keys: fresh DKIM keys of a domain, made off the reactor's thread. hostname, ports (submissions,
-    submission, imaps; 0: none): what the DNS records of a domain tell."""
+    """make_keys: fresh DKIM keys of a domain, made off the reactor's thread."""
 
     def __init__(
         self,
         accounts: IAccountStore,
         make_keys: Callable[[str], Awaitable[list[DkimKey]]],
-        hostname: str,
-        ports: tuple[int, int, int] = (465, 587, 993),
     ) -> None:
         self._accounts = accounts
         self._make_keys = make_keys
-        self._hostname = hostname
-        self._ports = ports
         self._known = Known(accounts)
         self.ways: dict[type[c.Command], Callable[[Any], Awaitable[object]]] = {
             c.ListDomains: self._list_domains,
             c.AddDomain: self._add_domain,
             c.ChangeDomain: self._change_domain,
             c.RemoveDomain: self._remove_domain,
-            c.DomainRecords: self._domain_records,
         }
 
     async def _list_domains(self, command: c.ListDomains) -> object:
@@ -74,14 +67,6 @@ class DomainCommands:
         await self._accounts.remove_domain(domain.name)
         log.info("domain removed", domain=domain.name)
         return {"name": domain.name}
-
-    async def _domain_records(self, command: c.DomainRecords) -> object:
-        domain = await self._known.domain(command.name)
-        keys = await self._accounts.dkim_keys(domain.name)
-        return [
-            {"name": each.name, "type": each.type, "value": each.value, "why": each.why}
-            for each in records(domain.name, self._hostname, keys, self._ports)
-        ]
 
     async def _shown(self, domain: Domain) -> dict[str, object]:
         async def name(account: AccountId | None) -> str:

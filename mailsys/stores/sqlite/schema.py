@@ -25,7 +25,7 @@ from mailsys.stores.sqlite.learned_tables import KNOWLEDGE, LESSONS
 from mailsys.stores.sqlite.rows import one
 from mailsys.stores.sqlite.trust_tables import TRUST
 
-VERSION: Final = 6
+VERSION: Final = 7
 PAGE_SIZE: Final = 8192
 
 # until: while it waits, when it is due; once woken, when it came back to this mailbox
@@ -42,6 +42,15 @@ CREATE INDEX snooze_until ON snooze (mailbox, until) WHERE woken = 1;
 ONCE: Final = """
 CREATE TABLE once (key TEXT PRIMARY KEY, taken INTEGER NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX once_until ON once (until);
+"""
+
+# A zone is read and judged whole: its records are one document (zones.py).
+ZONES: Final = """
+CREATE TABLE zone (
+    name TEXT PRIMARY KEY, serial INTEGER NOT NULL, changed REAL NOT NULL, own BLOB NOT NULL,
+    derived BLOB NOT NULL, keys BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE zone_history (zone TEXT, serial INTEGER, change BLOB NOT NULL, PRIMARY KEY (zone, serial))
+    WITHOUT ROWID;
 """
 
 TABLES: Final = """
@@ -281,6 +290,7 @@ CREATE INDEX timeline_account ON timeline (account, trace) WHERE account IS NOT 
     3: _MARKS + ONCE,
     4: LESSONS + KNOWLEDGE,
     5: TRUST,
+    6: ZONES,
 }
 
 
@@ -329,7 +339,7 @@ def version_of(connection: apsw.Connection) -> int:
 def create(connection: apsw.Connection) -> None:
     """Lay out an empty file, in one commit."""
     with connection:
-        connection.execute(TABLES + SNOOZE + ONCE + LESSONS + KNOWLEDGE + TRUST)
+        connection.execute(TABLES + SNOOZE + ONCE + LESSONS + KNOWLEDGE + TRUST + ZONES)
         connection.execute(f"PRAGMA user_version={VERSION}")
 
 

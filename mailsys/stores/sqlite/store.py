@@ -37,6 +37,7 @@ from mailsys.stores.sqlite.storage import Storage
 from mailsys.stores.sqlite.strangers import Strangers
 from mailsys.stores.sqlite.tidy import Tidy
 from mailsys.stores.sqlite.writer import Writer
+from mailsys.stores.sqlite.zones import ZoneStore
 
 log = Log("store")
 
@@ -96,6 +97,7 @@ class SqliteStore:
         self.queue = QueueStore(self.writer, self.readers)
         self.objects = ObjectStore(self.writer, self.readers)
         self.sessions = SessionStore(self.writer, self.readers)
+        self.zones = ZoneStore(self.writer, self.readers)
         check_room = _no_bound if folder is None else Space(disk, folder, reserve).check
         self.blobs = BlobStore(self.readers, self.files, self._in_thread, check_room)
         # For what the server writes about mail that it has answered for: it may use the reserve.

@@ -37,6 +37,7 @@ interface Ready {
   domain: string;
   smtp: string;
   imaps: string;
+  dns: string;
   http: string;
 }
 
@@ -45,6 +46,7 @@ export class Server {
   domain = '';
   smtp: Address = { host: '127.0.0.1', port: 0 };
   imaps: Address = { host: '127.0.0.1', port: 0 };
+  dns: Address = { host: '127.0.0.1', port: 0 };
   private process: ChildProcess | null = null;
   private handedOut = 0;
 
@@ -107,6 +109,7 @@ export class Server {
     this.domain = ready.domain;
     this.smtp = addressOf(ready.smtp);
     this.imaps = addressOf(ready.imaps);
+    this.dns = addressOf(ready.dns);
   }
 
   /** An account that nobody else uses. */
