@@ -50,7 +50,7 @@ async def measure(tries: int, folder: str) -> None:
     sessions = Sessions(store.sessions, accounts, reactor, os.urandom)
     bounds = Limits(failures_per_address=10**6, failures_per_account=10**6)
     sign_in = SignIn(
-        accounts, Throttle(Counters(reactor), bounds, reactor), reactor, pool, os.urandom, "example.org",
+        accounts, Throttle(Counters(reactor), bounds, reactor, os.urandom), reactor, pool, os.urandom, "example.org",
         b"s" * 32, BesidePasswords(sessions=sessions, places=places),
     )  # fmt: skip
 

@@ -35,11 +35,11 @@ def make_access(process: Process, stores: Stores) -> Access:
     sessions = Sessions(stores.sessions, accounts, wall, chance, lifetimes, revocations)
     app_passwords = AppPasswords(objects, accounts, wall, chance, revocations)
     at_rest = AtRest(stores.secret, chance)
-    factor = SecondFactor(objects, accounts, counters, wall, chance, settings.domain, at_rest)
+    factor = SecondFactor(objects, accounts, stores.once, wall, chance, settings.domain, at_rest)
     places = KnownPlaces(objects, wall, chance)
     sign_in = SignIn(
         accounts,
-        Throttle(counters, settings.limits, process.reactor),
+        Throttle(counters, settings.limits, process.reactor, chance),
         process.reactor,
         process.passwords,
         chance,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from mailsys.assembly.access import Access
@@ -9,6 +10,8 @@ from mailsys.assembly.delivering import Delivering
 from mailsys.assembly.jmap import Jmap
 from mailsys.assembly.process import Process
 from mailsys.assembly.stores import Stores
+from mailsys.assembly.zones import Zones
+from mailsys.ports.resolver import IResolver
 from mailsys.services.access.at_rest import AtRest
 from mailsys.services.access.own_password import OwnPassword
 from mailsys.services.access.passkeys import Passkeys
@@ -29,6 +32,7 @@ from mailsys.services.outbound.unsubscribe import Unsubscribing
 from mailsys.services.people.suggestions import Suggestions
 from mailsys.services.people.vcards import VCards
 from mailsys.services.submission.program_mail import ProgramMail
+from mailsys.services.trust.forwarders import Forwarders
 from mailsys.web.api.admin_accounts import AccountRoutes
 from mailsys.web.api.admin_domains import DomainRoutes
 from mailsys.web.api.contacts import ContactRoutes
@@ -43,7 +47,9 @@ from mailsys.web.api.send import SendRoutes
 from mailsys.web.api.session import SessionRoutes
 from mailsys.web.api.table import Api
 from mailsys.web.api.traces import TraceRoutes
+from mailsys.web.api.trust import TrustRoutes
 from mailsys.web.api.webhooks import WebhookRoutes
+from mailsys.web.api.zones import ZoneRoutes
 from mailsys.web.application import WebApplication
 from mailsys.web.authenticators import BearerAuthenticator, CookieAuthenticator, ProvingBasicAuthenticator
 
@@ -80,7 +86,11 @@ def make_account_api(
     outbound: OutboundHttp,
     web: WebApplication,
     administration: Administration,
+    zones: Zones,
+    resolver: IResolver,
+    changed: Callable[[], Awaitable[object]],
 ) -> AccountApi:
+    """changed: to be called after domains, addresses or keys were."""
     wall, chance = process.wall, process.random_bytes
     rights = AdminRights(stores.objects, stores.accounts)
     seal = Seal(stores.secret, stores.once, wall, chance)
@@ -95,7 +105,8 @@ def make_account_api(
     webhooks = _webhooks(process, stores, outbound)
     api = Api(web.admission, stores.counters, rights, process.offload)
     parts = _Web(process, stores, access, delivering, jmap, outbound, rights, seal, basic)
-    _add_people(api, parts, administration)
+    _add_people(api, parts, administration, changed)
+    ZoneRoutes(zones.book, zones.editor, stores.accounts, resolver).mount(api)
     _add_mail(api, parts)
     WebhookRoutes(webhooks).mount(api)
     _add_sending(api, parts)
@@ -121,12 +132,13 @@ def _webhooks(process: Process, stores: Stores, outbound: OutboundHttp) -> Webho
     return Webhooks(stores.objects, stores.mail, stores.events, telling, wall, chance, at_rest, private)
 
 
-def _add_people(api: Api, web: _Web, administration: Administration) -> None:
+def _add_people(
+    api: Api, web: _Web, administration: Administration, changed: Callable[[], Awaitable[object]]
+) -> None:
     """Signing in, one's own security, accounts and domains."""
     process, stores, access, rights, seal = web.process, web.stores, web.access, web.rights, web.seal
     settings, wall, chance = process.settings, process.wall, process.random_bytes
     accounts, objects, hash_password = stores.accounts, stores.objects, process.hash_password
-    changed = web.delivering.directory.refresh
     passkeys = Passkeys(objects, accounts, access.factor, seal, wall, chance, settings.domain)
     own_password = OwnPassword(accounts, access.sign_in, access.sessions, hash_password)
     web_sign_in = WebSignIn(
@@ -182,6 +194,7 @@ def _add_mail(api: Api, web: _Web) -> None:
     blobs = BlobReader(mail, stores.blobs)
     ContactRoutes(VCards(contacts, blobs, process.offload, wall.seconds), blobs).mount(api)
     MailServerRoutes(settings).mount(api)
+    TrustRoutes(Forwarders(stores.objects)).mount(api)
     QueueRoutes(queue, stores.accounts, web.rights, wall.seconds).mount(api)
     TraceRoutes(queue, stores.accounts, web.rights).mount(api)
     ImageRoutes(ImageProxy(outbound, process.reactor), web.seal, counters, wall).mount(api)

@@ -15,21 +15,20 @@ from mailsys.services.operating.domain_commands import DomainCommands
 from mailsys.services.operating.filter_commands import FilterCommands
 from mailsys.services.operating.key_rotation import KeyRotation
 from mailsys.services.operating.queue_commands import QueueCommands
+from mailsys.services.operating.zone_commands import ZoneCommands
 from mailsys.services.sending.sign import generate_keys
-from mailsys.settings import Settings
-from mailsys.settings_file import host_port
 
 
 def make_administration(
     process: Process,
     stores: Stores,
+    zones: ZoneCommands,
     look: Callable[[], list[str]],
     changed: Callable[[], Awaitable[object]] | None = None,
     sessions: Sessions | None = None,
 ) -> Administration:
     """`look` and `changed`: see Administration. sessions: of a system that runs; None: there are only those
     in the store."""
-    settings = process.settings
 
     stored = stores.sessions.remove_all
     signed_in = (
@@ -39,12 +38,12 @@ def make_administration(
     )
     return Administration(
         AccountCommands(stores.accounts, stores.mail, process.hash_password, signed_in),
-        DomainCommands(stores.accounts, settings.hostname, make_rotation(process, stores), _ports(settings)),
+        DomainCommands(stores.accounts, make_rotation(process, stores)),
         QueueCommands(stores.queue, stores.accounts, process.wall.seconds),
         stores.storage,
         look,
         changed,
-        FilterCommands(stores.learning, stores.accounts, make_rehearsal(process, stores)).ways,
+        FilterCommands(stores.learning, stores.accounts, make_rehearsal(process, stores)).ways | zones.ways,
     )
 
 
@@ -53,13 +52,3 @@ def make_rotation(process: Process, stores: Stores) -> KeyRotation:
         return await process.passwords.run(lambda: generate_keys(domain, selector))
 
     return KeyRotation(stores.accounts, make_keys, process.wall.seconds, process.settings.keys)
-
-
-def _ports(settings: Settings) -> tuple[int, int, int]:
-    """What to tell mail clients: the first port of submissions, submission and imaps; 0: none."""
-    listen = settings.listen
-    first = [
-        host_port(endpoints[0])[1] if endpoints else 0
-        for endpoints in (listen.submissions, listen.submission, listen.imaps)
-    ]
-    return first[0], first[1], first[2]

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 from mailsys.assembly.administration import make_administration
 from mailsys.assembly.process import Threads, make_process
+from mailsys.assembly.sending import make_resolver
 from mailsys.assembly.stores import check_folder_of, check_storage, open_system_store
+from mailsys.assembly.zones import make_zones
 from mailsys.ports.storage import Checked, Progress
 from mailsys.services.operating.administration import Administration
 from mailsys.services.operating.certificates import CertificateError, Certificates
@@ -28,7 +30,9 @@ async def administer(settings: Settings, reactor: Any, work: Callable[[Administr
         stores = store.stores()
         process = make_process(settings, reactor, threads)
         await stores.seal()
-        return await work(make_administration(process, stores, partial(_complaints, settings)))
+        zones = make_zones(process, stores, make_resolver(process), _certificate(settings))
+        look = partial(_complaints, settings)
+        return await work(make_administration(process, stores, zones.commands, look))
     finally:
         threads.stop()
         await store.close()
@@ -38,6 +42,14 @@ def check_store(settings: Settings, tell: Callable[[Progress], bool]) -> Checked
     """Look at the store of a system that does not run, whatever state it is in. Raises StoreProblem."""
     check_storage(settings)
     return check_folder_of(settings, tell)
+
+
+def _certificate(settings: Settings) -> Certificates | None:
+    state = Path(settings.state)
+    try:
+        return Certificates(state / settings.tls.certificate, state / settings.tls.key)
+    except CertificateError:
+        return None
 
 
 def _complaints(settings: Settings) -> list[str]:

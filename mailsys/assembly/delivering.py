@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from mailsys.assembly.process import Process
 from mailsys.assembly.stores import Stores
+from mailsys.assembly.trust import make_inspector
 from mailsys.core.message.analysis import analyse
 from mailsys.core.trust.srs import Rewriting
+from mailsys.ports.resolver import IResolver
 from mailsys.services.answering.feedback import Feedback
 from mailsys.services.answering.vacation import Responder
 from mailsys.services.content.reading import MessageReader
@@ -16,7 +18,9 @@ from mailsys.services.delivery.arrivals import Arrivals
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.delivery.intake import Intake
+from mailsys.services.receiving.pace import Pace
 from mailsys.services.receiving.receive import Reception
+from mailsys.services.submission.pause import Pauses
 from mailsys.services.submission.submit import Submission
 
 
@@ -35,7 +39,7 @@ class Delivering:
         return self.intake.directory
 
 
-def make_delivering(process: Process, stores: Stores) -> Delivering:
+def make_delivering(process: Process, stores: Stores, resolver: IResolver) -> Delivering:
     settings, wall, chance = process.settings, process.wall, process.random_bytes
     directory = Directory(stores.accounts, process.reactor, settings.domain)
     srs = Rewriting(_key(stores.secret), settings.domain) if settings.sending.srs else None
@@ -66,7 +70,12 @@ def make_delivering(process: Process, stores: Stores) -> Delivering:
         Arrivals(responder, feedback),
         srs,
     )
-    return Delivering(intake, Reception(intake), Submission(intake), responder, feedback)
+    inspector = make_inspector(process, stores, directory, resolver)
+    pace = Pace(stores.counters, settings.rates, process.reactor) if settings.checks else None
+    reception = Reception(intake, inspector, pace)
+    return Delivering(
+        intake, reception, Submission(intake, Pauses(stores.objects, stores.accounts)), responder, feedback
+    )
 
 
 def _key(secret: bytes) -> bytes:

@@ -19,11 +19,13 @@ from mailsys.settings_file import host_port
 from mailsys.smtp.client import Dialer
 
 
-def make_resolver(process: Process) -> StubResolver:
+def make_resolver(process: Process, listening: Sequence[tuple[str, str]] = ()) -> StubResolver:
+    """`listening`: (service, "address:port") of what is bound."""
     dns = process.settings.dns
+    own = [reachable(*host_port(where)) for service, where in listening if service == "dns" and dns.own]
     return StubResolver(
         process.reactor,
-        configured_servers(dns.servers),
+        own[:1] or configured_servers(dns.servers),
         random=process.random,
         trust_ad=dns.trust_ad,
         timeout=dns.timeout,
@@ -32,6 +34,11 @@ def make_resolver(process: Process) -> StubResolver:
 
 def make_sts(process: Process, stores: Stores, resolver: StubResolver, outbound: OutboundHttp) -> StsPolicies:
     return StsPolicies(resolver, outbound, stores.sts_policies, process.reactor, process.wall.seconds)
+
+
+def reachable(host: str, port: int) -> tuple[str, int]:
+    """Where a process of this machine reaches what listens there."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104
 
 
 def make_sending(

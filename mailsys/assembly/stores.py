@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,14 @@ from mailsys.ports.once import IOnceStore
 from mailsys.ports.queue import IQueueStore
 from mailsys.ports.sessions import ISessionStore
 from mailsys.ports.storage import Checked, IStorage, Progress
+from mailsys.ports.strangers import IStrangers
 from mailsys.ports.sts_policies import IStsPolicyStore
+from mailsys.ports.zones import IZoneStore
+from mailsys.services.access import resealing, second_factor
 from mailsys.services.access.at_rest import AtRest, Unreadable
 from mailsys.services.access.sealed_accounts import SealedAccounts
-from mailsys.services.access.system_key import KeyProblem, is_sealed, note_sealed, system_key
+from mailsys.services.access.system_key import KeyProblem, is_sealed, key_in, note_sealed, system_key
+from mailsys.services.notifying import webhook_records
 from mailsys.settings import Settings, SettingsError
 from mailsys.stores.memory.events import Events
 from mailsys.stores.memory.limits import Limits as Counters
@@ -51,7 +55,9 @@ class Stores:
     once: IOnceStore
     learning: ILearningStore
     sts_policies: IStsPolicyStore
+    strangers: IStrangers
     sessions: ISessionStore
+    zones: IZoneStore
     storage: IStorage
     events: IEvents
     counters: ILimits
@@ -83,7 +89,9 @@ class OpenStore:
             store.once,
             store.learning,
             store.sts_policies,
+            store.strangers,
             store.sessions,
+            store.zones,
             store.storage,
             self._events,
             Counters(self._reactor),
@@ -91,6 +99,11 @@ class OpenStore:
             partial(_seal, Path(self._settings.state), secret, accounts),
             store.close,
         )
+
+    async def reseal(self, keys: tuple[bytes, bytes], kinds: Sequence[resealing.Reseal]) -> int:
+        """See `resealing.reseal`."""
+        store, state = self._store, Path(self._settings.state)
+        return await resealing.reseal(state, store.accounts, store.objects, keys, os.urandom, kinds)
 
     async def close(self) -> None:
         await self._store.close()
@@ -105,6 +118,20 @@ def open_system_store(settings: Settings, reactor: Any) -> OpenStore:
     except OSError as problem:
         raise StoreProblem(f"{problem.filename or settings.state}: {problem.strerror}") from problem
     return OpenStore(settings, reactor, store, events)
+
+
+async def reseal(settings: Settings, reactor: Any, new_key: Path) -> int:
+    """Seal the secrets of a system that does not run under the key of that file; how many there were. Raises
+    StoreProblem."""
+    check_storage(settings)
+    opened, state = open_system_store(settings, reactor), Path(settings.state)
+    try:
+        keys = system_key(settings.secrets.key, state), key_in(new_key)
+        return await opened.reseal(keys, (second_factor.reseal, webhook_records.reseal))
+    except (KeyProblem, OSError) as problem:
+        raise StoreProblem(str(problem)) from problem
+    finally:
+        await opened.close()
 
 
 def check_storage(settings: Settings) -> None:

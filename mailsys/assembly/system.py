@@ -18,6 +18,7 @@ from mailsys.assembly.listening import IMPLICIT_TLS, make_factories
 from mailsys.assembly.process import Threads, make_process
 from mailsys.assembly.sending import make_resolver, make_sending, make_sts
 from mailsys.assembly.stores import check_storage, open_system_store
+from mailsys.assembly.zones import NameServer, make_zones
 from mailsys.running import MailService
 from mailsys.services.mailboxes.snoozing import Waker
 from mailsys.services.operating.certificates import Certificates
@@ -47,8 +48,8 @@ class System:
         process = make_process(settings, reactor, self._threads)
         self.hash_password = process.hash_password
         access = make_access(process, stores)
-        self._delivering = delivering = make_delivering(process, stores)
-        resolver = make_resolver(process)
+        resolver = make_resolver(process, listening)
+        self._delivering = delivering = make_delivering(process, stores, resolver)
         outbound = OutboundHttp(reactor, resolver, settings.web.push_to_private)
         self._sts = make_sts(process, stores, resolver, outbound)
         self._rotating = Rotating(make_rotation(process, stores), resolver, reactor)
@@ -60,15 +61,34 @@ class System:
         self._web = WebApplication(
             jmap.api, jmap.feed, stores.storage, stores.counters, settings, reactor, process.wall
         )
-        refresh = delivering.directory.refresh
+        zones = make_zones(process, stores, resolver, certificates, listening)
+        self._names = NameServer(process, stores, zones, listening)
         self.administration = make_administration(
-            process, stores, certificates.complaints, refresh, access.sessions
+            process, stores, zones.commands, certificates.complaints, self._changed, access.sessions
         )
         account_api = make_account_api(
-            process, stores, access, delivering, jmap, outbound, self._web, self.administration
+            process,
+            stores,
+            access,
+            delivering,
+            jmap,
+            outbound,
+            self._web,
+            self.administration,
+            zones,
+            resolver,
+            self._changed,
         )
         self._webhooks = account_api.webhooks
-        self._factories = make_factories(process, stores, access, delivering, self._web, certificates)
+        self._factories = {
+            **make_factories(process, stores, access, delivering, self._web, certificates),
+            "dns": self._names.factory,
+        }
+
+    async def _changed(self) -> None:
+        """Domains, addresses or keys did."""
+        await self._delivering.directory.refresh()
+        await self._names.refresh()
 
     def factories(self) -> Mapping[str, Any]:
         """By service; those with TLS from the start are wrapped in it."""
@@ -91,6 +111,10 @@ class System:
         self._web.start()
         await self._pushes.start()
         await self._webhooks.start()
+        await self._names.start()
+
+    def reload(self) -> None:
+        self._names.reload()
 
     async def stop(self) -> None:
         """Sessions and deliveries finish, each within its own bound; whatever becomes of them, the
@@ -107,6 +131,7 @@ class System:
                     Deferred.fromCoroutine(self._web.stop()),
                     Deferred.fromCoroutine(self._pushes.stop()),
                     Deferred.fromCoroutine(self._webhooks.stop()),
+                    Deferred.fromCoroutine(self._names.stop()),
                     *(factory.stop() for factory in self._factories.values()),
                 ],
                 consumeErrors=True,

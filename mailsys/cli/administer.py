@@ -199,6 +199,20 @@ def trace(options: argparse.Namespace) -> int:
     return DONE
 
 
+def reseal_secrets(options: argparse.Namespace) -> int:
+    from mailsys.cli.alone import reseal_alone
+
+    key = Path(options.key).absolute()
+    count = reseal_alone(settings_of(options), key)
+    if options.json:
+        show_json({"sealed": count, "key": str(key)})
+    else:
+        print(f"{count} secrets are sealed under {text(str(key))}")
+        print("Before you start it: put that file in the place of the old key, or name it in the settings")
+        print("(secrets.key) and remove the old one. Browsers have to ask for push notifications again.")
+    return DONE
+
+
 def check(options: argparse.Namespace) -> int:
     with progress() as show:
         found = _checked(options, show)

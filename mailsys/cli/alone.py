@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from mailsys.assembly import StoreProblem, administer, check_store
+from mailsys.assembly import StoreProblem, administer, check_store, reseal
 from mailsys.cli.problem import UNREACHABLE, USAGE, Problem
 from mailsys.core.refusal import Refusal
 from mailsys.ports.storage import Progress
@@ -25,6 +26,23 @@ def run_alone(settings: Settings, work: Callable[[Administration], Awaitable[T]]
     """Open the store, do `work`, close it. Once in a process: the reactor does not start twice.
     Root becomes the `user` of the settings first: files that root made would shut the server out.
     Raises Problem for a store that cannot be had, and with a Refusal's text."""
+
+    async def administering(reactor: Any) -> T:
+        return await administer(settings, reactor, work)
+
+    return _run(settings, administering)
+
+
+def reseal_alone(settings: Settings, new_key: Path) -> int:
+    """`assembly.reseal`. Raises Problem."""
+
+    async def resealing(reactor: Any) -> int:
+        return await reseal(settings, reactor, new_key)
+
+    return _run(settings, resealing)
+
+
+def _run(settings: Settings, work: Callable[[Any], Awaitable[T]]) -> T:
     try:
         become(settings)
     except SettingsError as failure:
@@ -34,7 +52,7 @@ def run_alone(settings: Settings, work: Callable[[Administration], Awaitable[T]]
 
     async def main(reactor: Any) -> None:
         try:
-            outcome.append(await administer(settings, reactor, work))
+            outcome.append(await work(reactor))
         except Exception as failure:  # told outside of the reactor
             problem.append(failure)
 

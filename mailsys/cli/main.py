@@ -43,8 +43,18 @@ def parser() -> argparse.ArgumentParser:
     _accounts(words, where)
     _domains(words, where)
     _aliases(words, where)
+    _zones(words, where)
     _queue(words, where)
     _filter(words, where)
+    secrets = _group(words, "secrets", "what is sealed in the store")
+    again = _way(
+        secrets,
+        where,
+        "reseal",
+        "administer:reseal_secrets",
+        "seal it under another key; stop the server first",
+    )
+    again.add_argument("key", metavar="FILE", help="with the new key: 32 octets, as of /dev/urandom")
     trace = words.add_parser("trace", parents=[where], help="show one message's way")
     trace.add_argument("trace", metavar="TRACE-ID", help="from the log, a reply to DATA or a Received field")
     trace.set_defaults(run="administer:trace")
@@ -65,7 +75,8 @@ def _running(words: Words[argparse.ArgumentParser]) -> None:
         "--port-base",
         type=int,
         metavar="N",
-        help="smtp on N, submission N+1, submissions N+2, imap N+3, imaps N+4 (default: free ports)",
+        help="smtp on N, submission N+1, submissions N+2, imap N+3, imaps N+4, http N+5, dns N+6 "
+        "(default: free ports)",
     )
     local.add_argument("--domain", help="domain of ours (default: the first account's, or local.test)")
     local.add_argument(
@@ -75,7 +86,12 @@ def _running(words: Words[argparse.ArgumentParser]) -> None:
         help="instead of alice and bob; may be given many times",
     )
     local.add_argument("--smarthost", metavar="HOST:PORT", default="", help="send all outbound mail there")
-    local.add_argument("--resolver", metavar="HOST:PORT", action="append", help="ask this DNS server")
+    local.add_argument(
+        "--resolver",
+        metavar="HOST:PORT",
+        action="append",
+        help="ask this DNS server; own: that of this process",
+    )
     local.add_argument(
         "--no-checks", action="store_true", help="turn checks of incoming mail off (load tests)"
     )
@@ -182,6 +198,46 @@ def _aliases(words: Words[argparse.ArgumentParser], where: argparse.ArgumentPars
     forward.add_argument("targets", nargs="+")
     forward.add_argument("--keep", default="", metavar="ACCOUNT", help="account that gets a copy")
     _way(ways, where, "remove", "administer:remove_alias", "remove one").add_argument("address")
+
+
+def _zones(words: Words[argparse.ArgumentParser], where: argparse.ArgumentParser) -> None:
+    ways = _group(words, "dns", "our zones, and what the world sees of our domains")
+    for word, about in (
+        ("records", "print the records that a mail domain needs"),
+        ("check", "look whether the world sees them (exit code 1 when it does not)"),
+        ("push", "write them to the server that the settings name (RFC 2136)"),
+    ):
+        _way(ways, where, word, f"zones:{word}", about).add_argument("name", metavar="DOMAIN")
+    found = _way(ways, where, "list", "zones:list_zones", "list zones, or the records of one")
+    found.add_argument("zone", nargs="?", default="", metavar="ZONE")
+    for word, about in (
+        ("add", "add a record; names are relative to the zone unless they end in a dot"),
+        ("remove", "remove one; without a value all of that type"),
+    ):
+        way = _way(ways, where, word, f"zones:{word}", about)
+        way.add_argument("zone", metavar="ZONE")
+        way.add_argument("name", metavar="NAME", help='such as www; "@" is the zone itself')
+        way.add_argument("type", metavar="TYPE", help="A, AAAA, CNAME, MX, TXT, SRV, CAA, TLSA, …")
+        way.add_argument(
+            "value", metavar="VALUE", nargs="+" if word == "add" else "*", help="as in a zone file"
+        )
+        way.add_argument("--if-serial", type=int, metavar="N", help="only if the zone is as it was then")
+        if word == "add":
+            way.add_argument("--ttl", type=int, default=300, help="seconds (default: %(default)s)")
+    past = _way(ways, where, "history", "zones:history", "what was changed, newest first")
+    past.add_argument("zone", metavar="ZONE")
+    past.add_argument("--limit", type=int, default=100, help="at most so many (default: %(default)s)")
+    for word, about in (
+        ("add-zone", "add a zone that is of no mail domain, such as 2.0.192.in-addr.arpa"),
+        ("remove-zone", "remove one"),
+        ("sign", "sign a zone (DNSSEC) and print what the zone above needs"),
+    ):
+        way = _way(ways, where, word, f"zones:{'_'.join(word.split('-'))}", about)
+        way.add_argument("zone", metavar="ZONE")
+        if word == "sign":
+            way.add_argument(
+                "--end", action="store_true", help="sign it no more (first take the DS out of the zone above)"
+            )
 
 
 def _queue(words: Words[argparse.ArgumentParser], where: argparse.ArgumentParser) -> None:

@@ -23,6 +23,7 @@ from mailsys.core.imap.sequence import Ranges, render_ranges, to_ranges
 from mailsys.core.imap.view import Position
 from mailsys.core.message.header import MAX_HEADER
 from mailsys.core.message.keywords import names
+from mailsys.core.refusal import ContentLost
 from mailsys.imap.columns import Chunk, Format
 from mailsys.imap.content import (
     IN_MEMORY,
@@ -79,7 +80,7 @@ async def fetch(session: Session, tag: bytes, command: Fetch) -> Answer:
     else:
         outcome = await _messages(session, selected, positions, command)
     if outcome.missing and await _is_lost(session, selected, outcome.missing):
-        return b"NO", "A message's content is missing", b"SERVERBUG"
+        return b"NO", ContentLost().text, ContentLost.imap
     if outcome.undecodable:
         return b"NO", "A part's transfer encoding is not known", b"UNKNOWN-CTE"
     if outcome.answered < len(positions) and not command.uid:
@@ -327,7 +328,10 @@ async def _header_blocks(
                 size, blob = found[email]
                 try:
                     blocks[at] = await session.contents.read(BlobId(blob), 0, int(size))  # type: ignore[arg-type, call-overload]
-                except ContentGone:  # what is kept apart is answered; whether it may be less is seen later
+                except (
+                    ContentGone,
+                    ContentLost,
+                ):  # what is kept apart is answered all the same
                     outcome.missing.append((email, BlobId(blob)))  # type: ignore[arg-type]
     return blocks
 
@@ -364,7 +368,12 @@ async def _messages(
                 while end < len(sizes) and sizes[end] <= limit and total < batch:
                     total += sizes[end]
                     end += 1
-                contents = await session.blobs.read_many(list(blobs[at:end]), batch)
+                try:
+                    contents = await session.blobs.read_many(list(blobs[at:end]), batch)
+                except ContentLost:  # the first of them; the others are answered
+                    outcome.missing.append((chunk.emails[at], blobs[at]))
+                    at += 1
+                    continue
                 if not contents:  # none of them exists any more
                     contents = [b""] * (end - at)
                 done = 0
@@ -472,7 +481,7 @@ async def _large(
     except UnknownEncoding:
         outcome.undecodable = True
         return False
-    except ContentGone:
+    except (ContentGone, ContentLost):
         outcome.missing.append((chunk.emails[0], blob))
         return False
     opening = form.opening(chunk)

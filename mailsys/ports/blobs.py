@@ -61,14 +61,15 @@ class IBlobStore(Interface):
 
     def read(blob: BlobId, start: int = 0, length: int | None = None) -> Deferred[bytes | None]:
         """A range of a blob, clipped to its end; None when there is none such. Raises ContentLost when the
-        store knows the blob and its bytes are missing, or fewer than they were: never a part for the whole.
+        store knows the blob and its bytes are missing, or other than they were: the store compares their
+        hash, unless it did so in the last quarter of an hour.
 
         The caller keeps `length` sensible (at most 1 MiB a call for streaming).
         """
 
     def read_many(blobs: list[BlobId], limit: int) -> Deferred[list[bytes]]:
         """Whole contents in the order asked, ending early once `limit` octets are passed
-        (at least one is returned while any exists), or before the first whose bytes are missing; when that
+        (at least one is returned while any exists), or before the first whose bytes are lost; when that
         is the first of all, ContentLost is raised. One that does not exist (any more) reads as b""."""
 
     def check_room(octets: int = 0) -> None:

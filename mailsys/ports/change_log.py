@@ -20,6 +20,7 @@ class EmailChanges:
     updated: tuple[EmailId, ...]
     destroyed: tuple[EmailId, ...]
     complete: bool = True
+    last: int = 0  # modseq of the last change that is told; the state reached may be above it
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class IdChanges:
     updated: tuple[int, ...]
     destroyed: tuple[int, ...]
     complete: bool = True
+    last: int = 0  # as of EmailChanges
     only_counts: bool = False  # mailboxes: every update touched counts alone
 
 

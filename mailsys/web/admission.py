@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from mailsys.core.jmap.ids import account_number
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
-from mailsys.services.jmap.protocol.api import Caller
+from mailsys.services.jmap.protocol.api import READ, Caller
 from mailsys.settings import Web
 from mailsys.web.callers import required_caller
 from mailsys.web.problems import WebProblem
@@ -80,6 +80,13 @@ class Admission:
         """The caller, within the rate. Raises Refusal or WebProblem."""
         caller = await required_caller(request)
         await self.count(caller)
+        return caller
+
+    async def reader(self, request: WebRequest) -> Caller:
+        """`signed_in`, with leave to read mail, and to hear when it changes. Raises WebProblem (403)."""
+        caller = await self.signed_in(request)
+        if not caller.may(READ):
+            raise WebProblem(403, "This sign-in does not allow that.")
         return caller
 
     async def count(self, caller: Caller) -> None:

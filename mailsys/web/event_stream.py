@@ -33,7 +33,7 @@ class EventStreamRoutes:
         routes.add("/jmap/eventsource/", self.stream, "GET")
 
     async def stream(self, request: WebRequest) -> None:
-        caller = await self._admission.signed_in(request)
+        caller = await self._admission.reader(request)
         types = types_of(request.argument(b"types"))
         close_after = request.argument(b"closeafter") or "no"
         if close_after not in ("state", "no"):

@@ -76,7 +76,7 @@ class SocketRoutes:
 
     async def open(self, request: WebRequest) -> IResource:
         """Check all that can be answered with a status, then hand the connection over."""
-        caller = await self.admission.signed_in(request)
+        caller = await self.admission.reader(request)
         if request.site.origin.is_foreign(request):
             # Browsers let any page open a socket, and send cookies along (RFC 6455 §10.2).
             raise WebProblem(403, "Sockets of other sites' pages are refused.", cause="foreign Origin")
@@ -253,7 +253,7 @@ class JmapSocket(WebSocketServerProtocol):
     async def _answer(self, payload: bytes) -> None:
         request_id: str | None = None
         try:
-            value = self._routes.api.decode(payload)
+            value = await self._routes.api.decode(payload)
             if not isinstance(value, dict):
                 raise not_request("A message is an object.")
             given = value.get("id")

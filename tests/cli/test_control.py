@@ -45,7 +45,7 @@ def administration(case: TestCase | SynchronousTestCase) -> Administration:
     case.addCleanup(store.close)
     return Administration(
         AccountCommands(store.accounts, store.mail, hash_password),
-        DomainCommands(store.accounts, make_keys, "mail.test"),
+        DomainCommands(store.accounts, make_keys),
         QueueCommands(store.queue, store.accounts),
         store.storage,
     )

@@ -7,7 +7,15 @@ from typing import Any
 
 from twisted.internet.defer import gatherResults
 
-from mailsys.core.refusal import NoSuchEmail, NoSuchMailbox, NotAllowed, OverQuota, StateMismatch
+from mailsys.core.message.keywords import canonical
+from mailsys.core.refusal import (
+    NoSuchEmail,
+    NoSuchMailbox,
+    NotAllowed,
+    OverQuota,
+    StateMismatch,
+    TooManyKeywords,
+)
 from mailsys.ports.accounts import AccountPatch
 from mailsys.ports.ids import AccountId, EmailId, MailboxId, TraceId
 from mailsys.ports.intake import Acceptance, Delivery
@@ -30,6 +38,25 @@ class Patching(Stage):
 
 
 class PatchContract(Patching):
+    async def test_keywords_of_one_email_are_bounded(self) -> None:
+        """However they come, a few at a time or all at once; what has as many may lose some."""
+        mail, alice = self.store.mail, self.alice.id
+        many = [f"word{n:03}" for n in range(150)]
+        with self.assertRaises(TooManyKeywords):
+            await self.put(1, keywords=canonical(many))
+        email = await self.put(2, keywords=canonical([*many[:120], "$seen", "$draft"]))
+        await mail.set_keywords(alice, self.inbox, [email], KeywordChange(add=canonical(many[120:128])))
+        for change in (KeywordChange(add=many[128]), KeywordChange(replace=canonical(many))):
+            with self.assertRaises(TooManyKeywords):
+                await mail.set_keywords(alice, self.inbox, [email], change)
+        for patch in (EmailPatch(email, add=many[128]), EmailPatch(email, keywords=canonical(many))):
+            done = await mail.change_emails(alice, [patch])
+            self.assertIsInstance(done.refused[email], TooManyKeywords)
+        done = await mail.change_emails(alice, [EmailPatch(email, add="$flagged", remove=many[0])])
+        self.assertEqual(done.refused, {})
+        await mail.set_keywords(alice, self.inbox, [email], KeywordChange(add=many[128]))
+        await self.sound()
+
     async def test_keywords_and_mailboxes_in_one_commit(self) -> None:
         email = await self.put(1)
         archive = (await self.box("Archive")).id

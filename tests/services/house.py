@@ -22,6 +22,7 @@ from mailsys.services.delivery.directory import Directory, Route
 from mailsys.services.delivery.intake import Intake
 from mailsys.services.delivery.transactions import Client, ITransactions
 from mailsys.services.receiving.receive import Reception
+from mailsys.services.submission.pause import Pauses
 from mailsys.services.submission.submit import Submission
 from mailsys.settings import Limits
 from mailsys.stores.memory.events import Events
@@ -76,7 +77,10 @@ class House:
             self.mail, self.blobs, self.directory, reader, reporter, self.counters, self.limits,
             self.clock, self.random.randbytes, HOST, srs=srs,
         )  # fmt: skip
-        self.reception, self.submission = Reception(intake), Submission(intake)
+        self.reception, self.submission = (
+            Reception(intake),
+            Submission(intake, Pauses(self.store.objects, self.accounts)),
+        )
         return self
 
     def new_directory(self, **given: Any) -> Directory:
@@ -134,6 +138,11 @@ class House:
         return by_destination
 
 
+async def settled(answer: Any) -> Any:
+    """What a service answers, there already or in a Deferred."""
+    return await answer if isinstance(answer, Deferred) else answer
+
+
 async def transact(
     service: ITransactions,
     client: Client,
@@ -145,12 +154,12 @@ async def transact(
     cut: int = 1000,
 ) -> str:
     """As `mailsys.smtp` calls it."""
-    await service.connected(client)
+    await settled(service.connected(client))
     try:
-        transaction = await service.begin(client, sender, parameters)
+        transaction = await settled(service.begin(client, sender, parameters))
         for recipient in recipients:
-            await transaction.add_recipient(recipient, rcpt)
-        sink = await transaction.open_body()
+            await settled(transaction.add_recipient(recipient, rcpt))
+        sink = await settled(transaction.open_body())
         for start in range(0, len(message), cut):
             wait = sink.write(message[start : start + cut])
             if wait is not None:

@@ -1,9 +1,12 @@
 """A store that was stolen, one whose key is another, and one that was kept plain before."""
 
+import contextlib
+import json
 import os
 from pathlib import Path
 from typing import Any
 
+import pyotp
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,10 +14,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from mailsys.assembly import StoreProblem, administer
 from mailsys.core.refusal import ObjectConflict
 from mailsys.ports.accounts import DkimKey
+from mailsys.ports.objects import ObjectChange
+from mailsys.services.access import second_factor
 from mailsys.services.access.at_rest import AtRest, Unreadable, is_hidden
 from mailsys.services.access.passwords import make_credentials, password_matches
+from mailsys.services.access.resealing import reseal
 from mailsys.services.access.sealed_accounts import SealedAccounts
+from mailsys.services.access.second_factor import SecondFactor
 from mailsys.services.access.system_key import KeyProblem, is_sealed, note_sealed, system_key
+from mailsys.services.notifying import webhook_records
 from mailsys.services.operating import commands as c
 from mailsys.services.sending.sign import generate_keys
 from mailsys.settings import Secrets, Settings
@@ -190,3 +198,60 @@ class StoreTests(HouseTestCase):
         (state / "key").write_bytes(key)
         elsewhere = Settings(state=settings.state, domain="example.org", secrets=Secrets(key="key"))
         self.assertEqual(len(await administer(elsewhere, reactor, accounts)), 1)
+
+
+class ResealTests(HouseTestCase):
+    """Under a new key, with a crash at each secret on the way."""
+
+    async def test_all_is_sealed_anew_whatever_comes_in_between(self) -> None:
+        store, state = self.house.store, Path(self.mktemp())
+        state.mkdir(parents=True)  # noqa: ASYNC240
+        old, new = KEY, b"n" * 32
+        made = make_credentials("secret")
+        accounts = SealedAccounts(store.accounts, AtRest(old, os.urandom))
+        await accounts.set_credentials(self.house.bob.id, made)
+        (dkim, _) = generate_keys("example.com")
+        await accounts.put_dkim_key(dkim)
+        clock = self.house.clock
+
+        def factor(key: bytes) -> SecondFactor:
+            hidden = AtRest(key, os.urandom)
+            return SecondFactor(store.objects, accounts, store.once, clock, os.urandom, "x", hidden)
+
+        bob = self.house.bob
+        begun = await factor(old).begin_totp(bob)
+        codes = await factor(old).confirm_totp(bob.id, pyotp.TOTP(begun.secret).at(int(clock.seconds())))
+        hook = AtRest(old, os.urandom).hide("whsec_x", f"webhook w1 of account {bob.id}")
+        record = json.dumps({"url": "https://x.example/", "secret": hook, "events": [], "created": 1.0})
+        await store.objects.write([ObjectChange(bob.id, "Webhook", "w1", record.encode())])
+        note_sealed(state, old)
+
+        crashes = 0
+        while True:
+            left = iter([os.urandom(12)] * (crashes + 1))  # the first one is for what nobody has
+            with contextlib.suppress(StopIteration, RuntimeError):
+                count = await reseal(
+                    state, store.accounts, store.objects, (old, new), lambda n, left=left: next(left),
+                    (second_factor.reseal, webhook_records.reseal),
+                )  # fmt: skip
+                break
+            crashes += 1
+            for key in (old, new):
+                self.assertIn("reseal", str(self.assertRaises(KeyProblem, is_sealed, state, key)))
+        self.assertGreater(crashes, 10)
+        self.assertGreaterEqual(count, 1 + 1 + 1 + 10 + 1)
+        self.assertTrue(is_sealed(state, new))
+        accounts = SealedAccounts(store.accounts, AtRest(new, os.urandom))
+        self.assertEqual(await accounts.credentials(bob.id), made)
+        self.assertEqual(list(await accounts.dkim_keys("example.com")), [dkim])
+        clock.advance(60)
+        self.assertEqual(await factor(new).check(bob.id, codes[3]), "recovery")
+        self.assertEqual(
+            await factor(new).check(bob.id, pyotp.TOTP(begun.secret).at(int(clock.seconds()))), "totp"
+        )
+        ((stored),) = await store.objects.objects(bob.id, "Webhook")
+        kept = json.loads(stored.value)["secret"]
+        self.assertEqual(AtRest(new, os.urandom).show(kept, f"webhook w1 of account {bob.id}"), "whsec_x")
+        for keys in ((old, new), (b"o" * 32, b"p" * 32)):
+            with self.assertRaises(KeyProblem):
+                await reseal(state, store.accounts, store.objects, keys, os.urandom, ())

@@ -79,7 +79,7 @@ class SubmissionTests(HouseTestCase):
             self.addCleanup(self.pool.stop)
             sign_in = SignIn(
                 house.accounts,
-                Throttle(house.counters, Limits(), house.clock),
+                Throttle(house.counters, Limits(), house.clock, house.random.randbytes),
                 house.clock,
                 self.pool,
                 house.random.randbytes,

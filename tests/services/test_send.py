@@ -15,10 +15,11 @@ from mailsys.ports.queue_items import Outcome, QueueRecipient
 from mailsys.ports.timeline import Stage
 from mailsys.services.dns.resolve import StubResolver
 from mailsys.services.sending.send import LOOK
-from mailsys.services.sending.sign import dns_record, generate_keys
+from mailsys.services.sending.sign import generate_keys
 from tests.peers.dns import DnsPeer
 from tests.peers.smtp_peer import self_signed
 from tests.services.post import LETTER, START, Post
+from tests.services.published import dns_record
 
 HOUR, DAY = 3600.0, 86400.0
 NOBODY = Credentials("", b"", 4096, b"", b"")

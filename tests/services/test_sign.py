@@ -12,7 +12,8 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.ports.ids import BlobId
-from mailsys.services.sending.sign import Signer, author_domain, dns_record, generate_keys
+from mailsys.services.sending.sign import Signer, author_domain, generate_keys
+from tests.services.published import dns_record
 
 KEYS = generate_keys("x.example")
 DNS = {name.encode(): text.encode() for name, text in map(dns_record, KEYS)}
@@ -147,7 +148,7 @@ class SigningTests(SynchronousTestCase):
             max_size=4,
         ),
     )
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_what_is_signed_verifies(self, body, fields):
         message = b"From: a@x.example\r\n" + b"".join(fields) + b"\r\n" + b"".join(body) + b"\r\n"
         self.assertTrue(verify(self.sign(message) + message))

@@ -89,6 +89,7 @@ class SignInTestCase(HouseTestCase):
                 self.house.counters,
                 Limits(failures_per_address=6, failures_per_account=3),
                 self.house.clock,
+                self.house.random.randbytes,
             ),
             self.house.clock,
             self.pool,
@@ -259,7 +260,7 @@ class ScramTests(SignInTestCase):
         house = self.house
         objects, chance = house.store.objects, house.random.randbytes
         factor = SecondFactor(
-            objects, house.accounts, house.counters, house.clock, chance, "x", AtRest(b"k" * 32, chance)
+            objects, house.accounts, house.store.once, house.clock, chance, "x", AtRest(b"k" * 32, chance)
         )
         policy = ObjectChange(house.bob.id, "SecondFactor", "policy", b'{"wish":true,"holds":true}')
         await objects.write([policy])

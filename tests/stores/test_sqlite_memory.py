@@ -33,7 +33,9 @@ from tests.contracts import (
     once,
     queue,
     sessions,
+    strangers,
     sts_policies,
+    zones,
 )
 from tests.contracts.letters import CREDENTIALS, letter
 from tests.contracts.stage import Stage
@@ -152,6 +154,11 @@ class StsPolicies(InMemory, sts_policies.StsPolicyContract):
     pass
 
 
+class Strangers(strangers.StrangersContract):
+    async def make(self, events: Events) -> SqliteStore:
+        return open_store(None, None, events, now=lambda: self.time)
+
+
 class Once(once.OnceContract):
     async def make(self, events: Events) -> SqliteStore:
         return open_store(None, None, events, now=lambda: self.time)
@@ -194,6 +201,10 @@ class Queue(InMemory, queue.QueueContract):
 
 
 class Blobs(InMemory, blobs.BlobContract):
+    pass
+
+
+class Zones(InMemory, zones.ZoneContract):
     pass
 
 

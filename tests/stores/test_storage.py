@@ -15,10 +15,12 @@ from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mailsys.core.refusal import ContentLost, InsufficientStorage, TemporaryFailure
+from mailsys.metrics import REGISTRY
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.intake import Acceptance, Delivery
 from mailsys.ports.storage import Checked, Progress
 from mailsys.stores.memory.events import Events
+from mailsys.stores.sqlite.accept import RAW
 from mailsys.stores.sqlite.disk import Disk, Room
 from mailsys.stores.sqlite.identity import MARK, StoreGone
 from mailsys.stores.sqlite.lock import StoreInUse
@@ -269,6 +271,22 @@ def ok(progress: Progress) -> bool:
     return True
 
 
+class Synced(SynchronousTestCase):
+    def test_what_is_durable_was_synced_the_content_before_its_name_and_each_folder_after(self) -> None:
+        """What the disk itself is asked for: the trials of power cuts stand in its place."""
+        place = temporary(self)
+        synced: list[int] = []
+        real = os.fsync
+        self.patch(os, "fsync", lambda fd: (synced.append(os.fstat(fd).st_ino), real(fd)))
+        disk, folder = Disk(), os.path.join(place, "a")
+        disk.make_folders(folder)
+        self.assertEqual(synced, [os.stat(os.path.dirname(place)).st_ino, os.stat(place).st_ino])
+        synced.clear()
+        file = os.path.join(folder, "key")
+        disk.put(file, b"x")
+        self.assertEqual(synced, [os.stat(file).st_ino, os.stat(folder).st_ino])
+
+
 class Checking(Stage):
     async def make(self, events: Events) -> SqliteStore:
         self.folder = temporary(self)
@@ -338,12 +356,34 @@ class Checking(Stage):
     async def test_a_file_that_ends_early_is_found_and_never_read_as_whole(self) -> None:
         os.truncate(self.file, 1000)
         blob = self.blobs["Large one"].id
-        for start, length in ((0, None), (0, 2000), (5000, 100)):
+        for start, length in ((0, None), (0, 2000), (5000, 100), (0, 1000)):
             with self.assertRaises(ContentLost):
                 await self.store.blobs.read(blob, start, length)
-        self.assertEqual(len(await self.store.blobs.read(blob, 0, 1000)), 1000)
         (only,) = (await self.running()).complaints
         self.assertIn("1000 octets instead of", only)
+
+    async def test_changed_octets_are_never_read_as_what_was_stored(self) -> None:
+        small, large = self.blobs["Small one"].id, self.blobs["Large one"].id
+        await self.store.close()
+        with open(self.file, "r+b") as file:
+            file.seek(100_000)
+            file.write(b"!")
+        connection = apsw.Connection(self.database)
+        changed = bytearray(self.small.content)
+        changed[-5] ^= 1
+        connection.execute("UPDATE blob SET form = ?1 WHERE size = ?2", (RAW, len(changed))).fetchall()
+        connection.execute("UPDATE blob_data SET data = ?", (bytes(changed),)).fetchall()
+        connection.close()
+        self.store = open_store(self.folder, reactor, Events())
+        blobs = self.store.blobs
+        before = REGISTRY.get_sample_value("mailsys_blobs_lost_total")
+        for blob in (small, large):
+            for start, length in ((0, None), (0, 10), (100_000, 1)):
+                with self.assertRaises(ContentLost):
+                    await blobs.read(blob, start, length)
+            with self.assertRaises(ContentLost):
+                await blobs.read_many([blob], 10**9)
+        self.assertEqual(REGISTRY.get_sample_value("mailsys_blobs_lost_total"), before + 8)
 
     async def test_a_changed_octet_is_found_in_a_row(self) -> None:
         await self.store.close()

@@ -13,9 +13,8 @@ from mailsys.core.jmap.header_writing import BadValue, render
 from mailsys.core.jmap.ids import is_id
 from mailsys.core.jmap.mime_fields import content_field, parameter
 from mailsys.core.jmap.problems import SetError, invalid_properties
-from mailsys.core.message import mime
+from mailsys.core.message import keywords, mime
 
-MAX_KEYWORDS: Final = 100
 MAX_PARTS: Final = 500
 MAX_DEPTH: Final = 30
 
@@ -75,8 +74,8 @@ def keyword_set(value: Any) -> list[str]:
     for one in value:
         if not is_keyword(one):
             raise invalid_properties(f"That is no keyword: {one[:100]!r}.", "keywords")
-    if len(value) > MAX_KEYWORDS:
-        raise SetError("tooManyKeywords", f"An email has at most {MAX_KEYWORDS} keywords.")
+    if keywords.are_too_many(keywords.canonical(value)):
+        raise SetError("tooManyKeywords", f"An email has at most {keywords.MOST} keywords.")
     return sorted({one.lower() for one in value})
 
 

@@ -9,6 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Final
+
+MOST: Final = (
+    128  # of one email, besides the system's: they lie in each of its rows, and in each session's image
+)
 
 SYSTEM = {
     "\\seen": "$seen",
@@ -30,6 +35,7 @@ _WIRE = {
     "$phishing": b"$Phishing",
     "$important": b"$Important",
 }
+_SYSTEM: Final = frozenset(SYSTEM.values())
 
 
 def canonical(keywords: Iterable[str]) -> str:
@@ -41,6 +47,12 @@ def canonical(keywords: Iterable[str]) -> str:
 def names(keywords: str) -> frozenset[str]:
     """The set behind a canonical string."""
     return frozenset(keywords.split())
+
+
+@lru_cache(maxsize=4096)
+def are_too_many(keywords: str) -> bool:
+    """Whether a canonical string holds more than an email may have."""
+    return len(keywords) > 2 * MOST and len(names(keywords) - _SYSTEM) > MOST
 
 
 @lru_cache(maxsize=4096)

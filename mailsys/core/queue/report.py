@@ -11,11 +11,11 @@ import base64
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from email.utils import formatdate
 from enum import Enum
 from textwrap import wrap
 from typing import Final
 
+from mailsys.core.message import dates
 from mailsys.core.message.tls_required import needs_no_tls
 from mailsys.core.queue.remedies import remedy_of
 
@@ -64,11 +64,6 @@ class ReportMessage:
     data: bytes
     eight_bit: bool
     utf8: bool  # needs SMTPUTF8
-
-
-def _date(at: float) -> str:
-    """RFC 5322 §3.3, in UTC."""
-    return formatdate(at).replace("-0000", "+0000")
 
 
 def wants(notify: str, action: Action) -> bool:
@@ -248,7 +243,7 @@ def _for_people(original: Original, recipients: Sequence[Reported], hostname: st
             until = max(r.retry_until for r in group)
             lines += [
                 "You need not send it again: it will be tried"
-                + (f" until {_date(until)}." if until else " again."),
+                + (f" until {dates.render(until)}." if until else " again."),
                 "",
             ]
     if listed > LISTED_AT_MOST:
@@ -257,7 +252,7 @@ def _for_people(original: Original, recipients: Sequence[Reported], hostname: st
     for name in (b"Subject", b"To", b"Date", b"Message-ID"):
         if value := one_line(field(original.header, name).decode("utf-8", "replace"), 300):
             lines.append(f"    {name.decode()}: {value}")
-    lines.append(f"    Taken in: {_date(original.created)}")
+    lines.append(f"    Taken in: {dates.render(original.created)}")
     return "\r\n".join(lines) + "\r\n"
 
 
@@ -267,7 +262,7 @@ def _for_machines(original: Original, recipients: Sequence[Reported], hostname: 
     if original.envid:
         envid = "".join(c for c in original.envid if " " <= c <= "~")[:200]
         groups[0] += _folded("Original-Envelope-Id", envid)
-    groups[0] += f"Arrival-Date: {_date(original.created)}\r\n"
+    groups[0] += f"Arrival-Date: {dates.render(original.created)}\r\n"
     for r in recipients:
         group = ""
         if r.original:
@@ -282,9 +277,9 @@ def _for_machines(original: Original, recipients: Sequence[Reported], hostname: 
             words = words if raw else words.encode("ascii", "backslashreplace").decode()
             group += _folded("Diagnostic-Code", f"{'smtp' if r.host else 'x-local'}; {words}")
         if r.at:
-            group += f"Last-Attempt-Date: {_date(r.at)}\r\n"
+            group += f"Last-Attempt-Date: {dates.render(r.at)}\r\n"
         if r.action is Action.DELAYED and r.retry_until:
-            group += f"Will-Retry-Until: {_date(r.retry_until)}\r\n"
+            group += f"Will-Retry-Until: {dates.render(r.retry_until)}\r\n"
         groups.append(group)
     return "\r\n".join(groups)
 
@@ -316,7 +311,7 @@ def compose_report(
         f"From: Mail Delivery System <{postmaster}>\r\n",
         f"To: <{to}>\r\n",
         _folded("Subject", _subject(original.header, tag)),
-        f"Date: {_date(now)}\r\n",
+        f"Date: {dates.render(now)}\r\n",
         f"Message-ID: <report.{unique}@{hostname}>\r\n",
     ]
     if reference:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from ipaddress import ip_address
 from typing import Final
 
 from mailsys.core.smtp import events
@@ -17,8 +18,13 @@ from mailsys.core.smtp.reply import Reply
 _BDAT: Final = re.compile(rb"([0-9]{1,19})(?: +(LAST))?", re.IGNORECASE)  # RFC 3030 §2
 _MECHANISM: Final = re.compile(rb"[A-Za-z0-9_-]{1,20}")  # RFC 4422 §3.1
 _HELLO_UNSAFE: Final = re.compile(rb"[^A-Za-z0-9.:_\[\]-]")
+# RFC 5321 §4.1.2, and what honest clients say besides: underscores, apostrophes, hyphens at an end, names
+# that are not ASCII, a dot at the end, an address without brackets.
+_HELLO_LABEL: Final = re.compile(rb"['-]*[A-Za-z0-9_\x80-\xff][A-Za-z0-9_\x80-\xff'-]*")
+_TAGGED: Final = re.compile(rb"[A-Za-z0-9-]*[A-Za-z0-9]:[!-Z^-~]+")  # §4.1.3 General-address-literal
 
 _NO_NAME: Final = Refused(Reply(501, "5.5.4", "Say your name: EHLO host.example"))
+_NOT_A_NAME: Final = Refused(Reply(501, "5.5.4", "That is no host name and no address: EHLO host.example"))
 _MAIL_SYNTAX: Final = Refused(Reply(501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]"))
 _RCPT_SYNTAX: Final = Refused(Reply(501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]"))
 _VRFY_SYNTAX: Final = Refused(Reply(501, "5.5.4", "Syntax: VRFY name"))
@@ -36,8 +42,26 @@ def hello(rest: bytes, extended: bool) -> events.Hello | Refused:
     words = rest.split(None, 2)
     if len(words) != 1:
         return _NO_NAME
-    # Many honest clients have odd names. What could harm a trace header is masked, not refused.
+    # Many honest clients have odd names. What could harm a trace header is masked.
+    if not _is_host(words[0]):
+        return _NOT_A_NAME
     return events.Hello(_HELLO_UNSAFE.sub(b"?", words[0][:255]).decode("ascii"), extended)
+
+
+def _is_host(name: bytes) -> bool:
+    """Whether it could be a host's name or address, by somebody who does not know RFC 5321 by heart."""
+    if len(name) > 255:
+        return False
+    literal = name.startswith(b"[") and name.endswith(b"]")
+    address = (name[1:-1] if literal else name).partition(b"%")[0]  # an IPv6 zone says nothing to others
+    tagged = address[:5].upper() == b"IPV6:"
+    try:
+        ip_address(address[5 if tagged else 0 :].decode("ascii"))
+    except ValueError:
+        if literal:
+            return not tagged and _TAGGED.fullmatch(address) is not None
+        return all(_HELLO_LABEL.fullmatch(label) for label in name.removesuffix(b".").split(b"."))
+    return True
 
 
 def mail(rest: bytes, offers: Offers) -> events.Mail | Refused:

@@ -8,7 +8,7 @@ account's primary address, a signing key to its domain and selector, so none can
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -112,6 +112,32 @@ class SealedAccounts(proxyForInterface(IAccountStore, "kept")):  # type: ignore[
                     await self.put_dkim_key(key)
                     sealed += 1
         return sealed
+
+    async def reseal(self, change: Callable[[str, str], str]) -> int:
+        """Every secret as `change(sealed, whose)` gives it back; how many there were. Nobody else may be at
+        work on the store."""
+        count = 0
+        for account in await self.kept.accounts():
+            found: Credentials | None = await self.kept.credentials(account.id)
+            if found is None:
+                continue
+            hidden = (
+                Credentials(change(found.argon2, _whose(account.address)), b"", 0, b"", b"")
+                if is_hidden(found.argon2)
+                else self._hidden(account.address, found)
+            )
+            await self.kept.set_credentials(account.id, hidden, found)
+            count += 1
+        for domain in await self.kept.domains():
+            for key in await self.kept.dkim_keys(domain.name):
+                text = key.private.decode("ascii", "replace")
+                if is_hidden(text):
+                    private = change(text, _whose_key(key)).encode("ascii")
+                    await self.kept.put_dkim_key(replace(key, private=private))
+                else:
+                    await self.put_dkim_key(key)
+                count += 1
+        return count
 
     # ------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ unused codes), "policy" (whether mail programs need app passwords: read at each 
 it stands apart and tells the outcome, not the wish). Passkeys (`services.access.passkeys`) count as well.
 
 Each is written only as it was read (ObjectChange.if_modseq), so a code is spent once however many present
-it at the same time, on however many processes.
+it at the same time, on however many processes. A try with a time-based code is taken before it is looked at
+(IOnceStore), so that many at once are no more than many in a row.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from mailsys.core.refusal import BadCredentials, NotAllowed, ObjectConflict, Rat
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, AccountPatch, IAccountStore
 from mailsys.ports.ids import AccountId
-from mailsys.ports.limits import ILimits
 from mailsys.ports.objects import IObjectStore, ObjectChange
+from mailsys.ports.once import IOnceStore
 from mailsys.services.access.at_rest import AtRest, Unreadable
 
 log = Log("second_factor")
@@ -41,7 +42,7 @@ STEP: Final = 30  # seconds that a code holds (RFC 6238 §4.1)
 DRIFT: Final = 1  # steps that the clocks may differ
 RECOVERY_CODES: Final = 10
 _SECRET_OCTETS: Final = 20  # RFC 4226 §4: 160 bits
-_WRONG_PER_HOUR: Final = 30  # codes of one account, whoever sends them: a million codes, three hold
+_WRONG_PER_HOUR: Final = 30  # codes of an account, by all strangers or by a place: of a million, three hold
 _HOUR: Final = 3600.0
 _SETTLED_WITHIN: Final = 20  # tries
 
@@ -90,7 +91,7 @@ class SecondFactor:
         self,
         objects: IObjectStore,
         accounts: IAccountStore,
-        limits: ILimits,
+        once: IOnceStore,
         clock: IReactorTime,
         random_bytes: Callable[[int], bytes],
         issuer: str,
@@ -98,7 +99,7 @@ class SecondFactor:
     ) -> None:
         self._objects = objects
         self._accounts = accounts
-        self._limits = limits
+        self._once = once
         self._clock = clock
         self._random = random_bytes
         self._issuer = issuer
@@ -143,7 +144,7 @@ class SecondFactor:
             raise NotAllowed("There is nothing to confirm.")
         step = self._matching(account, totp, code)
         if step is None:
-            await self._wrong(account)
+            log.warning("wrong code", account=account)
             raise BadCredentials("That code is wrong.", cause="totp not confirmed")
         await self._put(account, "totp", msgspec.structs.replace(totp, confirmed=True, last=step), modseq)
         await self.settle(account)
@@ -163,17 +164,18 @@ class SecondFactor:
         await self._put(account, "recovery", _Recovery(hidden))
         return codes
 
-    async def check(self, account: AccountId, code: str) -> str:
+    async def check(self, account: AccountId, code: str, place: str = "") -> str:
         """Take a code: "totp" or "recovery", whichever it was. It holds no more. BadCredentials when it
-        is neither; RateLimited when there were too many wrong ones within the hour."""
+        is neither; RateLimited when there were too many wrong ones within the hour. `place`: where the
+        account knows its owner, whom strangers' wrong codes do not hinder there; "" for all strangers."""
         given = "".join(code.split()).replace("-", "").lower()
         if given.isascii() and given.isdigit():
-            await self._check_totp(account, given)
+            await self._check_totp(account, given, place)
             return "totp"
         recovery, modseq = await self._found(account, "recovery", _Recovery)
         kept = self._unused(account, recovery, _hash(account, given))
         if recovery is None or kept is None:
-            await self._wrong(account)
+            log.warning("wrong code", account=account)  # not counted: nobody guesses 60 bits
             raise BadCredentials("That code is wrong.", cause="no such recovery code")
         left = tuple(each for each in recovery.hashes if each != kept)
         try:
@@ -193,20 +195,24 @@ class SecondFactor:
                 log.error("codes cannot be checked", account=account, cause=str(problem))
         return None
 
-    async def _check_totp(self, account: AccountId, code: str) -> None:
-        if await self._limits.peek(f"code-wrong:{account}") >= _WRONG_PER_HOUR:
+    async def _check_totp(self, account: AccountId, code: str, place: str) -> None:
+        hour = int(self._clock.seconds() // _HOUR)
+        whose = hashlib.blake2b(place.encode(), digest_size=16).hexdigest() if place else "strangers"
+        key = f"code:{account}:{whose}:{hour}"
+        if not await self._once.take(key, (hour + 1) * _HOUR, _WRONG_PER_HOUR):
             # Whoever tries knows the password. Recovery codes and passkeys, which cannot be guessed,
-            # still let the owner in.
+            # still let the owner in; and so do codes where the account knows him.
             raise RateLimited("Too many wrong codes; use a recovery code or a passkey, or try later.")
         totp, modseq = await self._found(account, "totp", _Totp)
         step = self._matching(account, totp, code) if totp is not None and totp.confirmed else None
         if totp is None or step is None:
-            await self._wrong(account)
+            log.warning("wrong code", account=account)
             raise BadCredentials("That code is wrong.", cause="wrong code")
         try:
             await self._put(account, "totp", msgspec.structs.replace(totp, last=step), modseq)
         except ObjectConflict:
             raise BadCredentials("That code was used already; wait for the next.", cause="replay") from None
+        await self._once.give_back(key)
 
     def _matching(self, account: AccountId, totp: _Totp, code: str) -> int | None:
         """The time step whose code this is, later than the last one taken."""
@@ -221,10 +227,6 @@ class SecondFactor:
             if step > totp.last and hmac.compare_digest(machine.generate_otp(step), code):
                 return step
         return None
-
-    async def _wrong(self, account: AccountId) -> None:
-        log.warning("wrong code", account=account)
-        await self._limits.hit(f"code-wrong:{account}", _HOUR)
 
     # -- policy ----------------------------------------------------------------------------------------
 
@@ -281,6 +283,27 @@ class SecondFactor:
     ) -> None:
         change = ObjectChange(account, KIND, ident, msgspec.json.encode(value), if_modseq=if_modseq)
         await self._objects.write([change])
+
+
+async def reseal(objects: IObjectStore, account: AccountId, change: Callable[[str, str], str]) -> int:
+    """An account's secrets of this kind, sealed anew (`services.access.resealing`)."""
+    changes: list[ObjectChange] = []
+    count = 0
+    for each in await objects.objects(account, KIND, ["totp", "recovery"]):
+        value: msgspec.Struct
+        if each.id == "totp":
+            totp = msgspec.json.decode(each.value, type=_Totp)
+            value = msgspec.structs.replace(totp, secret=change(totp.secret, _whose(account)))
+            count += 1
+        else:
+            kept = msgspec.json.decode(each.value, type=_Recovery).hashes
+            value = _Recovery(tuple(change(one, _whose_codes(account)) for one in kept))
+            count += len(kept)
+        encoded = msgspec.json.encode(value)
+        changes.append(ObjectChange(account, KIND, each.id, encoded, if_modseq=each.modseq))
+    if changes:
+        await objects.write(changes)
+    return count
 
 
 def _whose(account: AccountId) -> str:

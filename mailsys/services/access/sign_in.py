@@ -185,7 +185,7 @@ class SignIn:
             others.append(mine)
             matches = await mine
             if not matches:
-                await self.throttle.failed(origin, login)
+                await self._failed(origin, login, password)
             return matches
         waiting = self._checking[origin.place, key] = []
         outcome: bool | Refusal = TemporaryFailure(cause="the check was broken off")
@@ -196,8 +196,9 @@ class SignIn:
                 )
                 if outcome:
                     self._remember(key)
+                    await self.throttle.was_right(self._once(login, password))
                 else:
-                    await self.throttle.failed(origin, login)
+                    await self._failed(origin, login, password)
             return outcome
         except Refusal as refusal:
             outcome = refusal
@@ -209,6 +210,19 @@ class SignIn:
                     each.errback(type(outcome)(outcome.text, cause=outcome.cause))
                 else:
                     each.callback(outcome)
+
+    async def _failed(self, origin: Origin, login: str, password: str) -> None:
+        """Count a wrong password; but not one that was right once: a device of the owner's has it still, and
+        asks again and again. Who knows it learns that it is wrong now, and no other."""
+        if await self.throttle.once_right(self._once(login, password)):
+            log.info("former password", login=login, network=origin.network)
+        else:
+            await self.throttle.failed(origin, login)
+
+    def _once(self, login: str, password: str) -> str:
+        """What a password that was right is remembered by: a keyed hash, of this login alone."""
+        text = f"{login}\0{password}".encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(text, key=self._secret[:64], digest_size=16, person=b"once-right").hexdigest()
 
     async def _strengthen(
         self, account: Account, credentials: Credentials, password: str, origin: Origin

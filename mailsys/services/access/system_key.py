@@ -18,6 +18,7 @@ OCTETS: Final = 32
 CREDENTIAL: Final = "mailsys-key"
 _BESIDE: Final = "secret"
 _SEALED_WITH: Final = "sealed-with"  # names the key that a store is sealed with; nobody learns the key by it
+_RESEALING: Final = "resealing"  # and the names of both keys
 
 
 class KeyProblem(Exception):
@@ -66,12 +67,37 @@ def is_sealed(state: Path, key: bytes) -> bool:
         name = path.read_text("ascii").strip()
     except FileNotFoundError:
         return False
+    if name.startswith(_RESEALING):
+        raise KeyProblem(
+            f"{state}: its secrets are half sealed under another key ({name}). Run `mailsys secrets reseal` "
+            "again, with the same new key."
+        )
     if name != _name(key):
         raise KeyProblem(
             f"{state}: the secrets of this store were sealed with another key ({name}; the one given is "
             f"{_name(key)}). Restore that key, or nobody can sign in and no mail can be signed."
         )
     return True
+
+
+def note_resealing(state: Path, old: bytes, new: bytes) -> None:
+    """Neither key is enough until `note_sealed`. KeyProblem: the store is sealed with another."""
+    path = state / _SEALED_WITH
+    name = f"{_RESEALING} {_name(old)} {_name(new)}"
+    standing = path.read_text("ascii").strip() if path.exists() else _name(old)
+    if standing == _name(new):
+        raise KeyProblem(f"{state}: its secrets are sealed under the new key already.")
+    if standing not in (_name(old), name):
+        raise KeyProblem(
+            f"{state}: the secrets of this store were sealed with another key ({standing}; the one given is "
+            f"{_name(old)})."
+        )
+    _write(path, name.encode("ascii") + b"\n")
+
+
+def key_in(path: Path) -> bytes:
+    """The key of that file. Raises KeyProblem, OSError."""
+    return _read(path)
 
 
 def note_sealed(state: Path, key: bytes) -> None:

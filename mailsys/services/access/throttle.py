@@ -2,25 +2,27 @@
 
 A failure is counted where it comes from (a network, for a minute), for the pair of that place and the
 account (a quarter of an hour), and for the account over all strangers. Past a limit the next try waits,
-each failure doubles the wait, and only a bounded number may wait: the rest are refused. Tries count
+each failure doubles the wait, and only a few wait at a time: others stand in a queue until then, from
+which chance takes the next, so that nobody can keep somebody else out by being there always. Tries count
 while they are under way, so that many at once are not more than many one after another.
 
 Others' failures never meet the owner where the account knows him, from a network or a browser that it
 was signed in to from before: there only failures at this account from that same place count. Elsewhere
-his first tries go through whatever strangers do.
+his first tries go through whatever strangers do, or after two seconds when they do it from his own network.
 """
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from mailsys.core.network import customer_of, site_of
 from mailsys.core.refusal import RateLimited
 from mailsys.log import Log
 from mailsys.ports.limits import ILimits
@@ -31,38 +33,20 @@ log = Log("sign_in")
 MINUTE: Final = 60.0  # seconds that failures of a network at anything are remembered: it may be shared
 WINDOW: Final = 900.0  # seconds that failures at one account are remembered
 DAY: Final = 86400.0  # the same of a network, for an account that strangers guess at
+REMEMBERED_RIGHT: Final = 60 * DAY  # seconds that a password counts as one that was right once
 FIRST_DELAY: Final = 0.5  # seconds
 LONGEST_DELAY: Final = 20.0  # seconds
 WAITING_PER_PLACE: Final = 5
+QUEUED_PER_PLACE: Final = 45  # until one of those has waited; with them, what one address may have open
+QUEUED_FOR: Final = 10.0  # seconds at most; then it is refused
+FIRST_WAIT: Final = 2.0  # seconds at most of a network's first tries at an account, whatever it did at others
+FIRST_WAITING: Final = 50  # such tries of one network
 WAITING_PER_ACCOUNT: Final = 4  # strangers' guesses at one account in LONGEST_DELAY, once it is guessed at
-WAITING: Final = 5000  # in all
+WAITING: Final = 5000  # in queues, in all
 EVERYWHERE: Final = 5  # times the failures of one pair are an account's, over all strangers
 KNOWN_PLACE: Final = 5  # times as often may go wrong where the account knows its owner
 FIRST_TRIES: Final = 3  # of each network, in a day, at an account that is guessed at
 WIDER: Final = 4  # times the failures of a /64 are those of the /48 around it
-
-
-def network(address: str) -> str:
-    """Whom an address stands for: itself, or the /64 that one IPv6 customer has at least."""
-    return _prefix(address, 64) or address
-
-
-def wider_network(address: str) -> str:
-    """The /48 that one IPv6 site may have; "" for IPv4."""
-    return _prefix(address, 48)
-
-
-def _prefix(address: str, length: int) -> str:
-    if ":" not in address:
-        return ""
-    try:
-        whole = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    if whole.ipv4_mapped is not None:
-        return str(whole.ipv4_mapped) if length == 64 else ""
-    rest = 128 - length
-    return str(ipaddress.IPv6Network((int(whole) >> rest << rest, length)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +61,15 @@ class Origin:
 
     @classmethod
     def stranger(cls, address: str) -> Origin:
-        whose = network(address)
-        return cls(whose, wider_network(address), whose)
+        whose = customer_of(address)
+        return cls(whose, site_of(address), whose)
 
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
     seconds: float
     whose: str  # among whom it waits
+    places: int = WAITING_PER_PLACE  # that wait at a time there
     in_line: bool = False  # with all strangers that guess at the account
 
 
@@ -92,12 +77,17 @@ class Throttle:
     """One per process: how many wait and are under way it keeps itself, failures are in `limits`, which
     may forget some: that slows guessing less for a while, and guards nothing else."""
 
-    def __init__(self, limits: ILimits, bounds: Limits, clock: IReactorTime) -> None:
+    def __init__(
+        self, limits: ILimits, bounds: Limits, clock: IReactorTime, random_bytes: Callable[[int], bytes]
+    ) -> None:
         self._limits = limits
         self._bounds = bounds
         self._clock = clock
+        self._random = random_bytes
         self._trying: dict[str, int] = {}  # by pair
         self._waiting: dict[str, int] = {}
+        self._queues: dict[str, list[Deferred[None]]] = {}
+        self._queued = 0
         self._in_line: dict[str, int] = {}  # by account
 
     @asynccontextmanager
@@ -123,24 +113,28 @@ class Throttle:
         if origin.known:
             over = mine - KNOWN_PLACE * self._bounds.failures_per_account
             return None if over < 0 else _Wait(_delay(over), pair)
-        over = await self._limits.peek(_any(origin.network)) - self._bounds.failures_per_address
+        elsewhere = await self._limits.peek(_any(origin.network)) - self._bounds.failures_per_address
         if origin.wider:
             site = await self._limits.peek(_any(origin.wider))
-            over = max(over, site - WIDER * self._bounds.failures_per_address)
-        if login:
-            over = max(over, mine - self._bounds.failures_per_account)
-            if origin.wider:
-                site = await self._tried(_pair(origin.wider, login))
-                over = max(over, site - WIDER * self._bounds.failures_per_account)
-            if await self._guessed_at(origin, login):
-                return _Wait(LONGEST_DELAY, origin.network, in_line=True)
-        return None if over < 0 else _Wait(_delay(over), origin.network)
-
-    async def _guessed_at(self, origin: Origin, login: str) -> bool:
-        """Whether strangers guess at this account from many places, and this one had its tries."""
+            elsewhere = max(elsewhere, site - WIDER * self._bounds.failures_per_address)
+        if not login:
+            return None if elsewhere < 0 else _Wait(_delay(elsewhere), origin.network)
+        here = mine - self._bounds.failures_per_account
+        if origin.wider:
+            site = await self._tried(_pair(origin.wider, login))
+            here = max(here, site - WIDER * self._bounds.failures_per_account)
+        had_its_tries = await self._had_its_tries(origin, login)
         everywhere = await self._limits.peek(_everywhere(login))
-        if everywhere < EVERYWHERE * self._bounds.failures_per_account:
-            return False
+        if had_its_tries and everywhere >= EVERYWHERE * self._bounds.failures_per_account:
+            return _Wait(LONGEST_DELAY, origin.network, in_line=True)
+        if here < 0 <= elsewhere and not had_its_tries:
+            seconds = min(_delay(elsewhere), FIRST_WAIT)
+            return _Wait(seconds, f"{origin.network} first", FIRST_WAITING)
+        over = max(here, elsewhere)
+        return None if over < 0 else _Wait(_delay(over), origin.network if here < 0 else pair)
+
+    async def _had_its_tries(self, origin: Origin, login: str) -> bool:
+        """Whether this network failed at the account today as often as it may where others guess."""
         today = await self._limits.peek(_today(origin.network, login))
         if today + self._trying.get(_pair(origin.network, login), 1) - 1 >= FIRST_TRIES:
             return True
@@ -155,21 +149,59 @@ class Throttle:
         return failures + self._trying[pair] - 1
 
     async def _hold(self, wait: _Wait, login: str) -> None:
-        if self._waiting.get(wait.whose, 0) >= WAITING_PER_PLACE or sum(self._waiting.values()) >= WAITING:
-            raise RateLimited("Too many failed logins; try again later", cause="too many delayed logins")
         if wait.in_line and self._in_line.get(login, 0) >= WAITING_PER_ACCOUNT:
             raise RateLimited(
                 "Too many failed logins; try again later", cause="too many guesses at one account"
             )
-        _enter(self._waiting, wait.whose)
+        if self._waiting.get(wait.whose, 0) >= wait.places:
+            turn = self._line_up(wait.whose)
+            await turn  # who has waited hands his place on: `_waiting` stays
+        else:
+            _enter(self._waiting, wait.whose)
         if wait.in_line:
             _enter(self._in_line, login)
         try:
             await deferLater(self._clock, wait.seconds)
         finally:
-            _leave(self._waiting, wait.whose)
+            self._hand_on(wait.whose)
             if wait.in_line:
                 _leave(self._in_line, login)
+
+    def _line_up(self, whose: str) -> Deferred[None]:
+        queue = self._queues.get(whose, [])
+        if len(queue) >= QUEUED_PER_PLACE or self._queued >= WAITING:
+            raise RateLimited("Too many failed logins; try again later", cause="too many delayed logins")
+        turn: Deferred[None] = Deferred()
+        self._queues.setdefault(whose, []).append(turn)
+        self._queued += 1
+        late = self._clock.callLater(QUEUED_FOR, self._too_late, whose, turn)
+
+        def over(result: None) -> None:
+            if late.active():
+                late.cancel()
+
+        return turn.addCallback(over)
+
+    def _too_late(self, whose: str, turn: Deferred[None]) -> None:
+        queue = self._queues[whose]
+        queue.remove(turn)
+        if not queue:
+            del self._queues[whose]
+        self._queued -= 1
+        turn.errback(RateLimited("Too many failed logins; try again later", cause="waited in vain"))
+
+    def _hand_on(self, whose: str) -> None:
+        queue = self._queues.get(whose)
+        if not queue:
+            _leave(self._waiting, whose)
+            return
+        at = int.from_bytes(self._random(4), "big") % len(queue)
+        queue[at], queue[-1] = queue[-1], queue[at]
+        turn = queue.pop()
+        if not queue:
+            del self._queues[whose]
+        self._queued -= 1
+        turn.callback(None)
 
     async def failed(self, origin: Origin, login: str) -> None:
         """A wrong try."""
@@ -188,6 +220,14 @@ class Throttle:
         count = await hit(_everywhere(login), WINDOW)
         if count == EVERYWHERE * self._bounds.failures_per_account:
             log.warning("guessing", login=login, cause="failed logins from many networks; slowed")
+
+    async def was_right(self, proof: str) -> None:
+        """A password was right, which is named by a keyed hash."""
+        await self._limits.hit(f"once-right:{proof}", REMEMBERED_RIGHT)
+
+    async def once_right(self, proof: str) -> bool:
+        """Whether that password was right within REMEMBERED_RIGHT, as far as anybody remembers."""
+        return bool(await self._limits.peek(f"once-right:{proof}"))
 
     async def succeeded(self, origin: Origin, login: str) -> None:
         """The pair is forgiven. The network is not: whoever has one account may not use it to go on

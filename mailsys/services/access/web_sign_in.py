@@ -101,7 +101,7 @@ class WebSignIn:
         async with self._throttle.turn(origin, account.address):
             await self._seal.attempt(challenge, _TRIES)
             try:
-                how = await self._factor.check(account.id, code)
+                how = await self._factor.check(account.id, code, origin.place if origin.known else "")
             except BadCredentials:
                 await self._failed(visitor, origin, account, "totp")
                 raise

@@ -8,7 +8,7 @@ from typing import Final
 
 from mailsys.core.jmap.decoding import Decoder
 from mailsys.core.jmap.ids import BlobName, parse_blob_id
-from mailsys.core.refusal import MessageTooBig
+from mailsys.core.refusal import ContentLost, MessageTooBig
 from mailsys.ports.blobs import IBlobStore, StagedBlob
 from mailsys.ports.ids import AccountId, BlobId
 from mailsys.ports.mail import IMailStore
@@ -19,6 +19,10 @@ INLINE: Final = 64 * 1024  # octets that are staged at once (IBlobStore.stage)
 
 class BlobGone(Exception):
     """The octets vanished while they were being read."""
+
+
+class BlobLost(BlobGone):
+    """The octets should be there, and are missing or changed on the disk; the store's log says more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,10 @@ class BlobPieces:
                 size = min(WINDOW, self._end - self._at)
                 if self._decoder is None and self._left is not None:
                     size = min(size, self._left)
-                data = await self._blobs.read(self._found.blob, self._at, size)
+                try:
+                    data = await self._blobs.read(self._found.blob, self._at, size)
+                except ContentLost as lost:
+                    raise BlobLost from lost
                 if data is None or len(data) != size:
                     raise BlobGone
                 self._at += size

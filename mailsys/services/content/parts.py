@@ -17,7 +17,7 @@ from mailsys.core.message.mime import Content
 from mailsys.core.refusal import ContentLost
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import BlobId
-from mailsys.services.content.blob_access import BlobGone, BlobReader, FoundBlob
+from mailsys.services.content.blob_access import BlobGone, BlobLost, BlobReader, FoundBlob
 from mailsys.services.content.reading import Offload, is_plain
 
 IN_MEMORY: Final = 1024 * 1024  # octets of a message that is held in memory
@@ -44,6 +44,16 @@ class Turn:
     def renew(self) -> None:
         self._began = perf_counter()
 
+    async def pause(self, offload: Offload) -> None:
+        """When it has been long enough, others get their turn."""
+        if self.over:
+            await offload(_nothing)
+            self.renew()
+
+
+def _nothing() -> None:
+    pass
+
 
 class Contents:
     def __init__(self, blobs: IBlobStore, reader: BlobReader, offload: Offload) -> None:
@@ -67,7 +77,7 @@ class Contents:
         return found
 
     async def open(self, blob: BlobId, size: int) -> Content:
-        """All of a stored message. Raises BlobGone."""
+        """All of a stored message. Raises BlobGone, which may be BlobLost."""
         return await self.open_found(FoundBlob(blob, 0, size, "", size))
 
     async def open_found(self, found: FoundBlob) -> Content:
@@ -110,4 +120,4 @@ class Contents:
             self._turns.release()
 
 
-__all__ = ["BlobGone", "Contents", "Turn"]
+__all__ = ["BlobGone", "BlobLost", "Contents", "Turn"]

@@ -15,6 +15,7 @@ from mailsys.core.queue.report import (
     RETURNED_AT_MOST,
     Original,
     Reported,
+    ReportMessage,
     addresses,
     compose_report,
     domain_of,
@@ -92,12 +93,7 @@ class Reporter:
         if not item.sender or not recipients:
             return None
         item = replace(item, sender=self._true_sender(item.sender, now))
-        content = None
-        if item.ret == "FULL" and not item.require_tls and blob is not None and size <= RETURNED_AT_MOST:
-            try:
-                content = await self.blobs.read(blob, 0, RETURNED_AT_MOST)
-            except ContentLost:
-                _log.error("content not returned", trace=item.trace, blob=blob.hex())
+        content = await self._content(item, blob, size)
         original = Original(item.sender, item.created, header, content, item.envid)
         report = compose_report(
             original,
@@ -108,7 +104,6 @@ class Reporter:
             unique=self.unique(),
         )
         deliveries: tuple[Delivery, ...] = ()
-        queued: tuple[NewQueueItem, ...] = ()
         onward: tuple[str, ...] = (item.sender,)
         if self.directory.is_local_domain(domain_of(item.sender)):
             route = await self.directory.route(item.sender)
@@ -117,20 +112,7 @@ class Reporter:
                 return None
             deliveries = tuple(Delivery(account) for account in route.accounts)
             onward = route.forwards
-        queued = tuple(
-            NewQueueItem(
-                destination=destination_of(address, self.directory.is_local_domain),
-                sender="",
-                recipients=(QueueRecipient(address, notify="NEVER"),),  # RFC 3461 §6.1
-                due=now,
-                created=now,
-                trace=item.trace,
-                eight_bit=report.eight_bit,
-                utf8=report.utf8 or needs_utf8(address),
-                require_tls=item.require_tls,  # RFC 8689 §5
-            )
-            for address in onward
-        )
+        queued = tuple(self._onward(address, item, report, now) for address in onward)
         if not deliveries and not queued:
             return None
         data = report.data
@@ -168,6 +150,30 @@ class Reporter:
             except BadSrs:
                 _log.warning("sender not ours", sender=sender)
         return sender
+
+    async def _content(self, item: NewQueueItem, blob: BlobId | None, size: int) -> bytes | None:
+        """The whole message, if the sender wants it back (RET=FULL) and it may be."""
+        if item.ret != "FULL" or item.require_tls or blob is None or size > RETURNED_AT_MOST:
+            return None
+        try:
+            content: bytes | None = await self.blobs.read(blob, 0, RETURNED_AT_MOST)
+        except ContentLost:
+            _log.error("content not returned", trace=item.trace, blob=blob.hex())
+            return None
+        return content
+
+    def _onward(self, address: str, item: NewQueueItem, report: ReportMessage, now: float) -> NewQueueItem:
+        return NewQueueItem(
+            destination=destination_of(address, self.directory.is_local_domain),
+            sender="",
+            recipients=(QueueRecipient(address, notify="NEVER"),),  # RFC 3461 §6.1
+            due=now,
+            created=now,
+            trace=item.trace,
+            eight_bit=report.eight_bit,
+            utf8=report.utf8 or needs_utf8(address),
+            require_tls=item.require_tls,  # RFC 8689 §5
+        )
 
     async def _staged(self, data: bytes) -> StagedBlob:
         if len(data) <= INLINE_AT_MOST:

@@ -3,7 +3,7 @@ the time. Both are written under the condition that they still are what was read
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -126,6 +126,20 @@ def webhook_of(account: AccountId, ident: str, record: Record, state: State) -> 
 
 def in_order(events: Sequence[str]) -> tuple[str, ...]:
     return tuple(each for each in EVENTS if each in events)
+
+
+async def reseal(objects: IObjectStore, account: AccountId, change: Callable[[str, str], str]) -> int:
+    """An account's webhooks' secrets, sealed anew (`services.access.resealing`)."""
+    changes = []
+    for each in await objects.objects(account, KIND):
+        record = record_of(each)
+        secret = change(record.secret, whose(account, each.id))
+        changes.append(
+            of_record(account, each.id, msgspec.structs.replace(record, secret=secret), each.modseq)
+        )
+    if changes:
+        await objects.write(changes)
+    return len(changes)
 
 
 def whose(account: AccountId, ident: str) -> str:

@@ -97,6 +97,63 @@ class RotateKeys(Command, frozen=True, tag="domain.rotate"):
     activate: bool = False
 
 
+class ListZones(Command, frozen=True, tag="zone.list"):
+    pass
+
+
+class ShowZone(Command, frozen=True, tag="zone.show"):
+    """With its records."""
+
+    zone: Text
+
+
+class AddZone(Command, frozen=True, tag="zone.add"):
+    """One that is of no mail domain."""
+
+    zone: Text
+
+
+class RemoveZone(Command, frozen=True, tag="zone.remove"):
+    zone: Text
+
+
+# name, type, value ("" among those to remove: all of that type), TTL
+ZoneRecord = tuple[Text, Text, Annotated[str, Meta(max_length=8192)], Annotated[int, Meta(ge=0)]]
+
+
+class ChangeZone(Command, frozen=True, tag="zone.change"):
+    """All of it or nothing; `if_serial`: only if the zone is as it was then."""
+
+    zone: Text
+    add: Annotated[tuple[ZoneRecord, ...], Meta(max_length=1000)] = ()
+    remove: Annotated[tuple[ZoneRecord, ...], Meta(max_length=1000)] = ()
+    if_serial: int | None = None
+
+
+class SignZone(Command, frozen=True, tag="zone.sign"):
+    """Begin to sign it (DNSSEC), or end."""
+
+    zone: Text
+    on: bool = True
+
+
+class ZoneHistory(Command, frozen=True, tag="zone.history"):
+    zone: Text
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class CheckDomain(Command, frozen=True, tag="domain.check"):
+    """Whether the world sees the records that the domain needs."""
+
+    name: Text
+
+
+class PushDomain(Command, frozen=True, tag="domain.push"):
+    """Write them to the server that the settings name."""
+
+    name: Text
+
+
 class ListAliases(Command, frozen=True, tag="alias.list"):
     account: Text = ""
 
@@ -205,6 +262,15 @@ AnyCommand = (
     | RemoveDomain
     | DomainRecords
     | RotateKeys
+    | ListZones
+    | ShowZone
+    | AddZone
+    | RemoveZone
+    | ChangeZone
+    | SignZone
+    | ZoneHistory
+    | CheckDomain
+    | PushDomain
     | ListAliases
     | AddAlias
     | AddForward

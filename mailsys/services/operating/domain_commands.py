@@ -10,7 +10,7 @@ from mailsys.core.refusal import MailboxExists
 from mailsys.log import Log
 from mailsys.ports.accounts import Domain, IAccountStore
 from mailsys.ports.ids import AccountId
-from mailsys.services.dns.records import public_part, records
+from mailsys.services.dns.records import public_part
 from mailsys.services.operating import commands as c
 from mailsys.services.operating.key_rotation import KeyRotation
 from mailsys.services.operating.known import Known, domain_of
@@ -19,27 +19,21 @@ log = Log("administration")
 
 
 class DomainCommands:
-    """hostname, ports (submissions,
-    submission, imaps; 0: none): what the DNS records of a domain tell."""
+    """rotation: makes the keys of domains."""
 
     def __init__(
         self,
         accounts: IAccountStore,
-        hostname: str,
         rotation: KeyRotation,
-        ports: tuple[int, int, int] = (465, 587, 993),
     ) -> None:
         self._accounts = accounts
-        self._hostname = hostname
         self._rotation = rotation
-        self._ports = ports
         self._known = Known(accounts)
         self.ways: dict[type[c.Command], Callable[[Any], Awaitable[object]]] = {
             c.ListDomains: self._list_domains,
             c.AddDomain: self._add_domain,
             c.ChangeDomain: self._change_domain,
             c.RemoveDomain: self._remove_domain,
-            c.DomainRecords: self._domain_records,
             c.RotateKeys: self._rotate_keys,
         }
 
@@ -75,14 +69,6 @@ class DomainCommands:
         await self._accounts.remove_domain(domain.name)
         log.info("domain removed", domain=domain.name)
         return {"name": domain.name}
-
-    async def _domain_records(self, command: c.DomainRecords) -> object:
-        domain = await self._known.domain(command.name)
-        keys = await self._accounts.dkim_keys(domain.name)
-        return [
-            {"name": each.name, "type": each.type, "value": each.value, "why": each.why}
-            for each in records(domain.name, self._hostname, keys, self._ports)
-        ]
 
     async def _rotate_keys(self, command: c.RotateKeys) -> object:
         domain = await self._known.domain(command.name)

@@ -30,7 +30,6 @@ from mailsys.core.trust.srs import is_rewritten
 from mailsys.log import Log
 from mailsys.ports.accounts import DkimKey, IAccountStore
 from mailsys.ports.ids import BlobId
-from mailsys.services.dns.records import public_part
 from mailsys.services.dns.route import to_a_labels
 
 _log = Log("sign")
@@ -276,8 +275,3 @@ def generate_keys(domain: str, selector: str = "m1") -> list[DkimKey]:
         )
         for name, algorithm, private in kinds
     ]
-
-
-def dns_record(key: DkimKey) -> tuple[str, str]:
-    """Name (without final dot) and TXT value that publish a key (RFC 6376 §3.6.2.1)."""
-    return f"{key.selector}._domainkey.{key.domain}", public_part(key)

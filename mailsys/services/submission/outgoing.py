@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from mailsys import metrics
+from mailsys.core.message import dates
 from mailsys.core.message.address import canonical
 from mailsys.core.refusal import (
     MailLoop,
@@ -33,10 +34,11 @@ from mailsys.ports.objects import ObjectChange
 from mailsys.ports.patches import EmailPatch
 from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
-from mailsys.services.delivery import received_fields as tracing
+from mailsys.services.delivery import received_fields, trace_ids
 from mailsys.services.delivery.confirm import confirm
 from mailsys.services.delivery.deliver import (
     Addressed,
+    Plan,
     check_room,
     deliveries,
     entries,
@@ -51,6 +53,7 @@ from mailsys.services.dns.route import needs_utf8
 from mailsys.services.submission.allowance import count_recipient
 from mailsys.services.submission.body import SubmissionBody
 from mailsys.services.submission.header import SubmittedHeader, check_and_complete
+from mailsys.services.submission.pause import Pauses
 
 log = Log("submit")
 
@@ -75,7 +78,9 @@ class Outgoing:
         parameters: MailParameters,
         now: float,
         release: float | None,
+        pauses: Pauses | None = None,
     ) -> None:
+        self._pauses = pauses
         self._intake = intake
         self._client = client
         self._account = account
@@ -84,7 +89,7 @@ class Outgoing:
         self._begun = now
         self.release = release
         self._recipients: dict[str, Addressed] = {}  # by canonical address
-        self.trace = tracing.new_trace(now, intake.random_bytes)
+        self.trace = trace_ids.new_trace(now, intake.random_bytes)
         self._body: SubmissionBody | None = None
 
     @property
@@ -127,9 +132,9 @@ class Outgoing:
         now = intake.clock.seconds()
         only = next(iter(self._recipients.values())).recipient.address if len(self._recipients) == 1 else ""
         utf8 = self._parameters.utf8
-        head = tracing.received(self._client, intake.hostname, self.trace, now, only, utf8)
+        head = received_fields.received(self._client, intake.hostname, self.trace, now, only, utf8)
         if self._stays():
-            head = tracing.return_path(self.sender) + head
+            head = received_fields.return_path(self.sender) + head
         self._body = SubmissionBody(intake.blobs, head, self._edit)
         return succeed(self._body)
 
@@ -141,12 +146,12 @@ class Outgoing:
 
     def _edit(self, block: bytes) -> SubmittedHeader:
         intake = self._intake
-        if tracing.hops(block) > intake.limits.received_headers:
+        if received_fields.hops(block) > intake.limits.received_headers:
             raise MailLoop(cause="too many Received fields")
         unique = intake.random_bytes(8).hex()
         return check_and_complete(
             block,
-            tracing.date(intake.clock.seconds()),
+            dates.render(intake.clock.seconds()),
             f"<{self.trace}.{unique}@{intake.directory.domain or intake.hostname}>",
         )
 
@@ -185,6 +190,8 @@ class Outgoing:
         except Refusal as refusal:
             log.warning("refused", trace=trace, account=account.id, sender=self.sender, cause=str(refusal))
             raise
+        if self._pauses is not None:
+            await self._pauses.count(intake, account, list(self._recipients))
         self._body = None
         now = intake.clock.seconds()
         addressed = list(self._recipients.values())
@@ -198,7 +205,7 @@ class Outgoing:
         item = self._item(body.seven_bit, header.block.isascii(), now)
         steps = [self._submitted(blob.size, now), *entries(made, trace, now, account.id)]
         if self.release is not None:
-            held = {"until": tracing.date(self.release)}
+            held = {"until": dates.render(self.release)}
             steps.append(TimelineEntry(trace, now, Stage.HELD, account.id, "", held))
         acceptance = Acceptance(
             blob=blob,
@@ -221,6 +228,15 @@ class Outgoing:
                 if one.route is None or account.id not in one.route.accounts
             ),
         )
+        accepted = await self._accept(acceptance, made, blob.size)
+        if made.accounts:
+            await confirm(intake.reporter, intake.mail, item, addressed, block, now)
+            if intake.arrivals is not None:
+                intake.arrivals.arrives(self.sender, made.accounts, block, blob.id)
+        return accepted
+
+    async def _accept(self, acceptance: Acceptance, made: Plan, size: int) -> Accepted:
+        intake = self._intake
         try:
             accepted: Accepted = await intake.mail.accept(acceptance)
         except UnknownRecipient as gone:  # an account was removed since RCPT
@@ -230,20 +246,16 @@ class Outgoing:
         metrics.messages_delivered.inc(len(made.accounts))
         log.info(
             "submitted",
-            trace=trace,
+            trace=self.trace,
             peer=self._client.address,
-            account=account.id,
+            account=self._account.id,
             sender=self.sender,
-            recipients=len(addressed),
+            recipients=len(self._recipients),
             accounts=len(made.accounts),
             onward=len(acceptance.queued),
-            size=blob.size,
+            size=size,
             ms=round((intake.clock.seconds() - self._begun) * 1000, 1),
         )
-        if made.accounts:
-            await confirm(intake.reporter, intake.mail, item, addressed, block, now)
-            if intake.arrivals is not None:
-                intake.arrivals.arrives(self.sender, made.accounts, block, blob.id)
         return accepted
 
     async def _checked(self, body: SubmissionBody) -> SubmittedHeader:

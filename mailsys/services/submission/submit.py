@@ -18,6 +18,7 @@ from mailsys.log import Log
 from mailsys.services.delivery.intake import Intake
 from mailsys.services.delivery.transactions import Client, ITransaction, ITransactions
 from mailsys.services.submission.outgoing import Outgoing
+from mailsys.services.submission.pause import Pauses
 
 log = Log("submit")
 
@@ -31,8 +32,11 @@ class HoldTooLong(Refusal):
 
 @implementer(ITransactions)
 class Submission:
-    def __init__(self, intake: Intake) -> None:
+    """`pauses` None: no account is ever paused."""
+
+    def __init__(self, intake: Intake, pauses: Pauses | None = None) -> None:
         self.intake = intake
+        self.pauses = pauses
 
     def connected(self, client: Client) -> Deferred[None]:
         return succeed(None)  # the server counts them; nobody is turned away for who he is
@@ -63,7 +67,9 @@ class Submission:
             raise NotYourAddress(cause=sender)
         now = self.intake.clock.seconds()
         release = self._release(parameters, now)
-        return Outgoing(self.intake, client, account, sender, parameters, now, release)
+        if self.pauses is not None:
+            await self.pauses.check(account, now)
+        return Outgoing(self.intake, client, account, sender, parameters, now, release, self.pauses)
 
     def _release(self, parameters: MailParameters, now: float) -> float | None:
         """When a held message may go (RFC 4865), None: at once."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 import zstandard
 
 from mailsys.core.message.facts import MessageFacts
-from mailsys.core.message.keywords import names, with_added, with_removed
+from mailsys.core.message.keywords import are_too_many, names, with_added, with_removed
 from mailsys.core.refusal import (
     MessageRejected,
     NoSuchEmail,
@@ -22,12 +22,14 @@ from mailsys.core.refusal import (
     OverQuota,
     Refusal,
     TemporaryFailure,
+    TooManyKeywords,
 )
+from mailsys.core.trust.explained import to_json
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId, ThreadId
 from mailsys.ports.intake import Acceptance, Accepted, Delivered, Delivery
 from mailsys.ports.mailboxes import Role
-from mailsys.stores.sqlite import edits, objects
+from mailsys.stores.sqlite import edits, objects, strangers
 from mailsys.stores.sqlite.batch import Batch
 from mailsys.stores.sqlite.correspondents import credit
 from mailsys.stores.sqlite.flags import ATTACHMENT, MARK, flags_of
@@ -116,6 +118,8 @@ def accept(batch: Batch, acceptance: Acceptance) -> Accepted:
         _look_up_references(batch, {(account.id, key) for _, account, _ in targets for key in keys})
         for delivery, account, boxes in targets:
             delivered.append(_deliver(batch, acceptance, facts, blob, delivery, account, boxes, keys))
+    if acceptance.origin:
+        strangers.taken(batch, acceptance.origin, acceptance.received_at)
     for item in acceptance.queued:
         enqueue(batch, item, blob)
     if acceptance.sent_by is not None and batch.find_account(acceptance.sent_by) is not None:
@@ -285,6 +289,8 @@ def _deliver(
         archive = account.roles.get(Role.ARCHIVE.value, account.inbox)
         others = [box for box in boxes if box is not account.inbox and box is not archive]
         boxes = [archive, *others]
+    if are_too_many(keywords):
+        raise TooManyKeywords
     email = NewEmail(
         batch.number("email"),
         blob.id,
@@ -303,6 +309,10 @@ def _deliver(
     for box in boxes:
         uid = place(batch, account, box, email, marked=marked)
         placements.append((MailboxId(box.id), box.uid_validity, uid))
+    if delivery.verdict is not None:
+        batch.insert["verdict"](
+            (account.id, email.id, None, "\n".join(acceptance.origin), to_json(delivery.verdict))
+        )
     if delivery.heard_from or delivery.sent_to:
         credit(batch, account.id, delivery.heard_from, delivery.sent_to, facts.sender)
     return Delivered(AccountId(account.id), EmailId(email.id), ThreadId(thread), tuple(placements), modseq)

@@ -1,17 +1,21 @@
-"""IBlobStore on SQLite rows and files."""
+"""IBlobStore on SQLite rows and files. What is read is what was stored: content is hashed before it is
+handed out, unless it was in the last quarter of an hour (a large file is read in many pieces)."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import apsw
 import zstandard
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from mailsys import metrics
 from mailsys.core.refusal import ContentLost
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobSink, IBlobStore, StagedBlob
@@ -26,6 +30,9 @@ from mailsys.stores.sqlite.sink import INLINE, RunInThread, Sink, digest
 log = Log("store")
 
 _AT_ONCE: Final = 400 * 1024  # octets in one statement of read_many
+_PIECE: Final = 1024 * 1024  # octets of one read of a file
+_HOLDS: Final = 900.0  # seconds that content is trusted after it was hashed
+_REMEMBERED: Final = 65_536  # contents that were hashed lately
 
 
 @implementer(IBlobStore)
@@ -41,6 +48,7 @@ class BlobStore:
         self._readers = readers
         self._files = files
         self._run = run
+        self._hashed: dict[BlobId, float] = {}  # and until when it is trusted (monotonic)
 
     def sink(self) -> IBlobSink:
         return Sink(self._files, self._run, self.check_room)
@@ -63,26 +71,31 @@ class BlobStore:
 
     def read(self, blob: BlobId, start: int = 0, length: int | None = None) -> Deferred[bytes | None]:
         def read(connection: apsw.Connection) -> bytes | None:
-            row = one(
-                connection,
-                """SELECT b.size, b.form, d.data FROM blob b LEFT JOIN blob_data d ON d.blob = b.id
-                WHERE b.hash = ?""",
-                (blob,),
-            )
+            try:
+                row = one(
+                    connection,
+                    """SELECT b.size, b.form, d.data FROM blob b LEFT JOIN blob_data d ON d.blob = b.id
+                    WHERE b.hash = ?""",
+                    (blob,),
+                )
+            except (apsw.IOError, apsw.CorruptError) as error:
+                _lost(blob, str(error))
             if row is None:
                 return None
             size, form, data = row
             end = size if length is None else min(size, start + length)
             if form != FILE:
-                return _whole(blob, size, form, data)[start:end]
-            return self._file(connection, blob, start, max(0, end - start))
+                return self._whole(blob, size, form, data)[start:end]
+            return self._file(connection, blob, size, start, max(0, end - start))
 
         return self._readers.run(read)
 
-    def _file(self, connection: apsw.Connection, blob: BlobId, start: int, length: int) -> bytes | None:
+    def _file(
+        self, connection: apsw.Connection, blob: BlobId, size: int, start: int, length: int
+    ) -> bytes | None:
         """Part of a file whose row was there. None: it was swept since. Raises ContentLost."""
         try:
-            found = _part(self._files().path(blob), start, length)
+            found = self._part(blob, size, start, length)
         except FileNotFoundError:
             if not one(connection, "SELECT 1 FROM blob WHERE hash = ?", (blob,)):
                 return None
@@ -92,6 +105,27 @@ class BlobStore:
                 raise
             found = None
         return _there(blob, found, length)
+
+    def _part(self, blob: BlobId, size: int, start: int, length: int) -> bytes:
+        with open(self._files().path(blob), "rb", buffering=0) as file:
+            if self._trusted(blob):
+                return _read(file.fileno(), start, length)
+            there = os.fstat(file.fileno()).st_size
+            if there != size:
+                _lost(blob, f"{there} of {size} octets")
+            found, hashed = _read_hashed(file.fileno(), start, length)
+        self._compare(blob, hashed)
+        return found
+
+    def _trusted(self, blob: BlobId) -> bool:
+        return self._hashed.get(blob, 0.0) > time.monotonic()
+
+    def _compare(self, blob: BlobId, hashed: bytes) -> None:
+        if hashed != blob:
+            _lost(blob, "its hash is another")
+        if len(self._hashed) >= _REMEMBERED:
+            self._hashed.clear()
+        self._hashed[blob] = time.monotonic() + _HOLDS
 
     def read_many(self, blobs: list[BlobId], limit: int) -> Deferred[list[bytes]]:
         def read(connection: apsw.Connection) -> list[bytes]:
@@ -118,24 +152,45 @@ class BlobStore:
     ) -> bytes | None:
         size, form, number = row
         if form == FILE:
-            return self._file(connection, blob, 0, size)
-        return _whole(blob, size, form, data.get(number))
+            return self._file(connection, blob, size, 0, size)
+        return self._whole(blob, size, form, data.get(number))
+
+    def _whole(self, blob: BlobId, size: int, form: int, data: bytes | None) -> bytes:
+        if data is not None and form != RAW:
+            try:
+                data = zstandard.ZstdDecompressor().decompress(data, max_output_size=INLINE)
+            except zstandard.ZstdError as error:
+                _lost(blob, str(error))
+        data = _there(blob, data, size)
+        if not self._trusted(blob):
+            self._compare(blob, digest(data))
+        return data
 
 
-def _part(path: str, start: int, length: int) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        found = []
-        while length > 0:
-            piece = os.pread(fd, min(length, 1 << 20), start)
-            if not piece:
-                break
-            found.append(piece)
-            start += len(piece)
-            length -= len(piece)
-        return b"".join(found)
-    finally:
-        os.close(fd)
+def _read(fd: int, start: int, length: int) -> bytes:
+    found = []
+    while length > 0:
+        piece = os.pread(fd, min(length, _PIECE), start)
+        if not piece:
+            break
+        found.append(piece)
+        start += len(piece)
+        length -= len(piece)
+    return b"".join(found)
+
+
+def _read_hashed(fd: int, start: int, length: int) -> tuple[bytes, bytes]:
+    """As `_read`, and the hash of all that the file holds."""
+    state = hashlib.blake2b(digest_size=32)
+    found = []
+    at = 0
+    while piece := os.pread(fd, _PIECE, at):
+        state.update(piece)
+        part = piece[max(0, start - at) : max(0, start + length - at)]
+        if part:
+            found.append(part)
+        at += len(piece)
+    return b"".join(found), state.digest()
 
 
 def _rows(
@@ -181,30 +236,33 @@ def _inline(connection: apsw.Connection, sizes: dict[int, int]) -> dict[int, byt
 
 
 def _read_rows(connection: apsw.Connection, numbers: list[int], found: dict[int, bytes]) -> None:
-    row: Any = one(
-        connection,
-        """SELECT group_concat(d.blob), group_concat(length(d.data)),
-            CAST(group_concat(d.data, '') AS BLOB)
-        FROM carray(?) w CROSS JOIN blob_data d ON d.blob = w.value""",
-        (ids(numbers),),
-    )
+    """A row on a bad sector is left out, as one that is missing is."""
+    try:
+        row: Any = one(
+            connection,
+            """SELECT group_concat(d.blob), group_concat(length(d.data)),
+                CAST(group_concat(d.data, '') AS BLOB)
+            FROM carray(?) w CROSS JOIN blob_data d ON d.blob = w.value""",
+            (ids(numbers),),
+        )
+    except (apsw.IOError, apsw.CorruptError) as error:
+        if len(numbers) == 1:
+            log.error("content unreadable", row=numbers[0], cause=str(error))
+            return
+        for number in numbers:
+            _read_rows(connection, [number], found)
+        return
     found.update(zip(integers(row[0]), pieces(row[1], row[2]), strict=True))
-
-
-def _whole(blob: BlobId, size: int, form: int, data: bytes | None) -> bytes:
-    if data is not None and form != RAW:
-        try:
-            data = zstandard.ZstdDecompressor().decompress(data, max_output_size=INLINE)
-        except zstandard.ZstdError as error:
-            log.error("content damaged", blob=blob.hex(), cause=str(error))
-            raise ContentLost(cause=blob.hex()) from error
-    return _there(blob, data, size)
 
 
 def _there(blob: BlobId, data: bytes | None, size: int) -> bytes:
     """`data`, when it is there and all of it."""
     if data is None or len(data) != size:
-        found = "missing" if data is None else f"{len(data)} of {size} octets"
-        log.error("content lost", blob=blob.hex(), found=found)
-        raise ContentLost(cause=f"{blob.hex()}: {found}")
+        _lost(blob, "missing" if data is None else f"{len(data)} of {size} octets")
     return data
+
+
+def _lost(blob: BlobId, found: str) -> NoReturn:
+    metrics.blobs_lost.inc()
+    log.error("content lost", blob=blob.hex(), found=found)
+    raise ContentLost(cause=f"{blob.hex()}: {found}")

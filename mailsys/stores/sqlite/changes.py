@@ -77,7 +77,15 @@ def threads_changed(connection: apsw.Connection, account: int, since: int, limit
                 (updated if before else created).append(thread)
             elif before:
                 destroyed.append(thread)
-    return IdChanges(modseq, more, tuple(created), tuple(updated), tuple(destroyed), complete=since >= row[1])
+    return IdChanges(
+        modseq,
+        more,
+        tuple(created),
+        tuple(updated),
+        tuple(destroyed),
+        complete=since >= row[1],
+        last=rows[-1][0] if rows else 0,
+    )
 
 
 def mailboxes_changed(connection: apsw.Connection, account: int, since: int, limit: int) -> IdChanges:
@@ -108,5 +116,6 @@ def mailboxes_changed(connection: apsw.Connection, account: int, since: int, lim
         tuple(found[1] for found in updated),
         tuple(box for _, box, _, _, dead in rows if dead),
         complete=since >= row[1],
+        last=rows[-1][0] if rows else 0,
         only_counts=bool(updated) and all(found[3] <= since for found in updated),
     )

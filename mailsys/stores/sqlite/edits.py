@@ -6,7 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mailsys.core.message import keywords as words
-from mailsys.core.refusal import NoSuchEmail, NoSuchMailbox, NotAllowed, Refusal, StateMismatch
+from mailsys.core.refusal import (
+    NoSuchEmail,
+    NoSuchMailbox,
+    NotAllowed,
+    Refusal,
+    StateMismatch,
+    TooManyKeywords,
+)
 from mailsys.ports.ids import EmailId, MailboxId
 from mailsys.ports.mailboxes import Role
 from mailsys.ports.patches import EmailNow, EmailPatch, EmailsPatched, Snooze
@@ -50,6 +57,8 @@ class _Plan:
             found = words.with_removed(found, patch.remove)
         if patch.add:
             found = words.with_added(found, words.with_removed(patch.add, MARK))
+        if words.are_too_many(found) and len(found) > len(self.keywords):
+            raise TooManyKeywords
         self.keywords = found
         self.boxes = boxes
         if patch.snooze is not None:

@@ -61,6 +61,9 @@ _CHECKS: Final = {
     "snooze without its placement": """SELECT s.mailbox, s.email FROM snooze s
         LEFT JOIN placement p ON p.email = s.email AND p.mailbox = s.mailbox AND p.mark <= 0
         WHERE p.email IS NULL AND s.account NOT IN (SELECT account FROM removal)""",
+    "verdict without its email": """SELECT v.account, v.email FROM verdict v
+        LEFT JOIN email e ON e.account = v.account AND e.id = v.email
+        WHERE e.id IS NULL AND v.account NOT IN (SELECT account FROM removal)""",
     "scope counts its tokens wrongly": """SELECT k.scope, k.tokens, n FROM known k
         LEFT JOIN (SELECT scope, count(*) n FROM token GROUP BY scope) t ON t.scope = k.scope
         WHERE k.tokens <> ifnull(n, 0) AND k.scope NOT IN (SELECT account FROM removal)""",

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from mailsys.core.message import keywords as words
+from mailsys.core.refusal import TooManyKeywords
 from mailsys.ports.ids import EmailId
 from mailsys.ports.placements import KeywordChange, KeywordsChanged
 from mailsys.stores.sqlite import lessons
@@ -102,6 +103,8 @@ def set_keywords(
         if texts is None:
             old = batch.keywords_text(number)
             new = _changed(old, change)
+            if words.are_too_many(new) and len(new) > len(old):
+                raise TooManyKeywords
             texts = known[number] = (old, new, words.with_added(new, MARK))
         is_marked = was_marked if marked is None else marked
         if texts[0] != texts[1]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from mailsys.core.message.keywords import names
 from mailsys.ports.mailboxes import Role
+from mailsys.stores.sqlite import strangers
 from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.rows import integers
 from mailsys.stores.sqlite.states import AccountState, MailboxState
@@ -26,6 +27,7 @@ def teach(batch: Batch, account: AccountState, blobs: Iterable[int], spam: int |
     wanted = set(blobs)
     if not wanted:
         return
+    strangers.said(batch, account.id, wanted, spam)
     number = batch.number("lesson")
     numbers = ids(sorted(wanted))
     known = batch.read(

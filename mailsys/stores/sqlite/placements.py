@@ -179,6 +179,10 @@ def _destroy(batch: Batch, account: AccountState, emails: list[NewEmail]) -> Non
         "DELETE FROM email WHERE account = ? AND id IN (SELECT value FROM carray(?))",
         (account.id, ids(email.id for email in emails)),
     )
+    batch.write(
+        "DELETE FROM verdict WHERE account = ? AND email IN (SELECT value FROM carray(?))",
+        (account.id, ids(email.id for email in emails)),
+    )
     for email in emails:
         account.used -= email.size
         batch.hold(email.blob, -1)

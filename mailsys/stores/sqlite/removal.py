@@ -12,7 +12,7 @@ from mailsys.stores.sqlite.writer import Writer
 _CHUNK = 1000
 _TABLES = (
     "reference", "destroyed", "correspondent", "object", "gone_object", "gone_mailbox", "state", "session",
-    "sign_in", "snooze",
+    "sign_in", "snooze", "verdict",
 )  # fmt: skip
 
 
@@ -29,6 +29,10 @@ def remove_some(batch: Batch, account: int) -> bool:
         batch.execute("DELETE FROM placement WHERE email IN (SELECT value FROM carray(?))", (emails,))
         batch.execute(
             "DELETE FROM email WHERE account = ? AND id IN (SELECT value FROM carray(?))", (account, emails)
+        )
+        batch.execute(
+            "DELETE FROM verdict WHERE account = ? AND email IN (SELECT value FROM carray(?))",
+            (account, emails),
         )
         for email, blob in found:
             batch.hold(blob, -1)

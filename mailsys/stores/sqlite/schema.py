@@ -24,8 +24,9 @@ import apsw
 from mailsys.stores.sqlite.learned_tables import KNOWLEDGE, LESSONS
 from mailsys.stores.sqlite.rows import one
 from mailsys.stores.sqlite.sts_tables import STS_POLICIES
+from mailsys.stores.sqlite.trust_tables import TRUST
 
-VERSION: Final = 6
+VERSION: Final = 8
 PAGE_SIZE: Final = 8192
 
 # until: while it waits, when it is due; once woken, when it came back to this mailbox
@@ -42,6 +43,15 @@ CREATE INDEX snooze_until ON snooze (mailbox, until) WHERE woken = 1;
 ONCE: Final = """
 CREATE TABLE once (key TEXT PRIMARY KEY, taken INTEGER NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX once_until ON once (until);
+"""
+
+# A zone is read and judged whole: its records are one document (zones.py).
+ZONES: Final = """
+CREATE TABLE zone (
+    name TEXT PRIMARY KEY, serial INTEGER NOT NULL, changed REAL NOT NULL, own BLOB NOT NULL,
+    derived BLOB NOT NULL, keys BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE zone_history (zone TEXT, serial INTEGER, change BLOB NOT NULL, PRIMARY KEY (zone, serial))
+    WITHOUT ROWID;
 """
 
 TABLES: Final = """
@@ -280,7 +290,9 @@ CREATE INDEX timeline_account ON timeline (account, trace) WHERE account IS NOT 
     2: SNOOZE,
     3: _MARKS + ONCE,
     4: LESSONS + KNOWLEDGE,
-    5: STS_POLICIES + "ALTER TABLE dkim_key ADD COLUMN since REAL NOT NULL DEFAULT 0;",
+    5: TRUST,
+    6: ZONES,
+    7: STS_POLICIES + "ALTER TABLE dkim_key ADD COLUMN since REAL NOT NULL DEFAULT 0;",
 }
 
 
@@ -316,8 +328,9 @@ def connect(path: str, *, read_only: bool = False, vfs: str | None = None) -> ap
     connection.execute("PRAGMA trusted_schema=OFF").fetchall()
     if not memory:
         connection.execute(f"PRAGMA cache_size={-32_768 if read_only else -65_536}").fetchall()
-        # Reads of checkpointed pages come straight from the page cache of the system, shared by all.
-        connection.execute("PRAGMA mmap_size=8589934592").fetchall()
+        # Not mapped into memory: a bad sector would be a SIGBUS, which ends the process, and again at the
+        # next start. Read, it is an error of that one statement (decision 18, with what this costs).
+        connection.execute("PRAGMA mmap_size=0").fetchall()
     return connection
 
 
@@ -328,7 +341,7 @@ def version_of(connection: apsw.Connection) -> int:
 def create(connection: apsw.Connection) -> None:
     """Lay out an empty file, in one commit."""
     with connection:
-        connection.execute(TABLES + SNOOZE + ONCE + LESSONS + KNOWLEDGE + STS_POLICIES)
+        connection.execute(TABLES + SNOOZE + ONCE + LESSONS + KNOWLEDGE + TRUST + ZONES + STS_POLICIES)
         connection.execute(f"PRAGMA user_version={VERSION}")
 
 

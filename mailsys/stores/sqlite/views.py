@@ -156,4 +156,5 @@ def emails_changed(connection: apsw.Connection, account: int, since: int, limit:
         tuple(EmailId(e) for _, e, created, dead in rows if not dead and (created <= since or e in gone)),
         tuple(EmailId(e) for _, e, created, dead in rows if dead and e not in alive),
         complete=since >= floor,
+        last=rows[-1][0] if rows else 0,
     )

@@ -27,7 +27,7 @@ log = Log("api")
 Octets = Annotated[int, Meta(ge=0, le=2**53, description="Octets; 0: no bound.")]
 Sends = Annotated[int, Meta(ge=0, le=10**9, description="Recipients; 0: the server's default.")]
 Name = Annotated[str, Meta(max_length=100)]
-_OWN_LIMITS: Final = frozenset(("quota", "sends_per_hour", "sends_per_day"))
+_LIMITS: Final = frozenset(("quota", "sends_per_hour", "sends_per_day"))
 
 
 class AccountInfo(Model, frozen=True):
@@ -198,8 +198,9 @@ class AccountRoutes:
         }
         if given.name is not None:
             wanted["name"] = _plain(given.name)
-        if account.id == call.account and not call.rights.all and _OWN_LIMITS.intersection(wanted):
-            raise WebProblem(403, "Your own limits are set by who administers everything.")
+        if not call.rights.all and _LIMITS.intersection(wanted) and (await self._rights.of(account)).any:
+            # His own, and those of an equal: whoever resets another's password could be that one.
+            raise WebProblem(403, "An administrator's limits are set by who administers everything.")
         if given.admin_of is not None:
             known = {each.name for each in await self._accounts.domains()}
             names = [domain_name(each, "adminOf") for each in given.admin_of]

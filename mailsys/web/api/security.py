@@ -282,7 +282,7 @@ class SecurityRoutes:
                     given.passkey_challenge, given.credential, party_of(call.request), call.account
                 )
             elif given.code:
-                await self._factor.check(call.account, given.code)
+                await self._factor.check(call.account, given.code, f"session {call.me.credential}")
             else:
                 raise BadField("code", "A code of your second factor, or your passkey, is needed as well.")
         except BadCredentials as wrong:

@@ -348,7 +348,7 @@ class LostContent(ImapTestCase):
         for items in self.COMMANDS:
             responses = await client.ask(b"UID FETCH 1:* (UID %b)" % items)
             self.assertEqual([line.split(b" ")[1] for line in responses[:-1]], [b"1", b"3"], items)
-            self.assertTrue(responses[-1].startswith(b"NO [SERVERBUG] "), responses[-1])
+            self.assertTrue(responses[-1].startswith(b"NO [CORRUPTION] "), responses[-1])
             self._said()
 
     async def test_of_all_and_of_large_ones(self):
@@ -358,7 +358,7 @@ class LostContent(ImapTestCase):
         for items in self.COMMANDS:
             responses = await client.ask(b"FETCH 1 (%b)" % items)
             self.assertEqual(len(responses), 1, items)
-            self.assertTrue(responses[0].startswith(b"NO [SERVERBUG] "), responses)
+            self.assertTrue(responses[0].startswith(b"NO [CORRUPTION] "), responses)
             self._said()
 
     async def test_of_an_email_that_others_destroyed_is_no_loss(self):

@@ -61,6 +61,16 @@ class Storing(ImapTestCase):
             b"* 2 FETCH (UID 2 FLAGS (\\Seen \\Draft \\Recent))",
         )
 
+    async def test_there_is_a_bound_on_keywords(self):
+        await self.deliver()
+        client = await self.connect(select=b"INBOX")
+        for start in (0, 64):
+            words = b" ".join(b"w%d" % n for n in range(start, start + 64))
+            self.assertEqual((await client.ask(b"STORE 1 +FLAGS.SILENT (%b)" % words))[-1][:2], b"OK")
+        answer = await client.ask(b"STORE 1 +FLAGS (more \\Seen)")
+        self.assertTrue(answer[-1].startswith(b"NO [LIMIT] "), answer)
+        self.assertEqual((await client.ask(b"STORE 1 +FLAGS.SILENT (\\Seen)"))[-1][:2], b"OK")
+
     async def test_it_is_refused_where_only_examined(self):
         client, _ = await self._two()
         await client.ask(b"EXAMINE INBOX")

@@ -181,7 +181,7 @@ class Scram(TlsTestCase):
         self.pool.start()
         return SignIn(
             self.store.accounts,
-            Throttle(Counters(reactor), Limits(), reactor),
+            Throttle(Counters(reactor), Limits(), reactor, os.urandom),
             reactor,
             self.pool,
             os.urandom,

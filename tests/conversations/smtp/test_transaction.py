@@ -278,12 +278,32 @@ class TransactionTests(ConversationCase):
         self.assertTrue(conversation.say(b"DATA\r\n").startswith(b"503"))
         self.assertEqual(self.transactions.aborted, 1)
 
+    def test_a_name_that_could_be_nobodys_is_refused(self):
+        """RFC 5321 §4.1.2, §4.1.3, with mercy for odd ones."""
+        good = """a.example A host-1.example host_1.local DESKTOP-7QX -odd- localhost a.example. 3com.example
+            192.0.2.1 2001:db8::1 [192.0.2.1] [IPv6:2001:db8::1] [ipv6:::1] [fe80::1] [IPv6:fe80::1%25en0]
+            [tag:what] exämple.org xn--exmple-cua.org Bob's-iPhone"""
+        bad = (
+            """a..b - . .a <x> [1.2.3.4 1.2.3.4] [] [a.example] [1.2.3] [1.2.3.256] [IPv6:xyz] [IPv6:] a@b
+            a/b a,b "a" (a) a;b [tag:] [:x] 2001:db8::zz a:25 \\ --.a"""
+            + " "
+            + "a" * 256
+        )
+        for names, code in ((good, b"250"), (bad, b"501 5.5.4 ")):
+            for name in names.split():
+                conversation = self.connect()
+                for verb in (b"EHLO", b"HELO"):
+                    said = conversation.say(b"%b %b\r\n" % (verb, name.encode()))
+                    self.assertTrue(said.startswith(code), (name, said))
+                conversation.say(b"QUIT\r\n")
+
     def test_the_name_in_ehlo_cannot_break_a_trace_header(self):
         conversation = self.connect()
-        conversation.say(b'EHLO Bob(s)"<pc>\\\r\n')
+        self.assertTrue(conversation.say(b'EHLO Bob(s)"<pc>\\\r\n').startswith(b"501 5.5.4 "))
+        conversation.say(b"EHLO Bob's_pc.\xc3\xa9\r\n")
         said = conversation.say(b"MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n.\r\n")
         self.assertIn(b"kept", said)
-        self.assertEqual(self.transactions.received[0].client.hello, "Bob?s???pc??")
+        self.assertEqual(self.transactions.received[0].client.hello, "Bob?s_pc.??")
 
 
 class InternationalTests(ConversationCase):

@@ -537,6 +537,19 @@ class SearchCommands(Table):
 
     def test_keys_and_depth_are_bounded_to_the_number(self):
         bounds = SearchBounds(keys=3, depth=2)
+        for fine in (
+            b"SEEN SEEN SEEN",
+            b"NOT NOT SEEN",
+            b"((SEEN))",
+            b"SEEN NOT NOT SEEN",
+            b"(SEEN NOT SEEN)",
+        ):
+            bounds = SearchBounds(keys=5, depth=2)
+            self.key(fine, bounds=bounds)
+        for deep in (b"SEEN NOT NOT NOT SEEN", b"(SEEN NOT NOT SEEN)", b"OR NOT SEEN NOT NOT SEEN"):
+            with self.assertRaises(BadCommand, msg=deep):
+                self.key(deep, bounds=SearchBounds(keys=9, depth=2))
+        bounds = SearchBounds(keys=3, depth=2)
         for fine in (b"SEEN SEEN SEEN", b"NOT NOT SEEN", b"((SEEN))"):
             self.key(fine, bounds=bounds)
         for much in (b"SEEN SEEN SEEN SEEN", b"OR SEEN NOT SEEN", b"(NOT (SEEN))"):
@@ -612,7 +625,7 @@ class Hostile(SynchronousTestCase):
         self.assertEqual(found.numbers.resolve(10), [(1, 8999)])
         self.assertLess(time.process_time() - started, 0.5)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(
         verb=st.sampled_from([*VERBS, *(b"UID " + verb for verb in UID_VERBS), b"SEARCH", b"UID SEARCH"]),
         words=st.lists(
@@ -641,7 +654,7 @@ class Hostile(SynchronousTestCase):
         with contextlib.suppress(BadCommand):
             parse_append(data.replace(b"a APPEND", b"a append"), utf8=utf8)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.binary(max_size=60))
     def test_any_octets_at_all(self, data):
         for function in (parse, parse_append):

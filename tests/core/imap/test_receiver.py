@@ -196,6 +196,12 @@ class Literals(SynchronousTestCase):
         receiver.feed(b"b NOOP\r\n")
         self.assertEqual(receiver.buffered, 0)
 
+    def test_so_much_of_a_refused_literal_is_read_before_login(self):
+        for size, kinds in ((256 * 1024, [TooBig, Parsed]), (256 * 1024 + 1, [Fatal])):
+            line = b"a LOGIN x {%d+}\r\n" % size + b"x" * size + b"\r\nb NOOP\r\n"
+            events = received(line, Receiver())
+            self.assertEqual([type(e) for e in events], kinds, size)
+
     def test_refusing_what_was_not_offered_changes_nothing(self):
         receiver = Receiver()
         receiver.refuse_append()  # nothing was offered: nothing happens
@@ -371,7 +377,7 @@ PIECES = [
 
 
 class AnyCut(SynchronousTestCase):
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(
         pieces=st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=20)), max_size=8),
         cuts=st.lists(st.integers(0, 4000), max_size=20),

@@ -105,7 +105,6 @@ class Sets(SynchronousTestCase):
             self.assertEqual(sequence.render([]), b"")
             return
         ranges = sequence.parse(sequence.render(sorted(numbers))).resolve(1)
-        self.assertEqual(list(sequence.expand(ranges, 100)), sorted(numbers))
         self.assertEqual(sequence.count(ranges), len(numbers))
         for number in range(62):
             self.assertEqual(sequence.contains(ranges, number), number in numbers)
@@ -120,15 +119,24 @@ class Sets(SynchronousTestCase):
             self.assertEqual(sequence.parse(text).largest(), largest, text)
             self.assertEqual(sequence.parse(text).has_star(), b"*" in text, text)
 
-    def test_expansion_is_bounded(self):
-        self.assertEqual(list(sequence.expand([(5, 4_000_000_000)], 3)), [5, 6, 7])
-
 
 class Dates(SynchronousTestCase):
     def test_rendering_and_parsing(self):
         self.assertEqual(dates.render_date_time(0.0), b"01-Jan-1970 00:00:00 +0000")
         self.assertEqual(dates.render_date_time(-0.5), b"31-Dec-1969 23:59:59 +0000")
         self.assertEqual(dates.parse_date_time(b" 1-Jan-1970 00:00:00 -0130"), 5400.0)
+        self.assertEqual(dates.parse_date_time(b"31-Dec-1998 23:59:60 +0000"), 915148799.0)  # a leap second
+        for text in (
+            b"01-Foo-1970 00:00:00 +0000",
+            b"01-Jan-1970 00:00:00 +0060",
+            b"01-Jan-1970 00:00:00 +2400",
+            b"01-Jan-1970 24:00:00 +0000",
+            b"32-Jan-1970 00:00:00 +0000",
+            b"01-Jan-1970 00:00:00 0000",
+        ):
+            with self.assertRaises(ValueError, msg=text):
+                dates.parse_date_time(text)
+        self.assertEqual(dates.parse_date_time(b"01-Jan-1970 00:00:00 -2359"), 86340.0)
         self.assertEqual(dates.render_date_time(1e18), b"31-Dec-9999 01:46:40 +0000")
 
     @settings(max_examples=200)
@@ -178,7 +186,7 @@ class Patterns(SynchronousTestCase):
         started = time.process_time()
         for bomb in bombs:
             compile_pattern("", bomb).matches("a/" * 500)
-        self.assertLess(time.process_time() - started, 0.1)
+        self.assertLess(time.process_time() - started, 0.5)  # some 0.05 s; backtracking would take for ever
         self.assertTrue(fnmatch.fnmatch("a", "*"))
 
 
@@ -241,7 +249,7 @@ class Responses(SynchronousTestCase):
 
     def test_rows(self):
         self.assertEqual(
-            response.flag_rows([1, 2], [b"\\Seen", b""], uids=[5, 6], modseqs=[8, 9]),
+            response.rows([b"UID", b"MODSEQ", b"FLAGS"], [1, 2], [[5, 6], [8, 9], [b"\\Seen", b""]]),
             b"* 1 FETCH (UID 5 MODSEQ (8) FLAGS (\\Seen))\r\n* 2 FETCH (UID 6 MODSEQ (9) FLAGS ())\r\n",
         )
         self.assertEqual(
@@ -305,59 +313,8 @@ class HeaderFields(SynchronousTestCase):
         self.assertLess(time.process_time() - started, 0.2)
 
 
-class FetchPlans(SynchronousTestCase):
-    def plan(self, text: bytes, **options):
-        return fetch.plan(parse(b"a FETCH 1 " + text + b"\r\n")[1], **options)
-
-    def test_flags_need_no_store(self):
-        self.assertTrue(self.plan(b"(UID FLAGS MODSEQ EMAILID)").image_only)
-
-    def test_columns(self):
-        self.assertEqual(self.plan(b"FULL").columns, ("received_at", "size", "envelope", "body"))
-        self.assertFalse(self.plan(b"FULL").needs_blob)
-
-    def test_header_sections_need_only_the_header(self):
-        plan = self.plan(b"(BODY.PEEK[HEADER.FIELDS (FROM)] RFC822.HEADER BODY.PEEK[HEADER])")
-        self.assertEqual(len(plan.header_sections), 3)
-        self.assertFalse(plan.needs_blob)
-        self.assertFalse(plan.sets_seen)
-
-    def test_ranges_and_parts(self):
-        plan = self.plan(b"(BODY[] BODY[TEXT] RFC822 BODY[1] BODY[1.HEADER] BINARY[])")
-        self.assertEqual([section.text for section in plan.range_sections], [b"", b"TEXT", b""])
-        self.assertEqual(
-            [(section.kind, section.part) for section in plan.part_sections],
-            [(b"BODY", (1,)), (b"BODY", (1,)), (b"BINARY", ())],
-        )
-        self.assertEqual(plan.columns, ("header_size", "size", "blob"))
-
-    def test_parts_need_the_whole_message(self):
-        self.assertEqual(self.plan(b"BODY[1]").columns, ("size", "blob"))
-        self.assertTrue(self.plan(b"BODY[1]").needs_blob)
-
-    def test_seen_is_set_by_what_does_not_peek(self):
-        for text, seen in (
-            (b"BODY[]", True),
-            (b"BODY.PEEK[]", False),
-            (b"RFC822", True),
-            (b"RFC822.HEADER", False),
-            (b"RFC822.TEXT", True),
-            (b"BINARY[1]", True),
-            (b"BINARY.SIZE[1]", False),
-            (b"BODY", False),
-        ):
-            self.assertEqual(self.plan(text).sets_seen, seen, text)
-            self.assertFalse(self.plan(text, read_only=True).sets_seen)
-
-    def test_spans_and_cuts(self):
-        for section, expected in (
-            (Section(), (0, 100)),
-            (Section(text=b"TEXT"), (30, 100)),
-            (Section(start=90, length=50), (90, 100)),
-            (Section(start=500, length=50), (100, 100)),
-            (Section(text=b"TEXT", start=5, length=5), (35, 40)),
-        ):
-            self.assertEqual(fetch.span(section, 30, 100), expected)
+class FetchSections(SynchronousTestCase):
+    def test_cuts(self):
         self.assertEqual(fetch.cut(Section(start=2, length=2), b"abcdef"), b"cd")
         self.assertEqual(
             fetch.from_header(Section(text=b"HEADER.FIELDS", fields=(b"To",), start=0, length=4), HEADER),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import unicodedata
 
@@ -148,6 +149,14 @@ class FoldTests(SynchronousTestCase):
         self.assertEqual(text.fold("E\u0301"), "é")
         self.assertEqual(text.fold("a\0b\x7fc"), "a b c")
         self.assertEqual(text.fold(" a "), " a ")
+
+    @given(st.text(st.characters(max_codepoint=127)), st.sampled_from((1, 30_000)))
+    @example("", 1)
+    @example(" \r\n ", 1)
+    @example("a \t", 1)
+    def test_ascii_is_folded_alike_at_any_length(self, words: str, times: int) -> None:
+        whole = (words[:20] * times)[:100_000]
+        self.assertEqual(text.fold(whole), re.sub("[\0- \x7f]+", " ", whole).lower())
 
     @given(TEXT)
     @settings(max_examples=200)

@@ -71,7 +71,7 @@ class MailParameterTests(SynchronousTestCase):
         ):
             self.refused(text, 501) if text != b" -X=1" else self.refused(text, 555)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.binary(max_size=60))
     def test_any_octets_parse_or_raise_the_one_error(self, text):
         for parse in (mail, rcpt_parameters):
@@ -143,7 +143,7 @@ class LengthTests(SynchronousTestCase):
 
 
 class XtextTests(SynchronousTestCase):
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(st.binary(max_size=50))
     def test_what_is_encoded_comes_back(self, octets):
         encoded = xtext.encode(octets)

@@ -431,7 +431,7 @@ REPLIES = st.sampled_from(
 
 class AnyServerTests(SynchronousTestCase):
     @given(st.lists(REPLIES, max_size=14), st.booleans(), st.integers(1, 9))
-    @settings(max_examples=500, deadline=None)
+    @settings(max_examples=500)
     def test_whatever_a_server_says_each_recipient_gets_one_result_and_250_alone_accepts(
         self, replies, pipelining, cut
     ):

@@ -12,6 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from mailsys.core.jmap import ids
 from mailsys.core.message.analysis import analyse
+from mailsys.core.trust.verdict import Verdict
 from mailsys.log import direct
 from mailsys.ports.accounts import Credentials, Domain
 from mailsys.ports.ids import MailboxId
@@ -116,6 +117,7 @@ class JmapTestCase(TestCase):
         at: float | None = None,
         account: Any = None,
         sent_to: tuple[str, ...] = (),
+        verdict: Verdict | None = None,
         **given: Any,
     ) -> str:
         """Mail from outside; fires with the email's id."""
@@ -139,7 +141,7 @@ class JmapTestCase(TestCase):
                 staged,
                 facts,
                 at,
-                (Delivery(account.id, (target,), keywords, sent_to=sent_to),),
+                (Delivery(account.id, (target,), keywords, sent_to=sent_to, verdict=verdict),),
                 header=content[: facts.header_size],
             )
         )

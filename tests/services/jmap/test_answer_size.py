@@ -39,7 +39,7 @@ class ReferenceTests(JmapTestCase):
         self.assertEqual(kinds, [None] * 10 + ["requestTooLarge"] * 6)
 
     async def test_a_reference_looks_at_a_bounded_number_of_items(self):
-        calls = [["Core/echo", {"a": [[[]] * 500] * 500}, "first"]]
+        calls = [["Core/echo", {"a": [[1] * 500] * 500}, "first"]]
         calls += [["Core/echo", {"#a": refer("first", path="/a/*/*")}, "second"]]
         found = await self.request(*calls)
         self.assertEqual(found["methodResponses"][1][1]["type"], "invalidResultReference")

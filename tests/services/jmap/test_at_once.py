@@ -342,6 +342,26 @@ class SendingTests(PostTestCase, AtOnceTestCase):
         self.assertEqual((list(value["created"]), changed["destroyed"]), (["s"], [email]))
         self.assertEqual((await self.call("Email/get", ids=[email]))["notFound"], [email])
 
+    async def test_a_receipt_marks_its_email_by_the_commit_that_takes_it(self) -> None:
+        email = await self.deliver(message(more="Disposition-Notification-To: Eve <eve@remote.example>\n"))
+        seen = {"actionMode": "manual-action", "sendingMode": "mdn-sent-manually", "type": "displayed"}
+        arguments = {
+            "accountId": self.account,
+            "identityId": "I0",
+            "send": {"k": {"forEmailId": email, "disposition": seen}},
+        }
+        for patch, done in (({"subject": "x"}, False), ({}, True)):
+            arguments["onSuccessUpdateEmail"] = {"#k": {"keywords/$mdnsent": True, **patch}}
+            self.between.fails_after = "accept"
+            found = await self.request(["MDN/send", arguments, "c"])
+            self.assertEqual("$mdnsent" in await self.get(email, "keywords"), done)
+            if done:
+                (_, sent, _), (implied, changed, _) = found["methodResponses"]
+                self.assertEqual(list(sent["sent"]), ["k"])
+                self.assertEqual((implied, changed["updated"]), ("Email/set", {email: None}))
+                self.assertEqual(changed["newState"], await self.state("Email"))
+        self.assertEqual(len(await self.items()), 1)
+
     async def test_what_is_taken_back_is_a_draft_again_with_it(self) -> None:
         email = await self.draft("far@y.example")
         envelope = {

@@ -1,6 +1,7 @@
 """Email/get, Email/changes, Thread/get, Thread/changes (RFC 8621 §3, §4.1-§4.3)."""
 
 import base64
+import os
 
 from mailsys.core.jmap.ids import blob_id, parse_blob_id
 from mailsys.ports.mailboxes import Role
@@ -51,6 +52,35 @@ class GetTests(JmapTestCase):
                 "preview": "The body",
             },
         )  # fmt: skip
+
+    async def test_content_that_the_disk_lost_is_one_text_that_says_so_and_the_others_are_answered(self):
+        emails = [await self.deliver(body=f"Body {n} " + "of some length " * size, number=n)
+                  for n, size in enumerate((1, 1, 9000, 1))]  # fmt: skip
+        connection = self.store.writer.batch.connection
+        connection.execute(
+            "UPDATE blob_data SET data = CAST(substr(data, 1, length(data) - 1) || x'21' AS BLOB)"
+            " WHERE instr(data, 'Body 1')"
+        ).fetchall()
+        for below, _, names in os.walk(self.store.files().folder):
+            for name in names:
+                os.remove(os.path.join(below, name))
+        found = await self.call(
+            "Email/get",
+            ids=emails,
+            properties=["id", "subject", "preview", "textBody", "attachments", "bodyValues"],
+            fetchTextBodyValues=True,
+        )
+        self.assertEqual([email["id"] for email in found["list"]], emails)
+        self.assertEqual(found["notFound"], [])
+        for email, kept in zip(found["list"], (True, False, False, True), strict=True):
+            self.assertEqual(email["subject"], "Hello")
+            self.assertIn("Body", email["preview"])
+            (part,) = email["textBody"]
+            value = email["bodyValues"][part["partId"]]
+            self.assertEqual("Body" in value["value"], kept)
+            self.assertEqual("missing or damaged" in value["value"], not kept)
+            self.assertEqual((value["isEncodingProblem"], value["isTruncated"]), (not kept, not kept))
+        self.failures.clear()
 
     async def test_convenient_header_properties(self):
         email = await self.deliver(RICH)

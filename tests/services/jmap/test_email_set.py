@@ -16,6 +16,13 @@ class CreateTests(JmapTestCase):
         """The stored message as Python's own parser reads it."""
         return stdlib_email.message_from_bytes(await self.source(id_), policy=email.policy.default)
 
+    async def test_there_is_a_bound_on_keywords(self):
+        email = await self.deliver(keywords=" ".join(f"w{n:03}" for n in range(128)))
+        found = await self.call("Email/set", update={email: {"keywords/more": True}})
+        self.assertEqual(found["notUpdated"][email]["type"], "tooManyKeywords")
+        found = await self.call("Email/set", update={email: {"keywords/$seen": True}})
+        self.assertEqual(found["updated"], {email: None})
+
     async def test_a_draft_is_created_and_comes_back_as_it_was_given(self):
         given = {
             "keywords": {"$draft": True, "$Seen": True}, "receivedAt": "2024-02-03T04:05:06Z",

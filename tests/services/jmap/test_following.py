@@ -3,7 +3,10 @@
 
 import random
 
+from mailsys.ports.ids import MailboxId
 from mailsys.ports.mailboxes import Role
+from mailsys.ports.objects import ObjectChange
+from mailsys.ports.placements import KeywordChange
 from tests.services.jmap.rig import JmapTestCase
 
 RECEIVED = [{"property": "receivedAt", "isAscending": False}]
@@ -121,3 +124,41 @@ class FollowingTests(JmapTestCase):
                 now = await self.call(f"{kind}/get", ids=None, properties=properties)
                 self.assertEqual(objects, {one["id"]: one for one in now["list"]}, kind)
                 self.assertEqual(states[kind], now["state"])
+
+    async def test_a_large_commit_is_told_to_its_end_whatever_comes_in_between(self):
+        """In parts, while the account goes on: by mail, and by what is no mail but takes a modseq."""
+        emails = [await self.deliver(number=n) for n in range(20)]
+        other = await self.deliver(number=99)
+        for between in ("nothing", "an object", "another email", "one of them", "all"):
+            state = (await self.call("Email/get", ids=[]))["state"]
+            numbers = [int(one[1:]) for one in emails]
+            change = KeywordChange(add=between.replace(" ", "-"))
+            inbox = MailboxId(int(self.inbox[1:]))
+            if between in ("an object", "all"):  # the account's modseq is above the commit's from the start
+                await self.write_object("before")
+            await self.store.mail.set_keywords(self.alice.id, inbox, numbers, change)
+            if between in ("an object", "all"):
+                await self.write_object("after")
+            told: set[str] = set()
+            more, part = True, 0
+            while more:
+                changes = await self.call("Email/changes", sinceState=state, maxChanges=7)
+                self.assertLessEqual(len(changes["updated"]), 7)
+                told.update(changes["updated"])
+                self.assertNotEqual(changes["newState"], state)
+                state, more, part = changes["newState"], changes["hasMoreChanges"], part + 1
+                if part > 3:
+                    continue
+                if between in ("an object", "all"):
+                    await self.write_object(f"{part}")
+                if between in ("another email", "all"):
+                    patch = {other: {f"keywords/{between[:3]}{part}": True}}
+                    await self.call("Email/set", update=patch)
+                if between in ("one of them", "all"):
+                    patch = {emails[-part]: {f"keywords/{between[:3]}{part}": True}}
+                    await self.call("Email/set", update=patch)
+            self.assertEqual(told - {other}, set(emails), between)
+            self.assertEqual(state, (await self.call("Email/get", ids=[]))["state"])
+
+    async def write_object(self, ident: str) -> None:
+        await self.store.objects.write([ObjectChange(self.alice.id, "Thing", ident, b"{}")])

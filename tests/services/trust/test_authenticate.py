@@ -313,7 +313,7 @@ class AnyTests(SynchronousTestCase):
         ]
     )
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(
         st.lists(st.tuples(names, tags), max_size=6),
         st.binary(max_size=60),

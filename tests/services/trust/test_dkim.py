@@ -30,7 +30,7 @@ def one(dns: DnsTable, message: bytes, at: float = NOW) -> DkimEvidence:
 class OthersTests(SynchronousTestCase):
     """dkimpy signs; we verify. And what was changed on the way fails here as there."""
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(
         lines=st.lists(st.text(alphabet=" \tab.=é", max_size=20), max_size=12),
         subject=st.text(alphabet=" \tab;:é", max_size=30),

@@ -15,8 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.core.trust.evidence import Signed
 from mailsys.ports.ids import BlobId
-from mailsys.services.sending.sign import Signer, dns_record, generate_keys
+from mailsys.services.sending.sign import Signer, generate_keys
 from tests.peers.dns_table import DnsTable
+from tests.services.published import dns_record
 from tests.services.trust.rig import NOW, examined, now_result
 
 MESSAGE = (

@@ -163,7 +163,7 @@ class CheckTests(SynchronousTestCase):
         )
         self.assertEqual(len(dns.asked), len(set(dns.asked)))
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(
         st.lists(
             st.one_of(

@@ -22,7 +22,9 @@ from mailsys.assembly.delivering import make_delivering
 from mailsys.assembly.jmap import make_jmap
 from mailsys.assembly.process import Process
 from mailsys.assembly.stores import Stores
+from mailsys.assembly.zones import make_zones
 from mailsys.ports.accounts import Account, Credentials, Domain
+from mailsys.ports.resolver import IResolver
 from mailsys.services.access.passwords import PasswordPool, make_credentials
 from mailsys.services.dns.resolve import StubResolver
 from mailsys.services.outbound.http import OutboundHttp
@@ -33,6 +35,7 @@ from mailsys.stores.memory.limits import Limits as Counters
 from mailsys.stores.sqlite.store import open_store
 from mailsys.web.api.document import document
 from mailsys.web.application import WebApplication
+from tests.peers.dns_table import DnsTable
 from tests.web.api.contract import Contract
 from tests.web.rig import Answer, Body, read_body
 
@@ -185,25 +188,29 @@ class ApiTestCase(TestCase):
         )  # fmt: skip
         stores = Stores(
             self.mail, self.blobs, self.blobs, self.accounts, self.queue, self.objects, store.once,
-            store.learning, store.sts_policies, self.session_store, store.storage, self.events, self.counters,
-            SECRET, nothing,
+            store.learning, store.sts_policies, store.strangers,
+            self.session_store, store.zones, store.storage, self.events, self.counters, SECRET, nothing,
             store.close,
         )  # fmt: skip
         self.access = access = make_access(process, stores)
         self.sign_in = access.sign_in
-        delivering = make_delivering(process, stores)
+        delivering = make_delivering(process, stores, DnsTable())
         self.directory, self.submission = delivering.directory, delivering.submission
         await self.directory.start()
         outbound = self.outbound()
         jmap = make_jmap(process, stores, access, delivering, outbound, lambda: None)
         self.contacts = jmap.contacts
-        self.administration = make_administration(process, stores, list, self.directory.refresh)
+        resolver = self.resolver()
+        zones = make_zones(process, stores, resolver, None)
+        refresh = self.directory.refresh
+        self.administration = make_administration(process, stores, zones.commands, list, refresh)
         self.web = WebApplication(
             jmap.api, jmap.feed, store.storage, self.counters, settings, clock, clock, static=Path("nowhere")
         )
         self.account_api = make_account_api(
-            process, stores, access, delivering, jmap, outbound, self.web, self.administration
-        )
+            process, stores, access, delivering, jmap, outbound, self.web, self.administration,
+            zones, resolver, refresh,
+        )  # fmt: skip
         self.contract = contract(json.dumps(document(self.account_api.api.routes)))
         await self.account_api.webhooks.start()
         self.site = self.web.site()
@@ -223,8 +230,10 @@ class ApiTestCase(TestCase):
         await self.store.close()
 
     def outbound(self) -> OutboundHttp:
-        resolver = StubResolver(reactor, [("127.0.0.1", 9)], random=random.Random(1), timeout=0.2)
-        return OutboundHttp(reactor, resolver, self.settings.web.push_to_private)
+        return OutboundHttp(reactor, self.resolver(), self.settings.web.push_to_private)
+
+    def resolver(self) -> IResolver:
+        return StubResolver(reactor, [("127.0.0.1", 9)], random=random.Random(1), timeout=0.2)
 
     # -- asking ------------------------------------------------------------------------------------
 

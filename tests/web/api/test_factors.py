@@ -12,13 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet.defer import Deferred, gatherResults
 
 from mailsys.core.jmap.ids import blob_id
-from mailsys.core.refusal import AppPasswordNeeded, BadCredentials
+from mailsys.core.refusal import AppPasswordNeeded, BadCredentials, Refusal
 from mailsys.core.sasl.plain import Claim
 from mailsys.ports.accounts import AccountPatch
 from mailsys.ports.objects import ObjectChange
 from mailsys.services.access.at_rest import AtRest
 from mailsys.services.access.second_factor import SecondFactor
-from mailsys.stores.memory.limits import Limits as Counters
 from tests.web.api.rig import PASSWORDS, SECRET, ApiTestCase, Browser
 
 
@@ -49,6 +48,17 @@ class AppPasswordTests(ApiTestCase):
         self.assertEqual((await self.ask("GET", "/suggestions?q=a", headers=token)).status, 403)
         self.assertEqual((await self.ask("POST", "/send", {}, token)).status, 403)
         self.assertEqual((await self.ask("GET", "/app-passwords", headers=token)).status, 403)
+
+    async def test_who_may_only_send_does_not_hear_of_mail(self) -> None:
+        for scopes, status in ((["send"], 403), (["api"], 403), (["send", "mail:read"], 426)):
+            _, made = await self.make(*scopes)
+            token = self.bearer(made["secret"])
+            if status == 403:
+                stream = await self.ask(
+                    "GET", "/jmap/eventsource/?types=*&closeafter=state&ping=0", headers=token
+                )
+                self.assertEqual(stream.status, status)
+            self.assertEqual((await self.ask("GET", "/jmap/ws", headers=token)).status, status)
 
     async def test_webhooks_tell_of_mail_so_they_are_made_by_who_may_read_it(self) -> None:
         hook = {"url": "https://hook.example/"}
@@ -178,7 +188,7 @@ class TotpTests(ApiTestCase):
         for code in (self.code(secret), codes[3]):
             others = [
                 SecondFactor(  # other processes, which share the store alone
-                    self.objects, self.accounts, Counters(self.clock), self.clock, os.urandom, "x",
+                    self.objects, self.accounts, self.store.once, self.clock, os.urandom, "x",
                     AtRest(SECRET, os.urandom),
                 )
                 for _ in range(10)
@@ -193,6 +203,33 @@ class TotpTests(ApiTestCase):
 
             done = await gatherResults([Deferred.fromCoroutine(spend(each)) for each in others])
             self.assertEqual(sum(done), 1)
+
+    async def test_wrong_codes_of_strangers_do_not_shut_it_where_the_account_knows_its_owner(self) -> None:
+        _, secret, codes = await self.turn_on()
+        self.clock.shift += 60
+
+        async def attempt(code: str, place: str) -> str:
+            try:
+                return await self.access.factor.check(self.alice.id, code, place)
+            except Refusal as refused:
+                return type(refused).__name__
+
+        for place in ("", "browser 1"):
+            wrong = f"{int(self.code(secret)) ^ 1:06}"
+            done = await gatherResults([Deferred.fromCoroutine(attempt(wrong, place)) for _ in range(40)])
+            self.assertEqual(done.count("BadCredentials"), 30)  # however many at once
+            self.assertEqual(done.count("RateLimited"), 10)
+            self.assertEqual(await attempt(self.code(secret), place), "RateLimited")
+        self.assertEqual(await attempt(self.code(secret), "browser 2"), "totp")
+        self.assertEqual(await attempt(codes[0], ""), "recovery")
+        self.clock.shift += 3600
+        self.assertEqual(await attempt(self.code(secret), ""), "totp")
+
+    async def test_right_codes_are_not_counted(self) -> None:
+        _, secret, _ = await self.turn_on()
+        for _ in range(40):
+            self.clock.shift += 31
+            self.assertEqual(await self.access.factor.check(self.alice.id, self.code(secret)), "totp")
 
     async def test_a_challenge_is_good_for_one_session_over_processes_and_restarts(self) -> None:
         _, _, codes = await self.turn_on()

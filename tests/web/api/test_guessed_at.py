@@ -54,7 +54,7 @@ class GuessedAtTests(ApiTestCase):
 
     async def test_from_three_addresses(self) -> None:
         self.assertEqual((await From(self, HOME).sign_in("alice")).status, 200)
-        guesses = [each for n in range(3) for each in await self.guess(f"198.18.0.{n}", 20)]
+        guesses = [each for n in range(3) for each in await self.guess(f"198.18.0.{n}", 60)]
         while not any(each.called and each.result.status == 429 for each in guesses):
             await From(self, HOME).ask("GET", "/registration")
         await self.owner_comes()
@@ -69,7 +69,7 @@ class GuessedAtTests(ApiTestCase):
     async def test_a_known_browser_in_a_network_full_of_guesses(self) -> None:
         owner = From(self, HOME)
         self.assertEqual((await owner.sign_in("alice")).status, 200)
-        guesses = await self.guess(HOME, 40)
+        guesses = await self.guess(HOME, 80)
         while not any(each.called and each.result.status == 429 for each in guesses):
             await owner.ask("GET", "/registration")
         owner.cookie = ""

@@ -88,6 +88,16 @@ class RightsTests(ApiTestCase):
         self.assertEqual((await bob.ask("PATCH", mine, {"name": "B"})).status, 200)
         self.assertEqual((await self.root_browser.ask("PATCH", mine, {"quota": 5})).status, 200)
 
+    async def test_nor_are_those_of_an_equal_who_could_do_as_much_for_him(self) -> None:
+        bob = await self.rise()
+        peer = f"/accounts/A{self.alice.id}"
+        self.assertEqual((await bob.ask("PATCH", peer, {"quota": 5})).status, 200)
+        made = await self.root_browser.ask("PATCH", peer, {"adminOf": ["example.com"]})
+        self.assertEqual(made.status, 200)
+        for body in ({"quota": 2**50}, {"sendsPerHour": 10**9}, {"sendsPerDay": 10**9}):
+            self.assertEqual((await bob.ask("PATCH", peer, body)).status, 403)
+        self.assertEqual((await bob.ask("PATCH", peer, {"name": "A"})).status, 200)
+
     async def test_who_is_let_in_later_is_judged_by_what_he_has_then(self) -> None:
         bob = await self.rise()
         await self.refused_nothing(bob)

@@ -19,6 +19,8 @@ from mailsys.services.jmap.extensions.quota import (
     quota_query_changes,
     state_of_quota,
 )
+from mailsys.services.jmap.mail.email_patching import EmailPatching
+from mailsys.services.jmap.mail.email_properties import EmailReader
 from mailsys.services.jmap.protocol.api import CORE, SEND, WRITE, JmapApi
 from mailsys.services.jmap.submission.identity import Identities
 from mailsys.services.jmap.submission.mdn_parse import MdnParse
@@ -71,5 +73,7 @@ def register_more(
     api.register("Blob/copy", CORE, blobs.copy, WRITE)
 
     api.announce(MDN, account=lambda _: {})
-    api.register("MDN/send", MDN, MdnSend(submission, identities, directory, once).run, SEND)
-    api.register("MDN/parse", MDN, MdnParse(reader, Contents(ports.blobs, reader, ports.offload)).run)
+    contents = Contents(ports.blobs, reader, ports.offload)
+    patching = EmailPatching(EmailReader(ports.mail, contents))
+    api.register("MDN/send", MDN, MdnSend(submission, identities, directory, once, patching).run, SEND)
+    api.register("MDN/parse", MDN, MdnParse(reader, contents).run)

@@ -15,7 +15,7 @@ from mailsys.core.jmap.header_forms import header_property
 from mailsys.core.jmap.patches import read_patch
 from mailsys.core.jmap.problems import SetError, invalid_properties
 from mailsys.core.message.keywords import canonical
-from mailsys.core.refusal import NoSuchEmail, NoSuchMailbox, NotAllowed, Refusal
+from mailsys.core.refusal import NoSuchEmail, NoSuchMailbox, NotAllowed, Refusal, TooManyKeywords
 from mailsys.ports.ids import EmailId, MailboxId
 from mailsys.ports.patches import EmailPatch, EmailsPatched
 from mailsys.services.content.parts import Turn
@@ -54,9 +54,7 @@ class EmailPatching:
             snoozes = await snoozing(context, list(wanted))
         turn = Turn()
         for email, patch in wanted.items():
-            if turn.over:
-                await context.ports.offload(_nothing)  # others get their turn
-                turn.renew()
+            await turn.pause(context.ports.offload)
             try:
                 intention = _intention(context, email, patch)
                 others = _others(context, patch)
@@ -117,10 +115,6 @@ def depends_on_state(context: CallContext, wanted: Mapping[EmailId, PatchObject]
     """Whether the intentions lean on what was read: how an email waits is written as a whole. Commit them
     on the Email state from before, and read anew when that is over."""
     return SNOOZE in context.using and any(_names(patch, SNOOZED) for patch in wanted.values())
-
-
-def _nothing() -> None:
-    pass
 
 
 def _head(pointer: str) -> str:
@@ -208,7 +202,7 @@ def _patch_error(refusal: Refusal, patch: EmailPatch) -> SetError:
         return not_found("email")
     if isinstance(refusal, NoSuchMailbox):
         return invalid_properties(f"{refusal.text}.", "mailboxIds")
-    if isinstance(refusal, NotAllowed):
+    if isinstance(refusal, NotAllowed) and not isinstance(refusal, TooManyKeywords):
         names = ("mailboxIds",) if patch.snooze is None else (SNOOZED, "mailboxIds")
         return invalid_properties(f"{refusal.text}.", *names)
     return set_error(refusal)

@@ -14,12 +14,13 @@ from mailsys.core.jmap.bodies import BODY_PROPERTIES, DEFAULT_BODY_PROPERTIES, B
 from mailsys.core.jmap.dates import render_utc_date
 from mailsys.core.jmap.header_forms import CONVENIENT, HeaderBlock, field_property, header_property
 from mailsys.core.jmap.problems import invalid_arguments
+from mailsys.core.message import mime
 from mailsys.core.message.keywords import names as keyword_names
 from mailsys.core.message.mime import Part
 from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId, BlobId
 from mailsys.ports.mail import IMailStore
-from mailsys.services.content.parts import BlobGone, Contents, Turn
+from mailsys.services.content.parts import BlobGone, BlobLost, Contents, Turn
 from mailsys.services.jmap.mail.snooze import SNOOZED
 from mailsys.services.jmap.mail.snooze import shown as snooze_shown
 from mailsys.services.jmap.protocol.standard import read_properties
@@ -185,6 +186,9 @@ class EmailReader:
         for number, (blob, size) in blobs.items():
             try:
                 content = small.get(blob) or await self._contents.open(blob, size)
+            except BlobLost:
+                shown[number].update(lost_body(blob, wanted, budget))
+                continue
             except BlobGone:  # destroyed while we looked
                 del shown[number]
                 continue
@@ -277,6 +281,21 @@ def body_values(bodies: Bodies, wanted: Wanted, budget: Budget) -> dict[str, Any
             found[name] = [bodies.part(part, wanted.body_properties) for part in bodies.attachments]
         elif name == "bodyValues":
             found[name] = _values(bodies, wanted, budget)
+    return found
+
+
+_LOST: Final = (
+    b"Content-Type: text/plain\r\n\r\nThe content of this message is missing or damaged on the server, "
+    b"where that is logged.\r\n"
+)
+
+
+def lost_body(blob: BlobId, wanted: Wanted, budget: Budget) -> dict[str, Any]:
+    """In place of a message that the disk lost: one text that says so, marked as wrong and as not all of it
+    (decision 18). An error would be the whole call's, for all its emails."""
+    found = body_values(Bodies(_LOST, mime.parse(_LOST), blob), wanted, budget)
+    for value in found.get("bodyValues", {}).values():
+        value["isEncodingProblem"] = value["isTruncated"] = True
     return found
 
 

@@ -11,6 +11,7 @@ from mailsys.core.message.keywords import canonical
 from mailsys.core.refusal import NoSuchEmail, Refusal
 from mailsys.ports.ids import EmailId
 from mailsys.ports.patches import EmailsPatched
+from mailsys.services.content.parts import Turn
 from mailsys.services.content.reading import MessageReader
 from mailsys.services.jmap.mail.email_compose import Composer
 from mailsys.services.jmap.mail.email_intake import EmailIntake, NewEmail
@@ -41,7 +42,9 @@ class EmailSet:
         chain = await StateChain.begin(context, "Email", request.if_in_state)
         outcome = SetOutcome()
         intake = EmailIntake(context, chain, outcome)
+        turn = Turn()
         for key, value in request.create.items():
+            await turn.pause(context.ports.offload)
             try:
                 await intake.add(key, await self._new(context, value))
             except SetError as error:

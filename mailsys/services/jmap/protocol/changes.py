@@ -1,7 +1,8 @@
 """/changes (RFC 8620 §5.2) of whatever the store counts by modseq.
 
 States are modseqs. A commit that changed more than a client takes at a time has no modseq inside it:
-then a state in between is `since.modseq.id`, all of that commit up to that id.
+then a state in between is `since.modseq.id`, all of that commit up to that id. The commit's own modseq
+stands there (`last`), not that of the account, which anything moves on.
 """
 
 from __future__ import annotations
@@ -73,15 +74,15 @@ async def changes_call(
         if modseq > state:
             raise cannot_calculate()
     first = await _first_commit(from_account, since, limit)
-    if between is not None and first.modseq != modseq:  # nothing of that commit is left as it was
+    if between is not None and first.last != modseq:  # nothing of that commit is left as it was
         return await changes_call(context, values | {"sinceState": str(modseq)}, kind, read, render)
     ids = sorted({*first.created, *first.updated, *first.destroyed})
     chosen = [one for one in ids if one > told][:limit]
     left = bool(chosen) and chosen[-1] != ids[-1]
-    new_text = f"{since}.{first.modseq}.{chosen[-1]}" if left else str(first.modseq)
+    new_text = f"{since}.{first.last}.{chosen[-1]}" if left else str(first.last)
     part = IdChanges(
-        first.modseq,
-        left or first.modseq < state,
+        first.last,
+        left or first.more,
         tuple(one for one in first.created if one in chosen),
         tuple(one for one in first.updated if one in chosen),
         tuple(one for one in first.destroyed if one in chosen),

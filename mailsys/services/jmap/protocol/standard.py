@@ -19,6 +19,7 @@ from mailsys.core.refusal import (
     RateLimited,
     Refusal,
     StateMismatch,
+    TooManyKeywords,
 )
 from mailsys.services.jmap.protocol.api import CallContext
 
@@ -160,6 +161,8 @@ def set_error(refusal: Refusal) -> SetError:
         return SetError("tooLarge", refusal.text)
     if isinstance(refusal, RateLimited):
         return SetError("rateLimit", refusal.text)
+    if isinstance(refusal, TooManyKeywords):
+        return SetError("tooManyKeywords", refusal.text)
     if isinstance(refusal, NoSuchMailbox | NoSuchEmail):
         return SetError("notFound", refusal.text)
     if isinstance(refusal, StateMismatch):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any, Final
 
 from mailsys.core.jmap import ids
@@ -11,7 +11,7 @@ from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.header_forms import HeaderBlock, as_addresses, as_text
 from mailsys.core.jmap.patches import apply_patch
 from mailsys.core.jmap.problems import SetError, invalid_arguments, invalid_properties
-from mailsys.core.message import compose
+from mailsys.core.message import compose, dates
 from mailsys.core.message.address import Mailbox, canonical, split
 from mailsys.core.message.disposition import (
     ACTION_MODES,
@@ -22,15 +22,18 @@ from mailsys.core.message.disposition import (
     entity,
 )
 from mailsys.core.message.keywords import names
-from mailsys.core.refusal import AuthenticationRequired, OverQuota, RateLimited, Refusal
+from mailsys.core.refusal import AuthenticationRequired, NoSuchEmail, OverQuota, RateLimited, Refusal
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.ports.emails import Column
+from mailsys.ports.ids import EmailId
 from mailsys.ports.once import IOnceStore
-from mailsys.services.delivery import received_fields as tracing
+from mailsys.ports.patches import EmailPatch, EmailsPatched
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.delivery.transactions import Client
-from mailsys.services.jmap.protocol.api import MAIL, CallContext, Invocation
+from mailsys.services.jmap.mail.email_patching import EmailPatching
+from mailsys.services.jmap.protocol.api import WRITE, CallContext, Invocation
 from mailsys.services.jmap.protocol.standard import set_error, too_large
+from mailsys.services.jmap.submission.email_success import EmailSuccess
 from mailsys.services.jmap.submission.identity import Identities
 from mailsys.services.jmap.submission.mdn_parse import shown
 from mailsys.services.submission.submit import Submission
@@ -54,12 +57,18 @@ _TAKEN: Final = frozenset(
 
 class MdnSend:
     """An email is answered once, though two ask for it at the same time: that is taken from `once`. What
-    tells for good is the keyword SENT, which the same call sets."""
+    tells for good is the keyword SENT, set in the commit that takes the receipt for sending."""
 
     def __init__(
-        self, submission: Submission, identities: Identities, directory: Directory, once: IOnceStore
+        self,
+        submission: Submission,
+        identities: Identities,
+        directory: Directory,
+        once: IOnceStore,
+        patching: EmailPatching,
     ) -> None:
         self._once = once
+        self._patching = patching
         self._submission = submission
         self._identities = identities
         self._directory = directory
@@ -80,7 +89,7 @@ class MdnSend:
             raise invalid_arguments("There is no such identity.", "identityId")
         sent: dict[str, Any] = {}
         not_sent: dict[str, Any] = {}
-        update: dict[str, Any] = {}
+        emails = EmailSuccess(context, self._patching, on_success, (), ())
         for key, value in send.items():
             try:
                 patch = on_success.get(f"#{key}")
@@ -88,8 +97,9 @@ class MdnSend:
                     raise SetError(
                         "invalidProperties", f"onSuccessUpdateEmail does not set {SENT} on the email."
                     )
-                email, sent[key] = await self._send(context, identity, value)
-                update[email] = patch
+                if not context.caller.may(WRITE):
+                    raise SetError("forbidden", f"This sign-in may not set {SENT}.")
+                sent[key] = await self._send(context, identity, key, value, emails)
             except SetError as error:
                 not_sent[key] = error.document()
             except Refusal as refusal:
@@ -100,24 +110,24 @@ class MdnSend:
                 {"accountId": context.account_id, "sent": sent or None, "notSent": not_sent or None},
             )
         ]
-        if update:
-            with_mail = replace(context, using=context.using | {MAIL})
-            answers += await with_mail.invoke(
-                "Email/set", {"accountId": context.account_id, "update": update}
-            )
-        return answers
+        return answers + await emails.answer()
 
     async def _send(
-        self, context: CallContext, identity: dict[str, Any], value: dict[str, Any]
-    ) -> tuple[str, dict[str, Any]]:
-        """The email that is answered, and what of the MDN the client did not set."""
+        self,
+        context: CallContext,
+        identity: dict[str, Any],
+        key: str,
+        value: dict[str, Any],
+        emails: EmailSuccess,
+    ) -> dict[str, Any]:
+        """What of the MDN the client did not set."""
         _check(value)
         email_id = context.real_id(value["forEmailId"])
         number = ids.email_number(email_id)
         columns = (Column.BLOB, Column.SIZE, Column.HEADER, Column.KEYWORDS, Column.SUBJECT)
         rows = {} if number is None else await context.ports.mail.fetch(context.account, [number], columns)
         row: Any = None if number is None else rows.get(number)
-        if row is None:
+        if number is None or row is None:
             raise SetError("notFound", "There is no such email.")
         blob, size, header, keywords, subject = row
         block = HeaderBlock(header)
@@ -157,16 +167,20 @@ class MdnSend:
         if include:
             third = compose.message_part(await self._original(context, blob, size))
         content = self._compose(context, identity, own, people, title, block, notification, third)
+        planned = await emails.plan(f"#{key}", email_id)
+        if planned.intentions.wrong:  # it would not be marked
+            raise planned.intentions.wrong[EmailId(number)]
         place = f"mdn:{context.account}:{number}"
         if not await self._once.take(place, context.clock.seconds() + _TAKEN_FOR):
             raise SetError("mdnAlreadySent", "A receipt was sent for this email.")
         try:
-            await self._hand_over(context, people, content)
+            patched = await self._hand_over(context, people, content, EmailId(number), planned.patches)
         except BaseException:
             await self._once.give_back(place)
             raise
+        emails.done(planned, patched)
         made = shown(notification, value["forEmailId"], title)
-        return email_id, {name: one for name, one in made.items() if value.get(name) is None}
+        return {name: one for name, one in made.items() if value.get(name) is None}
 
     def _compose(
         self,
@@ -182,7 +196,7 @@ class MdnSend:
         now, random = context.clock.seconds(), context.random
         local, domain = split(own)
         head = [
-            compose.structured("Date", tracing.date(now)),
+            compose.structured("Date", dates.render(now)),
             compose.structured("Message-ID", compose.new_message_id(random, now, domain)),
             compose.address_field("From", [Mailbox(identity["name"], local, domain)]),
             compose.address_field("To", [Mailbox("", *split(one)) for one in people]),
@@ -204,7 +218,15 @@ class MdnSend:
             gathered.append(piece)
         return b"".join(gathered)
 
-    async def _hand_over(self, context: CallContext, people: list[Any], content: bytes) -> None:
+    async def _hand_over(
+        self,
+        context: CallContext,
+        people: list[Any],
+        content: bytes,
+        email: EmailId,
+        patches: Sequence[EmailPatch],
+    ) -> EmailsPatched | None:
+        """One commit: the receipt is taken, and the email it is for is marked."""
         caller = context.caller
         client = Client(caller.address, 0, account=caller.account.id, login=caller.account.address, web=True)
         try:
@@ -218,14 +240,17 @@ class MdnSend:
             for start in range(0, len(content), _READ):
                 if (wait := sink.write(content[start : start + _READ])) is not None:
                     await wait
-            await outgoing.send(await sink.finish())
+            accepted = await outgoing.send(await sink.finish(), patches=patches, sends=email)
         except BaseException as error:
             outgoing.abort()
+            if isinstance(error, NoSuchEmail):
+                raise SetError("notFound", "The email was destroyed meanwhile.") from error
             if isinstance(error, RateLimited):
                 raise SetError("rateLimit", f"{error.text}.") from error
             if isinstance(error, OverQuota):
                 raise SetError("forbidden", "The mailbox that asks for it is full.") from error
             raise
+        return accepted.patched
 
 
 def _marks(patch: dict[str, Any]) -> bool:
