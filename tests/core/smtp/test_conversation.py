@@ -245,13 +245,18 @@ class LineTests(SynchronousTestCase):
         )
 
     def test_names_that_could_harm_a_header_are_masked(self):
-        for line, name in ((b"EHLO a(b)\r\n", "a?b?"), (b"HELO " + b"a" * 300 + b"\r\n", "a" * 255)):
+        for line, name in (
+            (b"EHLO a_b\r\n", "a_b"),
+            (b"HELO o'neil\xff\r\n", "o?neil?"),
+            (b"HELO " + b"a" * 255 + b"\r\n", "a" * 255),
+        ):
             receiver = Receiver(OFFERS, 400)
             receiver.feed(line)
             event = receiver.next_event()
             assert isinstance(event, events.Hello)
             self.assertEqual((event.name, event.extended), (name, line.startswith(b"EHLO")))
         self.assertEqual(Talk().hears(b"EHLO\r\nHELO a b\r\nEHLO a b c\r\n"), [501] * 3)
+        self.assertEqual(Talk().hears(b"EHLO " + b"a" * 256 + b"\r\nEHLO a(b)\r\n"), [501] * 2)
 
 
 class TlsTests(SynchronousTestCase):
