@@ -4,6 +4,7 @@ VENV := .venv
 CLIENT := mailsys/web/static/index.html
 BIN := $(VENV)/bin
 ARGS ?=
+COVER ?=
 
 .PHONY: help run test test-browser setup lint types arrows check docs wheel clean
 
@@ -43,7 +44,7 @@ run: setup
 	@$(BIN)/mailsys local --log-format text $(ARGS)
 
 test: setup
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python $(COVER) -m pytest -n auto $(ARGS)
 
 test-browser: setup
 	@cd webclient && npm run --silent test:browser -- $(ARGS)

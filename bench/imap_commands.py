@@ -172,7 +172,7 @@ def serve(arguments: argparse.Namespace, folder: str) -> None:
     from mailsys.settings import Limits
     from mailsys.stores.memory.events import Events
     from mailsys.stores.sqlite.store import open_store
-    from tests.conversations.imap.rig import NO_CREDENTIALS, KnownPasswords
+    from tests.conversations.imap.rig import NO_CREDENTIALS, KnownPasswords, parts
 
     async def main() -> None:
         events = Events()
@@ -180,14 +180,7 @@ def serve(arguments: argparse.Namespace, folder: str) -> None:
         await store.accounts.put_domain(Domain("example.com"))
         await store.accounts.create_account("alice@example.com", "Alice", NO_CREDENTIALS)
         factory = ImapFactory(
-            store.mail,
-            store.blobs,
-            events,
-            KnownPasswords(store.accounts),
-            "mail.example.com",
-            Limits(),
-            reactor,
-            login_without_tls=True,
+            parts(store, events, KnownPasswords(store.accounts), Limits(), login_without_tls=True)
         )
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         command = [

@@ -29,6 +29,7 @@ from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.dns.route import Router
+from mailsys.services.sending.means import Means
 from mailsys.services.sending.send import Sending
 from mailsys.services.sending.sign import Signer, generate_keys
 from mailsys.settings import Sending as Settings
@@ -72,18 +73,20 @@ async def main(options, folder: str, port: int) -> None:
     await gatherResults(waiting)
     settings = Settings(smarthost=f"127.0.0.1:{port}", connections_per_destination=options.connections)
     sending = Sending(
-        queue=store.queue,
-        blobs=store.blobs,
-        directory=directory,
-        router=Router(NoDns(), Random(1), smarthost=settings.smarthost),
-        dialer=Dialer(reactor, "mx.x.example", settings),
-        signer=Signer(store.accounts, deferToThread, time.time) if options.sign else None,
-        reporter=Reporter("mx.x.example", "x.example", directory, store.blobs, analyse, lambda: "x" * 20),
-        reader=MessageReader(analyse, deferToThread),
-        settings=settings,
-        clock=reactor,
-        now=time.time,
-        random=Random(1),
+        Means(
+            queue=store.queue,
+            blobs=store.blobs,
+            directory=directory,
+            router=Router(NoDns(), Random(1), smarthost=settings.smarthost),
+            dialer=Dialer(reactor, "mx.x.example", settings),
+            signer=Signer(store.accounts, deferToThread, time.time) if options.sign else None,
+            reporter=Reporter("mx.x.example", "x.example", directory, store.blobs, analyse, lambda: "x" * 20),
+            reader=MessageReader(analyse, deferToThread),
+            settings=settings,
+            clock=reactor,
+            now=time.time,
+            random=Random(1),
+        )
     )
     profile = cProfile.Profile() if options.profile else None
     before = resource.getrusage(resource.RUSAGE_SELF)

@@ -32,6 +32,7 @@ from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.dns.route import Router
+from mailsys.services.sending.means import Means
 from mailsys.services.sending.send import Sending
 from mailsys.settings import Sending as Settings
 from mailsys.smtp.client import Dialer
@@ -138,18 +139,20 @@ async def main(options: argparse.Namespace, folder: str, port: int) -> None:
 
     store.queue.settle = measured
     sending = Sending(
-        queue=store.queue,
-        blobs=store.blobs,
-        directory=directory,
-        router=Router(None, Random(1), smarthost=settings.smarthost),
-        dialer=dialer,
-        signer=None,
-        reporter=Reporter("mx.x.example", "x.example", directory, store.blobs, analyse, lambda: "x" * 20),
-        reader=MessageReader(analyse, deferToThread),
-        settings=settings,
-        clock=reactor,
-        now=time.time,
-        random=Random(1),
+        Means(
+            queue=store.queue,
+            blobs=store.blobs,
+            directory=directory,
+            router=Router(None, Random(1), smarthost=settings.smarthost),
+            dialer=dialer,
+            signer=None,
+            reporter=Reporter("mx.x.example", "x.example", directory, store.blobs, analyse, lambda: "x" * 20),
+            reader=MessageReader(analyse, deferToThread),
+            settings=settings,
+            clock=reactor,
+            now=time.time,
+            random=Random(1),
+        )
     )
     busy, taken = True, 0
 

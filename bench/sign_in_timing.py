@@ -28,7 +28,8 @@ from mailsys.services.access.passwords import PasswordPool, make_credentials
 from mailsys.services.access.places import KnownPlaces
 from mailsys.services.access.sealed_accounts import SealedAccounts
 from mailsys.services.access.sessions import Sessions
-from mailsys.services.access.sign_in import SignIn
+from mailsys.services.access.sign_in import BesidePasswords, SignIn
+from mailsys.services.access.throttle import Throttle
 from mailsys.settings import Limits
 from mailsys.stores.memory.events import Events
 from mailsys.stores.memory.limits import Limits as Counters
@@ -49,8 +50,8 @@ async def measure(tries: int, folder: str) -> None:
     sessions = Sessions(store.sessions, accounts, reactor, os.urandom)
     bounds = Limits(failures_per_address=10**6, failures_per_account=10**6)
     sign_in = SignIn(
-        accounts, Counters(reactor), bounds, reactor, pool, os.urandom, "example.org", b"s" * 32,
-        sessions=sessions, places=places,
+        accounts, Throttle(Counters(reactor), bounds, reactor, os.urandom), reactor, pool, os.urandom, "example.org",
+        b"s" * 32, BesidePasswords(sessions=sessions, places=places),
     )  # fmt: skip
 
     async def plain(name: str, n: int) -> None:

@@ -17,7 +17,7 @@ import time
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, react
 from twisted.internet.testing import StringTransport
 from twisted.internet.utils import getProcessOutputAndValue
 from zope.interface import implementer
@@ -31,8 +31,11 @@ from mailsys.ports.ids import BlobId
 from mailsys.services.delivery.transactions import Client, ITransaction, ITransactions
 from mailsys.settings import Limits
 from mailsys.smtp.server import SmtpFactory
+from mailsys.smtp.service import Service
 
 BODY = b"Subject: bench\r\n\r\n" + (b"x" * 70 + b"\r\n") * 57
+PATIENCE = 120.0  # seconds that smtp-source may take: then something hangs
+
 COMMANDS = b"MAIL FROM:<a@example.org> SIZE=4096\r\nRCPT TO:<b@example.com>\r\nDATA\r\n"
 
 
@@ -55,11 +58,11 @@ class Nowhere:
 
 @implementer(ITransaction)
 class Transaction:
-    def add_recipient(self, address: str, parameters: RcptParameters) -> Deferred[None]:
-        return succeed(None)
+    def add_recipient(self, address: str, parameters: RcptParameters) -> None:
+        pass
 
-    def open_body(self) -> Deferred[IBlobSink]:
-        return succeed(Nowhere())
+    def open_body(self) -> IBlobSink:
+        return Nowhere()
 
     def commit(self, blob: StagedBlob) -> Deferred[str]:
         return succeed("kept")
@@ -70,14 +73,14 @@ class Transaction:
 
 @implementer(ITransactions)
 class Transactions:
-    def connected(self, client: Client) -> Deferred[None]:
-        return succeed(None)
+    def connected(self, client: Client) -> None:
+        pass
 
     def disconnected(self, client: Client) -> None:
         pass
 
-    def begin(self, client: Client, sender: str, parameters: MailParameters) -> Deferred[ITransaction]:
-        return succeed(Transaction())
+    def begin(self, client: Client, sender: str, parameters: MailParameters) -> ITransaction:
+        return Transaction()
 
 
 def receiver_alone(messages: int) -> None:
@@ -97,7 +100,7 @@ def receiver_alone(messages: int) -> None:
 
 def factory(clock: object) -> SmtpFactory:
     limits = Limits(messages_per_connection=10**9, connections_per_address=1000)
-    return SmtpFactory(Transactions(), None, "mx.example", limits, clock, submission=False)
+    return SmtpFactory(Service(Transactions(), None, "mx.example", limits, False, clock.seconds), clock)
 
 
 def in_memory(messages: int) -> None:
@@ -121,9 +124,8 @@ async def on_sockets(messages: int, size: int, sessions: int, source: str) -> No
     arguments = ["-s", str(sessions), "-m", str(messages), "-l", str(size), "-d"]
     before = resource.getrusage(resource.RUSAGE_SELF)
     begun = time.perf_counter()
-    out, error, code = await getProcessOutputAndValue(
-        source, [*arguments, f"127.0.0.1:{port.getHost().port}"]
-    )
+    running = getProcessOutputAndValue(source, [*arguments, f"127.0.0.1:{port.getHost().port}"])
+    out, error, code = await running.addTimeout(PATIENCE, reactor)
     spent = time.perf_counter() - begun
     after = resource.getrusage(resource.RUSAGE_SELF)
     assert code == 0, (out, error)
@@ -145,13 +147,6 @@ async def main(messages: int) -> None:
         await on_sockets(max(10, messages // 500), 5_000_000, 5, source)
 
 
-def run() -> None:
-    messages = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    done = Deferred.fromCoroutine(main(messages))
-    done.addErrback(lambda failure: failure.printTraceback())
-    done.addBoth(lambda _: reactor.stop())
-    reactor.run()
-
-
 if __name__ == "__main__":
-    run()
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    react(lambda _: Deferred.fromCoroutine(main(count)))

@@ -12,15 +12,25 @@ from pathlib import Path
 class Mailsys:
     """A running system. `smtp`, `submission`, `imap` ... are ports; `pid` its process.
 
-    `state`: keep the store there (else a throw-away one). Its log goes to `log`, or nowhere.
+    `state`: keep the store there (else a throw-away one). Its log goes to `log`, or nowhere. `checkout`:
+    run another working copy, by the `.venv` in it, to be compared with this one.
     """
 
-    def __init__(self, *options: str, domain: str, state: str | None = None, log: str | None = None) -> None:
+    def __init__(
+        self,
+        *options: str,
+        domain: str,
+        state: str | None = None,
+        log: str | None = None,
+        checkout: str | None = None,
+    ) -> None:
         command = [*self.command("local"), "--domain", domain, *options]
         if state is not None:
             command += ["--state", state]
+        if checkout is not None:
+            command[0] = str(Path(checkout, ".venv/bin/python").absolute())
         self._log = open(log, "ab") if log else subprocess.DEVNULL  # noqa: SIM115 - lives as long as the child
-        self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log)
+        self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, cwd=checkout)
         assert self.child.stdout is not None
         line = self.child.stdout.readline()
         if not line:

@@ -26,6 +26,31 @@ messages_delivered = _counter("messages_delivered", "Emails put into mailboxes."
 blobs_lost = _counter(
     "blobs_lost", "Reads of content that is missing or changed on the disk; `mailsys check` names it."
 )
+_judged = _counter("messages_judged", "Messages from other servers, by what became of them.", "action")
+_reasons = _counter("verdict_reasons", "Reasons that decided, by code.", "code")
+_refused_early = _counter("refused_before_data", "Envelopes refused or put off before DATA.", "cause")
+_dead_lists = Gauge(
+    "mailsys_dns_list_dead", "1: left out, it answers nonsense or nothing.", ["list"], registry=REGISTRY
+)
+tarpitted = Gauge("mailsys_tarpit", "Commands that are held back at this moment.", registry=REGISTRY)
+
+
+def judged(action: str, code: str) -> None:
+    """A message came to this, by a reason of this code ("" for none)."""
+    _judged.labels(action).inc()
+    if code:
+        _reasons.labels(code).inc()
+
+
+def refused_before_data(cause: str) -> None:
+    _refused_early.labels(cause).inc()
+
+
+def dns_list_dead(name: str, dead: bool) -> None:
+    _dead_lists.labels(name).set(int(dead))
+
+
+accounts_paused = _counter("accounts_paused", "Accounts that look stolen and may not send.")
 
 _tried = _counter(
     "recipients_tried", "Recipients tried by the outbound queue, by what came of it.", "outcome"
@@ -42,6 +67,12 @@ settle_seconds = Histogram(
 _logins = _counter("logins", "Sign-ins with a password.", "result")
 logins_good = _logins.labels("success")
 logins_bad = _logins.labels("failure")
+
+_dns = _counter("dns_answers", "What became of questions to the DNS server.", "answer")
+dns_own, dns_cached, dns_forwarded, dns_blocked, dns_refused, dns_failed, dns_limited, dns_garbled = (
+    _dns.labels(each)
+    for each in ("own", "cached", "forwarded", "blocked", "refused", "failed", "limited", "garbled")
+)
 
 queue_size = Gauge("mailsys_queue_size", "Items in the outbound queue.", registry=REGISTRY)
 _sessions = Gauge("mailsys_sessions", "Open connections.", ["service"], registry=REGISTRY)

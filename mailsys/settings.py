@@ -18,10 +18,15 @@ Size = Annotated[int, Meta(ge=1, extra={"unit": "size"})]
 FreeSize = Annotated[int, Meta(ge=0, extra={"unit": "size"})]
 LineSize = Annotated[int, Meta(ge=512, extra={"unit": "size"})]
 Duration = Annotated[float, Meta(ge=0.001, extra={"unit": "duration"})]
+OptionalDuration = Annotated[float, Meta(ge=0, extra={"unit": "duration"})]
+Share = Annotated[float, Meta(ge=0, le=1)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Endpoint = Annotated[str, Meta(extra={"form": "listen"})]
 HostPort = Annotated[str, Meta(extra={"form": "host:port"})]
+Address = Annotated[str, Meta(extra={"form": "address"})]
 Network = Annotated[str, Meta(extra={"form": "network"})]
+Weight = Annotated[float, Meta(ge=-100, le=100)]
+Weighted = Annotated[str, Meta(extra={"form": "name=weight"})]
 Name = Annotated[str, Meta(min_length=1, max_length=253, extra={"form": "domain"})]
 
 
@@ -52,6 +57,13 @@ class Listen(Section, frozen=True):
     https: Annotated[tuple[Endpoint, ...], _about("The web API (JMAP) and the web client.")] = ("[::]:443",)
     metrics: Annotated[
         tuple[Endpoint, ...], _about("Figures for Prometheus, open to whoever reaches it: keep it inside.")
+    ] = ()
+    dns: Annotated[
+        tuple[Endpoint, ...],
+        _about(
+            "Our DNS server, by UDP and TCP (see [dns_server]), such as 192.0.2.1:53; of a machine with "
+            "several addresses name each, so that answers come from the one that was asked."
+        ),
     ] = ()
     backlog: Annotated[Count, _about("Connections that may wait to be taken, per endpoint.")] = 1024
 
@@ -102,6 +114,14 @@ class Limits(Section, frozen=True):
     messages_per_connection: Annotated[Count, _about("Messages taken on one SMTP connection.")] = 1000
     sends_per_hour: Annotated[Count, _about("Recipients that an account may send to in an hour.")] = 500
     sends_per_day: Annotated[Count, _about("Recipients that an account may send to in a day.")] = 2000
+    new_recipients_per_day: Annotated[
+        Count,
+        _about(
+            "People that an account may write to in a day to whom it never wrote, nor heard from them; with "
+            "more it looks stolen: it is paused, and its owner told."
+        ),
+    ] = 300
+    sends_paused: Annotated[Duration, _about("How long, unless it gets a new password.")] = 12 * 3600.0
     failures_per_address: Annotated[
         Count, _about("Failed logins from one IP address within a minute before answers slow down.")
     ] = 10
@@ -151,6 +171,78 @@ class Sending(Section, frozen=True):
     smarthost: Annotated[HostPort, _about("Hand all outbound mail to this host:port; empty: by MX.")] = ""
     port: Annotated[Port, _about("Port of other servers.")] = 25
     local_address: Annotated[str, _about("IP address to send from; empty: the system's choice.")] = ""
+    mta_sts: Annotated[
+        bool,
+        _about(
+            "Look up and obey the MTA-STS policies of other domains (RFC 8461): mail for a domain that "
+            "enforces one goes only to servers that it names and whose certificate is valid."
+        ),
+    ] = True
+    srs: Annotated[
+        bool,
+        _about(
+            "Forward mail of other domains under a sender of ours (SRS), so that SPF does not fail at the "
+            "next server; what bounces goes back to the true sender."
+        ),
+    ] = True
+    dane: Annotated[
+        bool,
+        _about(
+            "Obey TLSA records of other mail servers (RFC 7672); only those that the resolver has validated "
+            "count, so it takes dns.trust_ad."
+        ),
+    ] = True
+
+
+class Keys(Section, frozen=True):
+    """Signing keys of our domains (DKIM), which are replaced with an overlap: a new key signs once its DNS
+    record is seen, the old one's record stays wanted for a while."""
+
+    rotate_every: Annotated[
+        float,
+        Meta(
+            ge=0, extra={"unit": "duration"}, description="Make new keys after this long; 0: by command only."
+        ),
+    ] = 0.0
+    keep_old: Annotated[
+        Duration, _about("How long an old key's record is wanted after the last signature.")
+    ] = 7 * 86400.0
+
+
+class Filter(Section, frozen=True):
+    """The content filter, which learns from what people move into and out of Junk."""
+
+    enabled: Annotated[bool, _about("Judge incoming mail by it (it learns in any case).")] = True
+    shared: Annotated[
+        bool, _about("What one account teaches counts for all, less than what each has taught himself.")
+    ] = True
+    junk: Annotated[Share, _about("From this score on (0 to 1) a message reads like junk.")] = 0.97
+    good: Annotated[Share, _about("Up to this score a message reads like wanted mail.")] = 0.2
+    least: Annotated[
+        Count, _about("Messages of each kind, junk and wanted, to be learned before it says anything.")
+    ] = 50
+    weight: Annotated[
+        float, Meta(ge=0, le=100, description="How much it weighs beside other signs when it is sure.")
+    ] = 6.0
+
+
+class Judges(Section, frozen=True):
+    """Other programs that are asked about incoming mail, each as host:port or as the path of its socket."""
+
+    milters: Annotated[tuple[str, ...], _about("Milters (protocol version 6), in this order.")] = ()
+    rspamd: Annotated[tuple[str, ...], _about("rspamd's normal worker (HTTP, port 11333).")] = ()
+    spamassassin: Annotated[tuple[str, ...], _about("SpamAssassin's spamd (port 783).")] = ()
+    clamav: Annotated[tuple[str, ...], _about("ClamAV's clamd (port 3310, or its socket).")] = ()
+    timeout: Annotated[Duration, _about("Time that they have to answer.")] = 30.0
+    unanswered: Annotated[
+        Literal["accept", "defer"],
+        _about("When one does not answer: go on without it, or let the message come again (451)."),
+    ] = "accept"
+    hardest: Annotated[Literal["junk", "defer", "refuse"], _about("What their word may lead to at most.")] = (
+        "refuse"
+    )
+    size: Annotated[Size, _about("Larger messages are shown to none.")] = 20 * 1024 * 1024
+    at_once: Annotated[Count, _about("Questions under way at a time.")] = 20
 
 
 class Dns(Section, frozen=True):
@@ -163,6 +255,156 @@ class Dns(Section, frozen=True):
         bool, _about("Believe the resolver's AD bit (only for one on this machine or a safe network).")
     ] = False
     timeout: Annotated[Duration, _about("Time to wait for one answer.")] = 3.0
+    own: Annotated[
+        bool, _about("Ask our own DNS server (the first of listen.dns), which asks dns_server.upstream.")
+    ] = False
+
+
+class DnsServer(Section, frozen=True):
+    """Our DNS server (listen.dns): it answers for our domains, and looks up other names for `clients`."""
+
+    nameservers: Annotated[
+        tuple[Name, ...], _about("Names of the servers that answer for our zones (NS); none: `hostname`.")
+    ] = ()
+    addresses: Annotated[
+        tuple[Address, ...],
+        _about("Addresses of `hostname` as the world sees them; none: those that listen.smtp names."),
+    ] = ()
+    issuers: Annotated[
+        tuple[Name, ...],
+        _about("Who may issue certificates for our domains (CAA), such as letsencrypt.org; none: anybody."),
+    ] = ()
+    reverse: Annotated[
+        tuple[Network, ...],
+        _about("Networks for whose addresses PTR records follow from A and AAAA records of our zones."),
+    ] = ("0.0.0.0/0", "::/0")
+    clients: Annotated[
+        tuple[Network, ...],
+        _about("Whom we look up other names for; all others get nothing but our own zones."),
+    ] = ("127.0.0.0/8", "::1/128")
+    upstream: Annotated[
+        tuple[HostPort, ...],
+        _about("Resolvers that are asked for other names; none: those of dns.servers or /etc/resolv.conf."),
+    ] = ()
+    trust_ad: Annotated[
+        bool, _about("Pass on their AD bit (only from ones on this machine or a safe network).")
+    ] = False
+    timeout: Annotated[Duration, _about("Time to wait for one answer of theirs.")] = 3.0
+    cache: Annotated[Size, _about("Memory for answers of theirs.")] = 32 * 1024 * 1024
+    stale: Annotated[
+        OptionalDuration,
+        _about("How long an answer that is over is still given when nobody answers (RFC 8767); 0: not."),
+    ] = 0.0
+    blocklists: Annotated[
+        tuple[str, ...],
+        _about(
+            "Files of names that clients shall not reach (hosts files, or one name a line; *.name with all "
+            "below it), relative to the state folder; read again when they change, and at SIGHUP."
+        ),
+    ] = ()
+    answers_per_second: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Equal answers by UDP to one network (/24, IPv6: /48) that is not of our clients and "
+            "shows no cookie of ours; 0: no bound.",
+        ),
+    ] = 20.0
+    connections: Annotated[Count, _about("Open TCP connections in all.")] = 500
+    connections_per_network: Annotated[Count, _about("Open TCP connections from one network.")] = 20
+    secondaries: Annotated[tuple[Network, ...], _about("Who may fetch whole zones (AXFR).")] = ()
+    notify: Annotated[
+        tuple[HostPort, ...], _about("Secondaries that are told when a zone changes (NOTIFY).")
+    ] = ()
+    push_server: Annotated[
+        HostPort, _about("Another server that `mailsys dns push` writes our records to (RFC 2136).")
+    ] = ""
+    push_key: Annotated[
+        str, _about("File with the key for that (as tsig-keygen makes it), relative to the state folder.")
+    ] = ""
+
+
+class Trust(Section, frozen=True):
+    """Who is believed among those who send mail to us (`checks` = false turns all of it off)."""
+
+    authenticate: Annotated[
+        bool, _about("Check SPF, DKIM, DMARC, ARC and the name of the sending computer.")
+    ] = True
+    refuse_own_domains: Annotated[
+        bool, _about("Refuse mail that claims to be from a domain of ours and did not come from us.")
+    ] = True
+    obey_dmarc: Annotated[
+        bool, _about("Refuse, or put into Junk, what the author's domain asks to (DMARC).")
+    ] = True
+    exempt: Annotated[
+        tuple[Network, ...], _about("Peers that nothing is looked up of: this machine, and relays of ours.")
+    ] = ("127.0.0.0/8", "::1/128")
+    may_send_as_us: Annotated[
+        tuple[Network, ...],
+        _about("Peers that may use our domains on port 25: programs on this machine, relays of ours."),
+    ] = ("127.0.0.0/8", "::1/128")
+    trusted_sealers: Annotated[
+        tuple[Name, ...],
+        _about("Domains whose ARC seals are believed when DMARC fails on the way through them."),
+    ] = ()
+    forwarders: Annotated[
+        tuple[Name, ...],
+        _about(
+            "Domains of mailing lists and forwarders that are believed when DMARC fails on the way through "
+            "them, for all accounts; each account may name its own."
+        ),
+    ] = ()
+    junk_at: Annotated[Weight, _about("Sum of the weights from which mail goes into Junk.")] = 5.0
+    weights: Annotated[
+        tuple[Weighted, ...], _about('Other weights of reasons than usual, such as "spf-fail=3.5".')
+    ] = ()
+    address_lists: Annotated[
+        tuple[Weighted, ...],
+        _about('DNS lists of addresses with their weights, such as "zen.spamhaus.org=4"; negative: good.'),
+    ] = ()
+    domain_lists: Annotated[
+        tuple[Weighted, ...], _about("The same of domains: of the sender, the author, and HELO.")
+    ] = ()
+    reputation: Annotated[
+        bool, _about("Judge by what people said of earlier mail of the same sender, domain and network.")
+    ] = True
+    warn_of_strangers: Annotated[bool, _about("Tell when somebody writes for the first time.")] = True
+    failures_per_network: Annotated[
+        OptionalCount,
+        _about("Messages refused by these checks within `failures_within` that block a network; 0: never."),
+    ] = 5
+    failures_within: Annotated[Duration, _about("The time in which they are counted.")] = 600.0
+    blocked_for: Annotated[Duration, _about("How long such a network is turned away (421).")] = 3600.0
+
+
+class Greylist(Section, frozen=True):
+    """Asking strangers to come again (451): real servers do."""
+
+    mode: Annotated[
+        Literal["off", "suspicious", "all"],
+        _about("Of first contacts: none, those with at least `score` that nobody vouches for, or all such."),
+    ] = "suspicious"
+    score: Annotated[Weight, _about("From which sum of weights a first contact is suspicious.")] = 1.5
+    delay: Annotated[Duration, _about("How long they have to wait.")] = 120.0
+    window: Annotated[Duration, _about("Within what time they have to come back.")] = 2 * 86400.0
+    keep: Annotated[Duration, _about("How long they are let in, from their last message on.")] = 36 * 86400.0
+
+
+class Rates(Section, frozen=True):
+    """How fast mail may come in. From each figure on answers slow down; at twice of it they are refused
+    (4xx)."""
+
+    messages_per_minute: Annotated[Count, _about("Messages of one IP address (IPv6: /64).")] = 300
+    messages_per_minute_per_network: Annotated[Count, _about("Of one network (/24, IPv6: /48).")] = 1200
+    recipients_per_minute: Annotated[Count, _about("Recipients of one IP address.")] = 3000
+    unknown_recipients_per_hour: Annotated[
+        Count, _about("Recipients that do not exist, of one IP address (then 421).")
+    ] = 30
+    messages_per_hour_per_account: Annotated[
+        Count, _about("Messages for one account; more are put off (450) at once.")
+    ] = 3000
+    longest_delay: Annotated[Duration, _about("How long one answer is held back at most.")] = 15.0
+    held: Annotated[Count, _about("Answers held back at a time; more are refused.")] = 500
 
 
 class Web(Section, frozen=True):
@@ -254,7 +496,14 @@ class Settings(Section, frozen=True):
     tls: Tls = Tls()
     limits: Limits = Limits()
     sending: Sending = Sending()
+    keys: Keys = Keys()
     dns: Dns = Dns()
+    dns_server: DnsServer = DnsServer()
+    trust: Trust = Trust()
+    greylist: Greylist = Greylist()
+    rates: Rates = Rates()
+    filter: Filter = Filter()
+    judges: Judges = Judges()
     web: Web = Web()
     secrets: Secrets = Secrets()
     log: Log = Log()

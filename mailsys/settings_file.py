@@ -68,10 +68,30 @@ def host_port(text: str) -> tuple[str, int]:
     return found["six"] or found["host"], int(found["port"])
 
 
+def weighted(text: str) -> tuple[str, float]:
+    """Split "name=2.5". Raises ValueError."""
+    name, _, weight = text.partition("=")
+    if not name.strip() or not -100.0 <= float(weight) <= 100.0:
+        raise ValueError(f"{text!r} is not name=weight")
+    return name.strip().lower(), float(weight)
+
+
 def _check_form(value: str, form: str) -> str:
     if form == "domain":
         return "" if _DOMAIN.fullmatch(value) else f"{value!r} is not a domain name (A-labels, no final dot)"
+    if form == "name=weight":
+        try:
+            weighted(value)
+        except ValueError:
+            return f"{value!r} is not NAME=WEIGHT (such as spf-fail=2.5)"
+        return ""
     if not value and form == "host:port":
+        return ""
+    if form == "address":
+        try:
+            ip_address(value)
+        except ValueError:
+            return f"{value!r} is not an IP address"
         return ""
     if form == "network":
         try:
@@ -262,7 +282,8 @@ def example(settings: Settings | None = None) -> str:
     for title, section in sections(settings):
         plain = {name: value for name, value, _, _ in fields(getattr(default, title, default))}
         if title:
-            lines += [f"# {(type(section).__doc__ or '').strip()}", f"[{title}]"]
+            about = " ".join((type(section).__doc__ or "").split())
+            lines += [f"# {about}", f"[{title}]"]
         for name, value, description, _ in fields(section):
             lines.append(f"# {description}")
             lines.append(f"{'# ' if value == plain[name] else ''}{name} = {value}")

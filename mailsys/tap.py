@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import traceback
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import MultiService, Service
 from twisted.python import usage
 
-from mailsys.settings import SettingsError
+from mailsys.settings import Settings, SettingsError
 from mailsys.settings_file import load
+
+if TYPE_CHECKING:
+    from mailsys.running import MailService
 
 
 class Options(usage.Options):
@@ -32,10 +36,17 @@ class LogFile(Service):
 
 
 def makeService(options: Options) -> MultiService:  # noqa: N802
-    """Called by twistd, which runs no reactor yet and may still become a daemon."""
+    """Called by twistd."""
+    from mailsys.assembly import assemble
+
+    return make_service(options, assemble)
+
+
+def make_service(options: Options, assemble: Callable[[Settings, Any], MailService]) -> MultiService:
+    """No reactor runs yet, and twistd may still become a daemon."""
     import twisted.internet.reactor as installed
 
-    from mailsys.assembly import StoreProblem, assemble
+    from mailsys.assembly import StoreProblem
     from mailsys.clock import time_by_monotonic_clock
     from mailsys.endpoints import BindError
     from mailsys.services.operating.certificates import CertificateError

@@ -6,6 +6,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is. What must be quick has a test of its own.
+settings.register_profile("mailsys", deadline=None)
+settings.load_profile("mailsys")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -30,8 +30,8 @@ from mailsys.services.operating.certificates import CertificateError, write_self
 from mailsys.settings import Log, Settings, SettingsError
 from mailsys.settings_file import parse
 
-SERVICES: Final = ("smtp", "submission", "submissions", "imap", "imaps", "http")
-LATER: Final = ("dns",)  # not served yet; its key is there, null
+SERVICES: Final = ("smtp", "submission", "submissions", "imap", "imaps", "http", "dns")
+_OWN: Final = "own"  # of --resolver
 _REMEMBERED: Final = "local.json"  # passwords that were printed, so that a restart prints the same
 
 
@@ -100,19 +100,31 @@ def _told(problem: Exception) -> Exception:
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """The settings that the options mean; the state folder exists afterwards."""
-    if options.port_base is not None and not 1 <= options.port_base <= 65535 - 6:
-        raise Problem("--port-base: must be from 1 to 65529", USAGE)
+    if options.port_base is not None and not 1 <= options.port_base <= 65535 - 7:
+        raise Problem("--port-base: must be from 1 to 65528", USAGE)
     domain = options.domain or _first_domain(options.account or ()) or "local.test"
     given: dict[str, Any] = {
         "domain": domain,
         "hostname": f"mail.{domain}",
         "storage": options.storage,
         "checks": not options.no_checks,
+        "greylist": {"mode": "off"},  # to a store that is new everybody is a stranger
+        # All peers are this machine's: they are looked up once there is a DNS to ask, and none of them is us.
+        "trust": {"may_send_as_us": [], **({"exempt": []} if options.resolver else {})},
         "login_without_tls_on_loopback": True,
         "sending": {"smarthost": options.smarthost},
-        "dns": {"servers": options.resolver or []},
+        "dns": {
+            "servers": [each for each in options.resolver or () if each != _OWN],
+            "own": _OWN in (options.resolver or ()),
+        },
+        "dns_server": {"secondaries": ["127.0.0.0/8"]},
         # On this machine all clients come from one address, load tests among them.
-        "limits": {"connections_per_address": 20000, "sends_per_hour": 10**9, "sends_per_day": 10**9},
+        "limits": {
+            "connections_per_address": 20000,
+            "sends_per_hour": 10**9,
+            "sends_per_day": 10**9,
+            "new_recipients_per_day": 10**9,
+        },
         "web": {
             "streams_per_account": 20000,
             "requests_per_minute": 10**9,
@@ -222,7 +234,6 @@ def announce(settings: Settings, addresses: Sequence[tuple[str, str]], accounts:
     """The one line on standard output; for people, where the web client is."""
     line: dict[str, object] = {"ready": True, "domain": settings.domain}
     line |= {name: f"http://{where}" if name == "http" else where for name, where in addresses}
-    line |= dict.fromkeys(LATER)
     line["accounts"] = [{"address": each, "password": password} for each, password in accounts.items()]
     line["state"] = settings.state
     sys.stdout.write(json.dumps(line) + "\n")

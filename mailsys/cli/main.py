@@ -43,7 +43,9 @@ def parser() -> argparse.ArgumentParser:
     _accounts(words, where)
     _domains(words, where)
     _aliases(words, where)
+    _zones(words, where)
     _queue(words, where)
+    _filter(words, where)
     secrets = _group(words, "secrets", "what is sealed in the store")
     again = _way(
         secrets,
@@ -73,7 +75,8 @@ def _running(words: Words[argparse.ArgumentParser]) -> None:
         "--port-base",
         type=int,
         metavar="N",
-        help="smtp on N, submission N+1, submissions N+2, imap N+3, imaps N+4 (default: free ports)",
+        help="smtp on N, submission N+1, submissions N+2, imap N+3, imaps N+4, http N+5, dns N+6 "
+        "(default: free ports)",
     )
     local.add_argument("--domain", help="domain of ours (default: the first account's, or local.test)")
     local.add_argument(
@@ -83,7 +86,12 @@ def _running(words: Words[argparse.ArgumentParser]) -> None:
         help="instead of alice and bob; may be given many times",
     )
     local.add_argument("--smarthost", metavar="HOST:PORT", default="", help="send all outbound mail there")
-    local.add_argument("--resolver", metavar="HOST:PORT", action="append", help="ask this DNS server")
+    local.add_argument(
+        "--resolver",
+        metavar="HOST:PORT",
+        action="append",
+        help="ask this DNS server; own: that of this process",
+    )
     local.add_argument(
         "--no-checks", action="store_true", help="turn checks of incoming mail off (load tests)"
     )
@@ -170,6 +178,11 @@ def _domains(words: Words[argparse.ArgumentParser], where: argparse.ArgumentPars
         way.add_argument("--postmaster", metavar="ADDRESS", help="account that reads postmaster@ and abuse@")
         way.add_argument("--catch-all", metavar="ADDRESS", help="account that gets mail to unknown addresses")
     _way(ways, where, "remove", "administer:remove_domain", "remove a domain").add_argument("name")
+    rotate = _way(ways, where, "rotate-keys", "administer:rotate_keys", "make the next DKIM keys")
+    rotate.add_argument("name")
+    rotate.add_argument(
+        "--activate", action="store_true", help="sign by those that wait now, seen in DNS or not"
+    )
     _way(ways, where, "records", "administer:domain_records", "print its DNS records").add_argument("name")
 
 
@@ -185,6 +198,46 @@ def _aliases(words: Words[argparse.ArgumentParser], where: argparse.ArgumentPars
     forward.add_argument("targets", nargs="+")
     forward.add_argument("--keep", default="", metavar="ACCOUNT", help="account that gets a copy")
     _way(ways, where, "remove", "administer:remove_alias", "remove one").add_argument("address")
+
+
+def _zones(words: Words[argparse.ArgumentParser], where: argparse.ArgumentParser) -> None:
+    ways = _group(words, "dns", "our zones, and what the world sees of our domains")
+    for word, about in (
+        ("records", "print the records that a mail domain needs"),
+        ("check", "look whether the world sees them (exit code 1 when it does not)"),
+        ("push", "write them to the server that the settings name (RFC 2136)"),
+    ):
+        _way(ways, where, word, f"zones:{word}", about).add_argument("name", metavar="DOMAIN")
+    found = _way(ways, where, "list", "zones:list_zones", "list zones, or the records of one")
+    found.add_argument("zone", nargs="?", default="", metavar="ZONE")
+    for word, about in (
+        ("add", "add a record; names are relative to the zone unless they end in a dot"),
+        ("remove", "remove one; without a value all of that type"),
+    ):
+        way = _way(ways, where, word, f"zones:{word}", about)
+        way.add_argument("zone", metavar="ZONE")
+        way.add_argument("name", metavar="NAME", help='such as www; "@" is the zone itself')
+        way.add_argument("type", metavar="TYPE", help="A, AAAA, CNAME, MX, TXT, SRV, CAA, TLSA, …")
+        way.add_argument(
+            "value", metavar="VALUE", nargs="+" if word == "add" else "*", help="as in a zone file"
+        )
+        way.add_argument("--if-serial", type=int, metavar="N", help="only if the zone is as it was then")
+        if word == "add":
+            way.add_argument("--ttl", type=int, default=300, help="seconds (default: %(default)s)")
+    past = _way(ways, where, "history", "zones:history", "what was changed, newest first")
+    past.add_argument("zone", metavar="ZONE")
+    past.add_argument("--limit", type=int, default=100, help="at most so many (default: %(default)s)")
+    for word, about in (
+        ("add-zone", "add a zone that is of no mail domain, such as 2.0.192.in-addr.arpa"),
+        ("remove-zone", "remove one"),
+        ("sign", "sign a zone (DNSSEC) and print what the zone above needs"),
+    ):
+        way = _way(ways, where, word, f"zones:{'_'.join(word.split('-'))}", about)
+        way.add_argument("zone", metavar="ZONE")
+        if word == "sign":
+            way.add_argument(
+                "--end", action="store_true", help="sign it no more (first take the DS out of the zone above)"
+            )
 
 
 def _queue(words: Words[argparse.ArgumentParser], where: argparse.ArgumentParser) -> None:
@@ -207,6 +260,29 @@ def _queue(words: Words[argparse.ArgumentParser], where: argparse.ArgumentParser
         way.add_argument("ids", type=int, nargs="*" if word == "retry" else "+", metavar="ID")
         if word == "retry":
             way.add_argument("--all", action="store_true", help="whatever waits after a failed try")
+
+
+def _filter(words: Words[argparse.ArgumentParser], where: argparse.ArgumentParser) -> None:
+    ways = _group(words, "filter", "the content filter, which learns")
+    train = _way(ways, where, "train", "filter:train", "teach it from mail that somebody sorted")
+    kind = train.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--junk", action="store_true", help="all of it is junk")
+    kind.add_argument("--good", action="store_true", help="all of it is wanted")
+    train.add_argument("--account", default="", metavar="ADDRESS", help="for this account alone")
+    train.add_argument("paths", nargs="+", metavar="PATH", help="mbox file, Maildir, or folder of messages")
+    _way(ways, where, "stats", "filter:stats", "how much it has learned")
+    forget = _way(ways, where, "forget", "filter:forget", "let it forget all that it learned")
+    whose = forget.add_mutually_exclusive_group()
+    whose.add_argument("--account", default="", metavar="ADDRESS", help="what this account taught it")
+    whose.add_argument("--shared", action="store_true", help="what all share")
+    rehearse = words.add_parser(
+        "rehearse", parents=[where], help="show what the filter would do to mail that is there already"
+    )
+    rehearse.add_argument("--account", default="", metavar="ADDRESS", help="of this account (default: all)")
+    rehearse.add_argument(
+        "--last", type=int, default=200, metavar="N", help="its newest N emails (default: %(default)s)"
+    )
+    rehearse.set_defaults(run="filter:rehearse")
 
 
 def _group(words: Words[argparse.ArgumentParser], name: str, about: str) -> Words[argparse.ArgumentParser]:

@@ -38,7 +38,7 @@ def text(value: object, name: str = "") -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if name in ("at", "due", "created") and isinstance(value, int | float):
+    if name in ("at", "due", "created", "changed") and isinstance(value, int | float):
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(value))
     if name in ("size", "used", "quota") and isinstance(value, int):
         return octets(value)

@@ -17,7 +17,7 @@ class Refusal(Exception):
     http: status code (RFC 9110 §15).
     """
 
-    smtp: ClassVar[tuple[int, str]] = (550, "5.7.1")
+    smtp: tuple[int, str] = (550, "5.7.1")
     imap: ClassVar[bytes] = b""
     http: ClassVar[int] = 403
     text: str
@@ -46,6 +46,18 @@ class NotYourAddress(Refusal):
     """You may not send as this address."""
 
     smtp = (550, "5.7.1")
+
+
+class Refused(Refusal):
+    """Refused by policy."""
+
+    # by_content: for what the message contains alone; the recipients may want to see it all the same
+    def __init__(
+        self, code: int, enhanced: str, text: str, *, cause: str = "", by_content: bool = False
+    ) -> None:
+        super().__init__(text, cause=cause)
+        self.smtp = (code, enhanced)
+        self.by_content = by_content
 
 
 class AuthenticationRequired(Refusal):

@@ -105,10 +105,6 @@ class Appends:
         self._room: Deferred[None] | None = None
         self.arriving: Message | None = None
 
-    @property
-    def under_way(self) -> int:
-        return len(self._answers)
-
     def begin_now(self, tag: bytes, command: Append) -> bool:
         """As `begin`, when the mailbox is known without asking; False: it is not."""
         tree = self._session.mailboxes.known_tree

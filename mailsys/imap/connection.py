@@ -343,7 +343,7 @@ class ImapConnection(Connection):
         self._flush()
         self._begin()
         self._errors = 0
-        self.transport.startTLS(self._host.tls)
+        self.transport.startTLS(self._host.parts.tls)
         self._tls = True
 
     def _error(self) -> None:

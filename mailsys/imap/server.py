@@ -2,86 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
-from twisted.internet.threads import deferToThreadPool
 
 from mailsys.core.imap import response
-from mailsys.core.message.analysis import analyse
 from mailsys.core.network import customer_of
 from mailsys.core.refusal import Refusal, ShuttingDown
 from mailsys.imap.connection import ImapConnection
-from mailsys.imap.content import Contents
 from mailsys.imap.session import Parts
 from mailsys.imap.wheel import Wheel
 from mailsys.imap.wire import LAST_GRACE, Connection
-from mailsys.ports.blobs import IBlobStore
-from mailsys.ports.events import IEvents
-from mailsys.ports.mail import IMailStore
 from mailsys.room import Room
-from mailsys.services.access.authentication import ISignIn
-from mailsys.services.content.reading import MessageReader, Offload
-from mailsys.services.mailboxes.account import Mailboxes
-from mailsys.settings import Limits
 
 _STOP: Final = 30.0  # seconds that a stopping server waits for commands under way
 
 
 class ImapFactory(Factory):
-    """One port of the server: 143, or 993 (`implicit_tls`: wrapped by the caller, or else by us).
-
-    `tls` is a context factory for TLS; None: not offered. `login_without_tls` lets clients on
-    loopback sign in in the clear. Ports of one process should share `mailboxes`, so that a mailbox
-    is in memory once. `offload` runs work in threads, which should be few: they share the interpreter.
-    """
+    """One port of the server: 143, or 993 (`implicit_tls`: wrapped by the caller, or else by us)."""
 
     noisy = False
 
-    def __init__(
-        self,
-        mail: IMailStore,
-        blobs: IBlobStore,
-        events: IEvents,
-        sign_in: ISignIn,
-        hostname: str,
-        limits: Limits,
-        reactor: Any,
-        *,
-        tls: Any = None,
-        implicit_tls: bool = False,
-        login_without_tls: bool = False,
-        mailboxes: Mailboxes | None = None,
-        offload: Offload | None = None,
-        now: Callable[[], float] | None = None,
-    ) -> None:
-        """now: Unix time (None: the reactor's)."""
-        offload = offload or partial(deferToThreadPool, reactor, reactor.getThreadPool())
-        self.mailboxes = mailboxes or Mailboxes(mail, events, reactor)
-        self.parts = Parts(
-            mail,
-            blobs,
-            sign_in,
-            self.mailboxes,
-            Contents(blobs, offload),
-            MessageReader(analyse, offload),
-            offload,
-            limits,
-            reactor,
-            hostname,
-            tls is not None,
-            login_without_tls,
-            now or reactor.seconds,
-        )
-        self.tls = tls
+    def __init__(self, parts: Parts, *, implicit_tls: bool = False) -> None:
+        limits, reactor = parts.limits, parts.clock
+        self.parts = parts
         self.implicit_tls = implicit_tls
         self.wheel = Wheel(reactor)
-        self._reactor = reactor
+        self._clock = reactor
         self.room: Room[Connection] = Room(
             "imap",
             reactor,
@@ -122,7 +72,7 @@ class ImapFactory(Factory):
             self.wheel.stop()
             return stopped
         deaf = LoopingCall(self._abort_deaf)
-        deaf.clock = self._reactor
+        deaf.clock = self._clock
         deaf.start(LAST_GRACE / 4, now=False)
 
         def done(result: None) -> None:
@@ -133,7 +83,7 @@ class ImapFactory(Factory):
 
     def _abort_deaf(self) -> None:
         """Those that neither read our BYE nor close."""
-        now = self._reactor.seconds()
+        now = self._clock.seconds()
         for connection in self.room.guests():
             if connection.closing and connection.deadline <= now:
                 connection.abort()

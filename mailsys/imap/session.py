@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -72,7 +72,8 @@ class Wire(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What all sessions of a server share."""
+    """What all sessions of a server share. Its ports share `mailboxes`, so that a mailbox is in memory once;
+    `offload` runs work in threads, which should be few: they share the interpreter."""
 
     mail: IMailStore
     blobs: IBlobStore
@@ -84,9 +85,9 @@ class Parts:
     limits: Limits
     clock: IReactorTime
     hostname: str
-    offers_tls: bool
-    login_without_tls: bool  # from loopback
     now: Callable[[], float]  # Unix time
+    tls: Any = None  # a context factory; None: TLS is not offered
+    login_without_tls: bool = False  # from loopback
 
 
 class Session:
@@ -154,7 +155,7 @@ class Session:
 
     @property
     def may_start_tls(self) -> bool:
-        return self.parts.offers_tls and not self.wire.tls
+        return self.parts.tls is not None and not self.wire.tls
 
     def mechanisms(self) -> Sequence[str]:
         return self.parts.sign_in.mechanisms(self.may_sign_in, self.wire.binding() is not None)

@@ -31,7 +31,6 @@ class Host(Protocol):
 
     parts: Parts
     wheel: Wheel
-    tls: Any
     implicit_tls: bool
 
     def admit(self, connection: Connection, address: str) -> bytes | None:
@@ -124,7 +123,7 @@ class Connection:
         self.deadline = self._now() + self._host.parts.limits.imap_idle_before_login
         self._host.wheel.add(self)
         if self._host.implicit_tls and not wrapped:
-            transport.startTLS(self._host.tls)
+            transport.startTLS(self._host.parts.tls)
             wrapped = True
         transport.registerProducer(self, True)
         if not wrapped:

@@ -9,6 +9,7 @@ from enum import Enum
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from mailsys.core.trust.verdict import Verdict
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId
 from mailsys.ports.patches import EmailPatch, EmailsPatched, Snooze
 from mailsys.ports.query import EmailPage, EmailQuery, QueryDelta
@@ -91,6 +92,10 @@ class IEmailStore(Interface):
         """Patch emails and remove others from every mailbox, for good: all that can be done, in one commit
         with one modseq, each judged by what it is in that commit. A missing email is refused as
         NoSuchEmail. StateMismatch, with nothing done, when the account's Email state is not `if_state`."""
+
+    def verdicts(account: AccountId, emails: Sequence[int]) -> Deferred[dict[int, Verdict]]:
+        """What was made of those emails when they came, without `reply`. Those that came from none of the
+        others' servers, or before there were verdicts, are left out. At most 1,000 emails a call."""
 
     def snoozed(account: AccountId, emails: Sequence[int]) -> Deferred[dict[int, Snooze]]:
         """How those emails wait that do."""

@@ -10,6 +10,7 @@ from zope.interface import Interface
 
 from mailsys.core.message.facts import MessageFacts
 from mailsys.core.refusal import Refusal
+from mailsys.core.trust.verdict import Verdict
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId, ThreadId
 from mailsys.ports.mailboxes import Role
@@ -35,6 +36,7 @@ class Delivery:
     enforce_quota: bool = False  # raise OverQuota when this message does not fit
     heard_from: str = ""  # correspondent to credit with one received message, canonical or empty
     sent_to: tuple[str, ...] = ()  # correspondents to credit with one sent message each
+    verdict: Verdict | None = None  # kept with the email, see IEmailStore.verdicts
     heed_mute: bool = False  # into the archive instead of the inbox, with $muted, when its thread has that
 
 
@@ -62,6 +64,9 @@ class Acceptance:
     header: bytes = b""  # the header block (at most 256 KiB of it), blank line included
     objects: tuple[ObjectChange, ...] = ()  # written in the same commit (an EmailSubmission)
     objects_if_state: int | None = None  # else StateMismatch: the state of the first object's kind
+    # Whose mail this is, as keys of `ports.strangers`; without line breaks. Counted once, and kept with the
+    # verdicts, so that what people say of the emails is counted there too.
+    origin: tuple[str, ...] = ()
     sent_by: AccountId | None = None  # submitter whose correspondents `sent_to` are, though no email
     sent_to: tuple[str, ...] = ()  # of this commit is in its mailboxes; credited with one sent message each
     sends: EmailId | None = None  # of `sent_by`: NoSuchEmail, unless it is there to be seen in the commit

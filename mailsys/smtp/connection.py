@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred
@@ -46,7 +46,6 @@ class Host(Protocol):
 
     service: Service
     reactor: Any  # IReactorTime
-    tls: Any
 
     def admit(self, connection: SmtpConnection, address: str) -> bytes | None:
         """Count it in; or the reply that turns it away, then it was not counted."""
@@ -67,6 +66,7 @@ class SmtpConnection:
     __slots__ = (
         "_address",
         "_admitted",
+        "_alive",
         "_began",
         "_choked",
         "_client",
@@ -82,6 +82,7 @@ class SmtpConnection:
         "_session",
         "_stopping",
         "_timer",
+        "_tls",
         "closing",
         "transport",
     )
@@ -100,6 +101,8 @@ class SmtpConnection:
         self._cut = False  # stopping, and a message that is not whole has had its time
         self._handshaking = False
         self._greet_under_tls = False
+        self._alive = False  # an event came since the pump was last done
+        self._tls: events.StartTls | None = None  # what the pump has to end with
         self._began: float | None = None  # when the message that is arriving did, as last looked at
         self._seen = 0.0  # when a sign of life was last seen
         self._timer: IDelayedCall | None = None
@@ -131,7 +134,7 @@ class SmtpConnection:
         self._timer = reactor.callLater(first, self._ring)
         transport.registerProducer(self, True)
         if not tls:
-            self._start(self._greet())
+            self._greet()
 
     def connectionMade(self) -> None:  # noqa: N802
         pass  # makeConnection did it all
@@ -145,7 +148,7 @@ class SmtpConnection:
         if self._greet_under_tls:  # TLS from the first octet (RFC 8314 §3.3): now the greeting
             self._greet_under_tls = False
             self._client = self._session.client
-            self._start(self._greet())
+            self._greet()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         if self.closing:
@@ -159,7 +162,7 @@ class SmtpConnection:
             return
         if session.began is not None:
             self._seen = self._host.reactor.seconds()
-        self._start(self._pump())
+        self._pump()
 
     def connectionLost(self, reason: Failure) -> None:  # noqa: N802
         self._lost = True
@@ -197,22 +200,28 @@ class SmtpConnection:
 
     def _start(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
         self._running = True
-        Deferred.fromCoroutine(work).addErrback(self._broken)
+        Deferred.fromCoroutine(work).addErrback(lambda failure: self._broken(failure.value))
 
-    def _broken(self, failure: Failure) -> None:
+    def _broken(self, defect: BaseException | None) -> None:
         """A defect of ours. The connection cannot be trusted any more."""
-        log.error("session failed", failure.value, address=self._address)
+        log.error("session failed", defect, address=self._address)
         self._running = False
         if self._lost:
             self._session.abort()
         else:
             self._close(b"421 4.3.0 Internal error, closing\r\n")
 
-    async def _greet(self) -> None:
+    def _greet(self) -> None:
         """The services are asked first; what a hasty client sent meanwhile waits."""
-        transactions = self._host.service.transactions
+        waiting = self._host.service.transactions.connected(self._client)
+        if waiting is None:
+            self._welcome()
+        else:
+            self._start(self._greet_later(waiting))
+
+    async def _greet_later(self, waiting: Awaitable[None]) -> None:
         try:
-            await transactions.connected(self._client)
+            await waiting
         except Exception as failure:
             self._running = False
             if isinstance(failure, Refusal):
@@ -224,39 +233,62 @@ class SmtpConnection:
             if not self._lost:
                 self._close(reply.render())
             return
+        self._welcome()
+
+    def _welcome(self) -> None:
         if self._lost:
-            transactions.disconnected(self._client)
+            self._host.service.transactions.disconnected(self._client)
             return
         self._connected = True
         send_now(self.transport, f"220 {self._host.service.hostname} ESMTP\r\n".encode("ascii"))
-        await self._pump()
+        self._pump()
 
-    async def _pump(self) -> None:
-        session = self._session
-        receiver = session.receiver
+    def _pump(self) -> None:
+        """Answer what is here; where a service has to be waited for, the rest when it has answered."""
         replies: list[bytes] = []
-        tls: events.StartTls | None = None
-        event = receiver.next_event()
-        alive = event is not None
-        while event is not None:
-            if type(event) is events.Content:
-                reply = await session.take(event.data)
-                receiver.resume()
-            elif type(event) is events.StartTls:
-                tls = event
-                break
+        try:
+            waiting = self._answer(replies)
+            if waiting is None:
+                self._answered(replies)
             else:
-                reply = await session.answer(event)
+                self._start(self._pump_on(waiting, replies))
+        except Exception as defect:
+            self._broken(defect)
+
+    async def _pump_on(self, waiting: Awaitable[bytes] | None, replies: list[bytes]) -> None:
+        while waiting is not None:
+            reply = await waiting
             if self._lost:
                 self._running = False
-                session.abort()
+                self._session.abort()
                 return
             if reply:
                 replies.append(reply)
+            waiting = None if self._session.closing else self._answer(replies)
+        self._answered(replies)
+
+    def _answer(self, replies: list[bytes]) -> Awaitable[bytes] | None:
+        """Answer one event after the other, up to one that waits: what comes of that. None: all that is
+        here is answered, or the session ends."""
+        session = self._session
+        while (event := session.receiver.next_event()) is not None:
+            self._alive = True
+            if type(event) is events.StartTls:
+                self._tls = event
+                return None
+            reply = session.answer(event)
+            if not isinstance(reply, bytes):
+                return reply
+            if reply:
+                replies.append(reply)
             if session.closing:
-                break
-            event = receiver.next_event()
+                return None
+        return None
+
+    def _answered(self, replies: list[bytes]) -> None:
         self._running = False
+        tls, self._tls = self._tls, None
+        alive, self._alive = self._alive, False
         if tls is not None:
             self._start_tls(tls, replies)
         elif replies:
@@ -295,7 +327,7 @@ class SmtpConnection:
         self.transport.write(b"".join([*replies, _START_TLS]))
         self._session.begin_tls()
         self._handshaking = True
-        self.transport.startTLS(self._host.tls)
+        self.transport.startTLS(self._host.service.tls)
 
     # -- time and the end
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocol, IReactorTime
@@ -14,9 +13,6 @@ from mailsys.core.refusal import Refusal, TemporaryFailure, TooManyConnections
 from mailsys.core.smtp.reply import refused
 from mailsys.log import Log
 from mailsys.room import Room
-from mailsys.services.access.authentication import ISignIn
-from mailsys.services.delivery.transactions import ITransactions
-from mailsys.settings import Limits
 from mailsys.smtp.connection import SmtpConnection
 from mailsys.smtp.service import Service
 
@@ -27,42 +23,14 @@ _FULL: Final = refused(TooManyConnections("Too many connections, try again later
 
 
 class SmtpFactory(Factory):
-    """One port of the server: 25 (`submission` False), 587, or 465 (wrapped in TLS by the caller).
-
-    `tls` is a context factory for STARTTLS; None: not offered. `login_without_tls` lets clients on
-    loopback sign in in the clear. `require_tls` offers REQUIRETLS under TLS: only once sending keeps it.
-    `now`: Unix time (None: the reactor's).
-    """
+    """One port of the server: 25, 587, or 465 (wrapped in TLS by the caller)."""
 
     noisy = False
 
-    def __init__(
-        self,
-        transactions: ITransactions,
-        sign_in: ISignIn | None,
-        hostname: str,
-        limits: Limits,
-        reactor: IReactorTime,
-        *,
-        submission: bool,
-        tls: Any = None,
-        login_without_tls: bool = False,
-        require_tls: bool = False,
-        now: Callable[[], float] | None = None,
-    ) -> None:
-        self.service = Service(
-            transactions,
-            sign_in,
-            hostname,
-            limits,
-            submission,
-            tls is not None,
-            login_without_tls,
-            require_tls,
-            now or reactor.seconds,
-        )
+    def __init__(self, service: Service, reactor: IReactorTime) -> None:
+        limits = service.limits
+        self.service = service
         self.reactor = reactor
-        self.tls = tls
         self.room: Room[SmtpConnection] = Room(
             "smtp",
             reactor,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from mailsys.core.smtp.extensions import Offers
 from mailsys.services.access.authentication import ISignIn
@@ -13,18 +14,18 @@ from mailsys.settings import Limits
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`start_tls`: a certificate is there; `login_without_tls`: on loopback, for `mailsys local`; `now`: Unix
-    time."""
+    """submission: port 587 or 465, else 25. tls: a context factory for STARTTLS, None: not offered.
+    login_without_tls: clients on loopback may sign in in the clear, for `mailsys local`. now:
+    Unix time."""
 
     transactions: ITransactions
     sign_in: ISignIn | None
     hostname: str
     limits: Limits
     submission: bool
-    start_tls: bool
-    login_without_tls: bool
-    require_tls: bool
     now: Callable[[], float]
+    tls: Any = None
+    login_without_tls: bool = False
 
     @property
     def recipients(self) -> int:
@@ -46,8 +47,8 @@ class Service:
             size=self.limits.message_size,
             recipients=self.recipients,
             messages=self.limits.messages_per_connection,
-            start_tls=self.start_tls and not tls,
-            require_tls=self.require_tls and tls,
+            start_tls=self.tls is not None and not tls,
+            require_tls=tls,
             submission=self.submission,
             mechanisms=mechanisms,
             hold=int(self.limits.hold_at_most) if self.submission else 0,

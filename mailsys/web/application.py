@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
 
-from mailsys.ports.accounts import IAccountStore
-from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.limits import ILimits
-from mailsys.ports.mail import IMailStore
 from mailsys.ports.storage import IStorage
 from mailsys.services.jmap.protocol.api import JmapApi
 from mailsys.services.notifying.push import Feed
 from mailsys.settings import Settings
 from mailsys.web.admission import Admission
 from mailsys.web.app import Routes
-from mailsys.web.callers import Authenticator, Callers
+from mailsys.web.callers import Callers
 from mailsys.web.download import DownloadRoutes
 from mailsys.web.event_stream import EventStreamRoutes
 from mailsys.web.health import HealthRoutes
@@ -39,34 +35,31 @@ class WebApplication:
         self,
         api: JmapApi,
         feed: Feed,
-        mail: IMailStore,
-        blobs: IBlobStore,
-        accounts: IAccountStore,
         storage: IStorage,
         limits: ILimits,
         settings: Settings,
         reactor: Any,
-        authenticators: Sequence[Authenticator] = (),
-        now: Callable[[], float] = time.time,
+        wall: IReactorTime,
         static: Path = PACKAGED,
-        wall: Any = None,
     ) -> None:
-        """now: Unix time; wall: a clock of it, with timers (None: the reactor is one)."""
+        """reactor: the monotonic clock, and what connections need; wall: Unix time, with timers."""
+        ports = api.ports
+        mail, blobs, accounts = ports.mail, ports.blobs, ports.accounts
         web = settings.web
         self._blobs = blobs
         self._settings = settings
         self._reactor = reactor
         self._sites: list[WebSite] = []
-        self.callers = Callers(authenticators)
+        self.callers = Callers()
         self.origins = Origins(web, settings.hostname, settings.login_without_tls_on_loopback)
         self.admission = admission = Admission(web, limits)
-        self.streams = streams = Streams(web.streams_per_account, accounts, wall or reactor)
+        self.streams = streams = Streams(web.streams_per_account, accounts, wall)
         self.routes = routes = Routes()
         self._health = HealthRoutes(accounts, storage, reactor)
         self._static = StaticRoutes(static)
         self._health.mount(routes)
         JmapRoutes(api, admission, web.request_size).mount(routes)
-        UploadRoutes(mail, blobs, limits, web, admission, now).mount(routes)
+        UploadRoutes(mail, blobs, limits, web, admission, wall.seconds).mount(routes)
         DownloadRoutes(mail, blobs, admission).mount(routes)
         EventStreamRoutes(feed, streams, admission, reactor).mount(routes)
         SocketRoutes(api, feed, streams, admission, web.requests_at_once, reactor).mount(routes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from mailsys.core.refusal import NotAllowed
 from mailsys.ports.accounts import Credentials, DkimKey
 from mailsys.services.operating import commands as c
+from mailsys.services.operating.account_commands import AccountCommands
 from mailsys.services.operating.administration import Administration, decode
 from mailsys.services.operating.control import (
     LONGEST,
@@ -24,6 +26,10 @@ from mailsys.services.operating.control import (
     ControlSocket,
     address,
 )
+from mailsys.services.operating.domain_commands import DomainCommands
+from mailsys.services.operating.key_rotation import KeyRotation
+from mailsys.services.operating.queue_commands import QueueCommands
+from mailsys.settings import Keys
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store
 
@@ -32,7 +38,7 @@ async def hash_password(password: str) -> Credentials:
     return Credentials(f"hash of {password}", b"", 0, b"", b"")
 
 
-async def make_keys(domain: str) -> list[DkimKey]:
+async def make_keys(domain: str, selector: str) -> list[DkimKey]:
     return []
 
 
@@ -41,7 +47,10 @@ def administration(case: TestCase | SynchronousTestCase) -> Administration:
     store = open_store(None, None, Events())
     case.addCleanup(store.close)
     return Administration(
-        store.accounts, store.mail, store.queue, store.storage, hash_password, make_keys, "mail.test"
+        AccountCommands(store.accounts, store.mail, hash_password),
+        DomainCommands(store.accounts, KeyRotation(store.accounts, make_keys, time.time, Keys())),
+        QueueCommands(store.queue, store.accounts),
+        store.storage,
     )
 
 

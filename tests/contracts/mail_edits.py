@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mailsys.ports.ids import EmailId
 from mailsys.ports.intake import Acceptance, Delivery
 from mailsys.ports.mailboxes import MailboxPatch, TreeChange
@@ -89,7 +91,7 @@ class ThreadChangesContract(Stage):
 
 
 class MailboxChangesContract(Stage):
-    async def changed(self, since: int) -> object:
+    async def changed(self, since: int) -> Any:
         return await self.store.mail.mailboxes_changed(self.alice.id, since, 100)
 
     async def test_counts_alone_are_told_as_such(self) -> None:

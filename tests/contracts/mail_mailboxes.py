@@ -59,6 +59,15 @@ class MailboxContract(Stage):
             await self.create("Outgoing", Role.SENT)
         self.assertNotIn("Outgoing", await self.paths())
 
+    async def test_a_path_may_have_so_many_levels(self) -> None:
+        path = "/".join("abcdefgh" * 8)
+        await self.create(path)
+        self.assertIn(path, await self.paths())
+        deeper = "/".join("zyxwvuts" * 8) + "/z"
+        with self.assertRaises(NotAllowed):
+            await self.create(deeper)
+        self.assertNotIn("z", await self.paths())
+
     async def test_an_empty_level_is_no_name(self) -> None:
         for path in ("", "/a", "a//b", "a/"):
             with self.assertRaises(NotAllowed):

@@ -255,7 +255,7 @@ class Garden(Stage):
     def a_query(self) -> EmailQuery:
         chance, number = self.random.random, self.random.randrange
         if chance() < 0.5:
-            sort = (Sort(ascending=chance() < 0.3),)
+            sort: tuple[Sort, ...] = (Sort(ascending=chance() < 0.3),)
         else:
             sort = tuple(
                 Sort(self.random.choice(list(SortBy)), chance() < 0.5, self.random.choice(("$seen", "work")))
@@ -266,7 +266,7 @@ class Garden(Stage):
         if where < 0.4:
             return replace(query, position=number(-30, 70), calculate_total=chance() < 0.5)
         if where < 0.8:
-            anchor = self.random.choice(list(self.known))
+            anchor = self.random.choice([EmailId(one) for one in self.known])
             whole = self.whole(query)
             if whole and chance() < 0.8:
                 anchor = self.random.choice(whole)
@@ -495,7 +495,7 @@ class QueryDeltaContract(Garden):
 
     async def test_applying_the_changes_to_the_old_list_gives_the_new_one(self) -> None:
         queries = self.queries()
-        lists: list[list[int]] = [self.whole(query) for query in queries]
+        lists = [self.whole(query) for query in queries]
         since = (await self.store.mail.states(self.alice.id))["Email"]
         for _ in range(25):
             for _ in range(self.random.randrange(1, 4)):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from mailsys.core.refusal import NoSuchMailbox
 from mailsys.ports.emails import Column
+from mailsys.ports.ids import AccountId, MailboxId
 from mailsys.ports.intake import Delivery
 from mailsys.ports.mailboxes import Role
 from mailsys.ports.placements import KeywordChange
@@ -67,8 +71,18 @@ class SnapshotContract(Stage):
 
 
 class DeltaContract(Stage):
-    async def delta(self, since: int, mailbox: object = None) -> object:
+    async def delta(self, since: int, mailbox: MailboxId | None = None) -> Any:
         return await self.store.mail.delta(self.alice.id, mailbox or self.inbox, since)
+
+    async def test_a_mailbox_or_an_account_that_is_not_there(self) -> None:
+        for account, mailbox in (
+            (self.alice.id, MailboxId(999)),
+            (AccountId(999), self.inbox),
+            (AccountId(999), MailboxId(999)),
+        ):
+            found = await self.store.mail.delta(account, mailbox, 0)
+            self.assertEqual((found.exists, found.added, found.vanished), (False, (), ()))
+        self.assertTrue((await self.delta(0)).exists)
 
     async def test_it_tells_what_was_added_changed_and_expunged(self) -> None:
         changed = await self.put(1)
@@ -135,7 +149,7 @@ class DeltaContract(Stage):
 
 
 class KeywordContract(Stage):
-    async def change(self, emails: list[int], change: KeywordChange, since: int | None = None) -> object:
+    async def change(self, emails: Sequence[int], change: KeywordChange, since: int | None = None) -> Any:
         return await self.store.mail.set_keywords(self.alice.id, self.inbox, emails, change, since)
 
     async def test_the_three_ways(self) -> None:
@@ -313,7 +327,7 @@ class ExpungeContract(Stage):
 
 
 class ChangesContract(Stage):
-    async def changes(self, since: int, limit: int = 100) -> object:
+    async def changes(self, since: int, limit: int = 100) -> Any:
         return await self.store.mail.emails_changed(self.alice.id, since, limit)
 
     async def test_created_updated_and_destroyed_are_told_apart(self) -> None:

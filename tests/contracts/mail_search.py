@@ -65,6 +65,11 @@ class SearchContract(Stage):
         self.assertEqual(await self.find(TextField.HEADER, "Blue", "x-colour"), [email])
         self.assertEqual(await self.find(TextField.HEADER, "blue", "colour"), [])
 
+    async def test_the_first_line_of_a_header_is_no_other_field(self) -> None:
+        await self.put(1, sender="Zoe <z@example.net>")
+        for needle in ("zoe", "example.net", ""):
+            self.assertEqual(await self.find(TextField.HEADER, needle, "X-Colour"), [], needle)
+
     async def test_an_empty_needle_finds_all_that_have_the_field(self) -> None:
         email = await self.put(1, more="X-Colour: red")
         await self.put(2)

@@ -15,6 +15,7 @@ from mailsys.core.refusal import (
     NotAllowed,
     RoleTaken,
     StateMismatch,
+    TooManyMailboxes,
 )
 from mailsys.ports.ids import MailboxId
 from mailsys.ports.mailboxes import Mailbox, MailboxPatch, NewMailbox, Role, TreeChange, TreeChanged
@@ -117,7 +118,9 @@ class TreeContract(Stage):
             destroy=(a, b),
         )
         self.assertEqual(self.why(done), {a: MailboxHasEmails, "n": MailboxExists, "below": NotAllowed})
-        self.assertEqual(done.refused["n"].existing, a)
+        taken = done.refused["n"]
+        assert isinstance(taken, MailboxExists)
+        self.assertEqual(taken.existing, a)
         self.assertEqual((set(done.created), done.destroyed), ({"other"}, (b,)))
         await self.sound()
 
@@ -270,3 +273,10 @@ class TreeContract(Stage):
         )
         self.assertEqual((len(done.created), len(done.updated), done.refused), (500, 500, {}))
         self.assertLess(time.process_time() - started, 2.0)  # some 0.15 s here
+        # One account may have only so many: the first that fit are made.
+        done = await self.change(create=tuple(NewMailbox(f"y{n}", f"y{n}") for n in range(700)))
+        self.assertEqual(list(done.created), [f"y{n}" for n in range(len(done.created))])
+        self.assertEqual(len(done.created) + len(done.refused), 700)
+        self.assertEqual({type(each) for each in done.refused.values()}, {TooManyMailboxes})
+        again = await self.change(create=(NewMailbox("z", "z"),))
+        self.assertIsInstance(again.refused["z"], TooManyMailboxes)

@@ -122,7 +122,7 @@ class ObjectionTests(SynchronousTestCase):
         wanted: Wanted = [("#y", Place("#x", "y")), ("#x", Place(None, "a"))]
         self.assertEqual(why(wanted), {"#x": Why.NAME, "#y": Why.PARENT})
 
-    @settings(max_examples=500, deadline=None)
+    @settings(max_examples=500)
     @given(changes)
     def test_what_is_not_refused_leaves_the_tree_whole(self, wanted: Wanted) -> None:
         gone = objections(TREE, wanted, DEEP)

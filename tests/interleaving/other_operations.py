@@ -87,7 +87,7 @@ def _program(name: str, subject: str) -> Operation:
         written = Letter(
             Person(known.alice.address), (Person("far@y.example"),), subject=subject, text="Hello"
         )
-        key = Key("key 1", subject.encode())
+        key = Key("key 1", subject)
         sent, _ = await process.program_mail.send(known.alice, lambda: written, "192.0.2.1", key)
         return sent.recipients
 

@@ -17,7 +17,9 @@ from twisted.internet.task import Clock
 
 from mailsys.core.jmap import ids
 from mailsys.core.message.analysis import analyse
+from mailsys.imap.content import Contents
 from mailsys.imap.server import ImapFactory
+from mailsys.imap.session import Parts
 from mailsys.ports.accounts import Account
 from mailsys.services.access.at_rest import AtRest
 from mailsys.services.access.second_factor import SecondFactor
@@ -27,11 +29,13 @@ from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.arrivals import Arrivals
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory
+from mailsys.services.delivery.intake import Intake
 from mailsys.services.jmap.contacts.methods import register_contacts
 from mailsys.services.jmap.extensions.methods import register_more
 from mailsys.services.jmap.mail.methods import register_mail
 from mailsys.services.jmap.protocol.api import Caller, JmapApi, Ports
 from mailsys.services.jmap.submission.methods import register_sending
+from mailsys.services.mailboxes.account import Mailboxes
 from mailsys.services.people.contacts import Contacts
 from mailsys.services.receiving.receive import Reception
 from mailsys.services.submission.program_mail import ProgramMail
@@ -133,6 +137,7 @@ class Process:
         shared["arrivals"] = Arrivals(shared["responder"], feedback)
         for one in (shared["responder"], feedback):
             self._running.append(partial(_stop, one))
+        shared["intake"] = make(Intake, **shared)
         shared["submission"] = make(Submission, **shared)
         shared["reception"] = make(Reception, **shared)
         register_mail(api, self._given["random"])
@@ -169,7 +174,13 @@ class Process:
 
     @cached_property
     def _imap(self) -> ImapFactory:
-        made: ImapFactory = self.make(ImapFactory, tls=None, login_without_tls=True)
+        make = self.make
+        contents, mailboxes = make(Contents), make(Mailboxes)
+        reader = make(MessageReader)
+        parts = make(
+            Parts, contents=contents, mailboxes=mailboxes, reader=reader, tls=None, login_without_tls=True
+        )
+        made = ImapFactory(parts)
         self._running.append(made.stop)
         return made
 

@@ -31,7 +31,7 @@ class DnsPeer:
         self.zone: dict[tuple[str, str], list[str]] = {}
         self.ttl = 300
         self.negative_ttl = 60
-        self.rcodes: dict[str, int] = {}  # by name: answer with this rcode
+        self.rcodes: dict[str, dns.rcode.Rcode] = {}  # by name: answer with this rcode
         self.authenticated = False
         self.asked: list[tuple[str, str]] = []
         self.ports: set[int] = set()  # source ports of UDP queries
@@ -45,7 +45,7 @@ class DnsPeer:
         for _ in range(20):  # the same port for both
             self._udp = self._reactor.listenUDP(0, _Udp(self), "127.0.0.1")
             port = self._udp.getHost().port
-            factory = Factory.forProtocol(_Tcp)
+            factory: Any = Factory.forProtocol(_Tcp)
             factory.peer = self
             self.connections: set[Any] = set()
             try:
@@ -103,6 +103,8 @@ class DnsPeer:
 
 
 class _Udp(DatagramProtocol):
+    transport: Any
+
     def __init__(self, peer: DnsPeer) -> None:
         self.peer = peer
 
@@ -120,6 +122,7 @@ class _Udp(DatagramProtocol):
 
 class _Tcp(Protocol):
     factory: Any
+    transport: Any
 
     def connectionMade(self) -> None:
         self.buffer = b""

@@ -48,7 +48,7 @@ class SmtpPeer:
         self._waiting: list[tuple[int, Deferred[None]]] = []
 
     def start(self, port: int = 0) -> "SmtpPeer":
-        factory = Factory.forProtocol(_Session)
+        factory: Any = Factory.forProtocol(_Session)
         factory.peer = self
         self._listening = self.reactor.listenTCP(port, factory, interface=self.host)
         self.port = self._listening.getHost().port
@@ -85,6 +85,7 @@ class SmtpPeer:
 
 class _Session(Protocol):
     factory: Any
+    transport: Any
 
     def connectionMade(self) -> None:
         self.peer: SmtpPeer = self.factory.peer
@@ -95,7 +96,8 @@ class _Session(Protocol):
         self.buffer = b""
         self.in_data = self.secure = self.closing = self.broken = False
         self.chunk = -1
-        self.mail, self.recipients = "", []
+        self.mail = ""
+        self.recipients: list[str] = []
         if not self.misbehave("GREETING"):
             self.say(self.peer.reply("GREETING", "220 peer.test ESMTP"))
 

@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from mailsys.core.message.analysis import analyse
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
+from mailsys.core.trust.srs import Rewriting
 from mailsys.ports.accounts import Account, Address, AddressKind, Credentials, Domain
 from mailsys.ports.emails import Column
 from mailsys.ports.mailboxes import Role
@@ -18,8 +19,10 @@ from mailsys.ports.queue import QueueItem
 from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory, Route
+from mailsys.services.delivery.intake import Intake
 from mailsys.services.delivery.transactions import Client, ITransactions
 from mailsys.services.receiving.receive import Reception
+from mailsys.services.submission.pause import Pauses
 from mailsys.services.submission.submit import Submission
 from mailsys.settings import Limits
 from mailsys.stores.memory.events import Events
@@ -50,11 +53,11 @@ class House:
         self.random = random.Random(1)
 
     async def open(self) -> "House":
-        self.store = open_store(None, None, Events(), now=self.clock.seconds)
+        self.store: Any = open_store(None, None, Events(), now=self.clock.seconds)
         self.counters = Counters(self.clock)
         self.accounts = self.store.accounts
-        self.mail = self.store.mail
-        self.blobs = self.store.blobs
+        self.mail: Any = self.store.mail
+        self.blobs: Any = self.store.blobs
         self.queue = self.store.queue
         for name in (DOMAIN, "example.org", "xn--bcher-kva.example"):
             await self.accounts.put_domain(Domain(name))
@@ -66,17 +69,18 @@ class House:
         self.directory = self.new_directory()
         await self.directory.start()
         reader = MessageReader(analyse, offload)
+        srs = self.srs = Rewriting(b"k" * 32, DOMAIN)
         reporter = Reporter(
-            HOST, DOMAIN, self.directory, self.blobs, analyse, lambda: self.random.randbytes(10).hex()
+            HOST, DOMAIN, self.directory, self.blobs, analyse, lambda: self.random.randbytes(10).hex(), srs
         )
-        self.reception = Reception(
+        intake = Intake(
             self.mail, self.blobs, self.directory, reader, reporter, self.counters, self.limits,
-            self.clock, self.random.randbytes, HOST,
+            self.clock, self.random.randbytes, HOST, srs=srs,
         )  # fmt: skip
-        self.submission = Submission(
-            self.mail, self.blobs, self.directory, reader, reporter, self.counters, self.limits,
-            self.clock, self.random.randbytes, HOST,
-        )  # fmt: skip
+        self.reception, self.submission = (
+            Reception(intake),
+            Submission(intake, Pauses(self.store.objects, self.accounts)),
+        )
         return self
 
     def new_directory(self, **given: Any) -> Directory:
@@ -134,6 +138,11 @@ class House:
         return by_destination
 
 
+async def settled(answer: Any) -> Any:
+    """What a service answers, there already or in a Deferred."""
+    return await answer if isinstance(answer, Deferred) else answer
+
+
 async def transact(
     service: ITransactions,
     client: Client,
@@ -145,12 +154,12 @@ async def transact(
     cut: int = 1000,
 ) -> str:
     """As `mailsys.smtp` calls it."""
-    await service.connected(client)
+    await settled(service.connected(client))
     try:
-        transaction = await service.begin(client, sender, parameters)
+        transaction = await settled(service.begin(client, sender, parameters))
         for recipient in recipients:
-            await transaction.add_recipient(recipient, rcpt)
-        sink = await transaction.open_body()
+            await settled(transaction.add_recipient(recipient, rcpt))
+        sink = await settled(transaction.open_body())
         for start in range(0, len(message), cut):
             wait = sink.write(message[start : start + cut])
             if wait is not None:

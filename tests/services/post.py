@@ -25,6 +25,8 @@ from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.dns.route import Ourselves, Router
+from mailsys.services.sending.means import Means
+from mailsys.services.sending.policies import Policies
 from mailsys.services.sending.send import Sending
 from mailsys.services.sending.sign import Signer
 from mailsys.settings import Sending as Settings
@@ -54,8 +56,9 @@ class Post:
         self.peers: list[SmtpPeer] = []
         self.zone = Zone({})
         self.resolver: Any = self.zone
-        self.store = open_store(None, None, Events(), now=self.now)
+        self.store: Any = open_store(None, None, Events(), now=self.now)
         self.traces = 0
+        self.policies: Policies | None = None
 
     def peer(self, *names: str, address: str = "127.0.0.1", **given: Any) -> SmtpPeer:
         """A server on our port 25 of the day at a loopback address, named in DNS."""
@@ -78,29 +81,38 @@ class Post:
 
     def make_sending(self) -> Sending:
         store = self.store
-        settings = Settings(**({"port": self.peers[0].port if self.peers else 25} | self.settings))
+        given: dict[str, Any] = {"port": self.peers[0].port if self.peers else 25, **self.settings}
+        settings = Settings(**given)
         chance = random.Random(5)
         return Sending(
-            queue=store.queue,
-            blobs=store.blobs,
-            directory=self.directory,
-            router=Router(
-                self.resolver,
-                chance,
-                Ourselves.listening(HOST, [("127.0.0.99", settings.port)]),
-                settings.port,
-                settings.smarthost,
-            ),
-            dialer=Dialer(reactor, HOST, settings, self.trust, self.clock),
-            signer=Signer(store.accounts, maybeDeferred, self.now),
-            reporter=Reporter(
-                HOST, "x.example", self.directory, store.blobs, analyse, lambda: chance.randbytes(12).hex()
-            ),
-            reader=MessageReader(analyse, maybeDeferred),
-            settings=settings,
-            clock=self.clock,
-            now=self.now,
-            random=chance,
+            Means(
+                queue=store.queue,
+                blobs=store.blobs,
+                directory=self.directory,
+                router=Router(
+                    self.resolver,
+                    chance,
+                    Ourselves.listening(HOST, [("127.0.0.99", settings.port)]),
+                    settings.port,
+                    settings.smarthost,
+                ),
+                dialer=Dialer(reactor, HOST, settings, self.trust, self.clock),
+                signer=Signer(store.accounts, maybeDeferred, self.now),
+                reporter=Reporter(
+                    HOST,
+                    "x.example",
+                    self.directory,
+                    store.blobs,
+                    analyse,
+                    lambda: chance.randbytes(12).hex(),
+                ),
+                reader=MessageReader(analyse, maybeDeferred),
+                settings=settings,
+                clock=self.clock,
+                now=self.now,
+                random=chance,
+                policies=self.policies,
+            )
         )
 
     async def close(self) -> None:

@@ -18,6 +18,7 @@ from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.dns.route import Router
+from mailsys.services.sending.means import Means
 from mailsys.services.sending.send import Sending
 from mailsys.settings import Sending as Settings
 from mailsys.smtp.client import Dialer
@@ -32,18 +33,20 @@ async def main(folder: str, port: int) -> None:
     await directory.start()
     settings = Settings(smarthost=f"127.0.0.1:{port}", schedule=(0.2,), connections_per_destination=3)
     sending = Sending(
-        queue=store.queue,
-        blobs=store.blobs,
-        directory=directory,
-        router=Router(Zone({}), Random(1), smarthost=settings.smarthost),
-        dialer=Dialer(reactor, "mx.x.example", settings),
-        signer=None,
-        reporter=Reporter("mx.x.example", "x.example", directory, store.blobs, analyse, lambda: "x" * 20),
-        reader=MessageReader(analyse, maybeDeferred),
-        settings=settings,
-        clock=reactor,
-        now=time.time,
-        random=Random(1),
+        Means(
+            queue=store.queue,
+            blobs=store.blobs,
+            directory=directory,
+            router=Router(Zone({}), Random(1), smarthost=settings.smarthost),
+            dialer=Dialer(reactor, "mx.x.example", settings),
+            signer=None,
+            reporter=Reporter("mx.x.example", "x.example", directory, store.blobs, analyse, lambda: "x" * 20),
+            reader=MessageReader(analyse, maybeDeferred),
+            settings=settings,
+            clock=reactor,
+            now=time.time,
+            random=Random(1),
+        )
     )
     sending.startService()
 

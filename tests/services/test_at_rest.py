@@ -22,7 +22,7 @@ from mailsys.services.access.resealing import reseal
 from mailsys.services.access.sealed_accounts import SealedAccounts
 from mailsys.services.access.second_factor import SecondFactor
 from mailsys.services.access.system_key import KeyProblem, is_sealed, note_sealed, system_key
-from mailsys.services.notifying import webhooks
+from mailsys.services.notifying import webhook_records
 from mailsys.services.operating import commands as c
 from mailsys.services.sending.sign import generate_keys
 from mailsys.settings import Secrets, Settings
@@ -232,7 +232,7 @@ class ResealTests(HouseTestCase):
             with contextlib.suppress(StopIteration, RuntimeError):
                 count = await reseal(
                     state, store.accounts, store.objects, (old, new), lambda n, left=left: next(left),
-                    (second_factor.reseal, webhooks.reseal),
+                    (second_factor.reseal, webhook_records.reseal),
                 )  # fmt: skip
                 break
             crashes += 1

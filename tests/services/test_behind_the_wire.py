@@ -1,6 +1,7 @@
 """The services behind the real SMTP server: what a client hears."""
 
 from base64 import b64encode
+from dataclasses import replace
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -8,8 +9,10 @@ from twisted.internet.defer import Deferred
 from mailsys.ports.accounts import AccountPatch
 from mailsys.services.access.passwords import PasswordPool, make_credentials
 from mailsys.services.access.sign_in import SignIn
+from mailsys.services.access.throttle import Throttle
 from mailsys.settings import Limits
 from mailsys.smtp.server import SmtpFactory
+from mailsys.smtp.service import Service
 from tests.conversations.smtp.wire import Conversation
 from tests.services.house import HOST, HouseTestCase
 
@@ -19,19 +22,16 @@ class PortTwentyFiveTests(HouseTestCase):
         house = self.house
         return Conversation(
             SmtpFactory(
-                house.reception,
-                None,
-                hostname=HOST,
-                limits=house.limits,
-                reactor=house.clock,
-                submission=False,
+                Service(house.reception, None, HOST, house.limits, False, house.clock.seconds),
+                house.clock,
             ),
             address,
         )
 
     async def test_new_connections_in_a_minute_are_bounded_by_address_and_by_network(self):
         house = self.house
-        house.reception.limits = Limits(connects_per_minute=3, connects_per_minute_per_network=5)
+        limits = Limits(connects_per_minute=3, connects_per_minute_per_network=5)
+        house.reception.intake = replace(house.reception.intake, limits=limits)
         refused = b"421 4.7.0 Too many new connections, try again later\r\n"
 
         def heard(*addresses: str) -> list[bytes]:
@@ -79,21 +79,23 @@ class SubmissionTests(HouseTestCase):
             self.addCleanup(self.pool.stop)
             sign_in = SignIn(
                 house.accounts,
-                house.counters,
-                Limits(),
+                Throttle(house.counters, Limits(), house.clock, house.random.randbytes),
                 house.clock,
                 self.pool,
                 house.random.randbytes,
                 "example.com",
             )
             self.factory = SmtpFactory(
-                house.submission,
-                sign_in,
-                hostname=HOST,
-                limits=house.limits,
-                reactor=house.clock,
-                submission=True,
-                login_without_tls=True,
+                Service(
+                    house.submission,
+                    sign_in,
+                    HOST,
+                    house.limits,
+                    True,
+                    house.clock.seconds,
+                    login_without_tls=True,
+                ),
+                house.clock,
             )
             return house.accounts.set_credentials(house.bob.id, make_credentials("secret"))
 

@@ -1,5 +1,7 @@
 """Port 25: what is taken, where it ends, and what is refused with which code."""
 
+from dataclasses import replace
+
 from mailsys.core.refusal import (
     MailLoop,
     MessageTooBig,
@@ -14,9 +16,9 @@ from mailsys.ports.accounts import AccountPatch, Domain
 from mailsys.ports.emails import Column
 from mailsys.ports.ids import TraceId
 from mailsys.ports.timeline import Stage
-from mailsys.services.delivery import received_fields as trace
+from mailsys.services.delivery import forwarding_marks
 from mailsys.services.delivery.transactions import Client
-from tests.services.house import HOST, HouseTestCase, refusal
+from tests.services.house import HOST, START, HouseTestCase, refusal, settled
 
 MESSAGE = b"From: Eve <Eve@remote.example>\r\nTo: bob@example.com\r\nSubject: Hi\r\n\r\nHello\r\n"
 
@@ -120,13 +122,13 @@ class RefusalTests(HouseTestCase):
     async def test_an_unknown_recipient_is_refused_and_the_others_are_served(self):
         house = self.house
         client = Client("192.0.2.7", 1)
-        transaction = await house.reception.begin(client, "eve@remote.example", MailParameters())
+        transaction = house.reception.begin(client, "eve@remote.example", MailParameters())
         found = await refusal(
             self, UnknownRecipient, transaction.add_recipient("nobody@example.com", RcptParameters())
         )
         self.assertEqual(found.smtp, (550, "5.1.1"))
-        await transaction.add_recipient("bob@example.com", RcptParameters())
-        sink = await transaction.open_body()
+        await settled(transaction.add_recipient("bob@example.com", RcptParameters()))
+        sink = await settled(transaction.open_body())
         sink.write(MESSAGE)
         await transaction.commit(await sink.finish())
         self.assertEqual(len(await house.inbox(house.bob)), 1)
@@ -137,9 +139,10 @@ class RefusalTests(HouseTestCase):
             await store.remove_account(account.id)
         for address in await store.addresses():
             await store.remove_address(address.address)
-        self.house.reception.directory = self.house.new_directory()
-        await self.house.reception.directory.start()
-        self.addCleanup(self.house.reception.directory.stop)
+        directory = self.house.new_directory()
+        self.house.reception.intake = replace(self.house.reception.intake, directory=directory)
+        await directory.start()
+        self.addCleanup(directory.stop)
         await refusal(self, TemporaryFailure, self.house.receive("bob@example.com"))
 
     async def test_percent_hack_is_no_relay(self):
@@ -190,9 +193,9 @@ class RefusalTests(HouseTestCase):
         found = await refusal(self, UnknownRecipient, house.receive("bob@example.com"))
 
     async def test_an_aborted_transaction_leaves_nothing(self):
-        transaction = await self.house.reception.begin(Client("192.0.2.7", 1), "", MailParameters())
-        await transaction.add_recipient("bob@example.com", RcptParameters())
-        sink = await transaction.open_body()
+        transaction = self.house.reception.begin(Client("192.0.2.7", 1), "", MailParameters())
+        await settled(transaction.add_recipient("bob@example.com", RcptParameters()))
+        sink = await settled(transaction.open_body())
         sink.write(MESSAGE)
         sink.abort()
         transaction.abort()
@@ -208,7 +211,7 @@ class ForwardTests(HouseTestCase):
             rcpt=RcptParameters("SUCCESS,FAILURE", "rfc822;first@x.example"),
         )
         item = (await self.house.queued())["far.example"].item
-        self.assertEqual(item.sender, "eve@remote.example")
+        self.assertEqual(self.house.srs.back(item.sender, int(START // 86400)), "eve@remote.example")
         [recipient] = item.recipients
         self.assertEqual(
             (recipient.address, recipient.notify, recipient.original),
@@ -244,13 +247,13 @@ class ForwardTests(HouseTestCase):
 
     async def test_a_message_that_comes_back_is_a_loop(self):
         await self.house.forward("fwd@example.com", "zoe@far.example")
-        back = trace.forwarded("fwd@example.com", HOST) + MESSAGE
+        back = forwarding_marks.forwarded("fwd@example.com", HOST) + MESSAGE
         await refusal(self, MailLoop, self.house.receive("fwd@example.com", message=back))
         self.assertEqual(await self.house.queued(), {})
 
     async def test_a_message_that_comes_back_is_kept_where_a_copy_is_kept(self):
         await self.house.forward("fwd@example.com", "zoe@far.example", keep=self.house.bob)
-        back = trace.forwarded("fwd@example.com", HOST) + MESSAGE
+        back = forwarding_marks.forwarded("fwd@example.com", HOST) + MESSAGE
         await self.house.receive("fwd@example.com", message=back)
         self.assertEqual(await self.house.queued(), {})
         self.assertEqual(len(await self.house.inbox(self.house.bob)), 1)
@@ -259,7 +262,8 @@ class ForwardTests(HouseTestCase):
         await self.house.forward("fwd@example.com", "zoe@far.example", keep=self.house.bob)
         await self.house.receive("fwd@example.com")
         [stored] = await self.house.inbox(self.house.bob)
-        self.assertEqual(trace.times_marked(trace.marks(stored), "fwd@example.com", HOST), 1)
+        marks = forwarding_marks.marks(stored)
+        self.assertEqual(forwarding_marks.times_marked(marks, "fwd@example.com", HOST), 1)
 
     async def test_a_list_does_not_send_to_its_writer(self):
         await self.house.forward("list@example.com", "Eve@Remote.example", "zoe@far.example")

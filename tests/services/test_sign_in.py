@@ -28,7 +28,8 @@ from mailsys.services.access.passwords import (
 )
 from mailsys.services.access.places import KnownPlaces
 from mailsys.services.access.second_factor import SecondFactor
-from mailsys.services.access.sign_in import SignIn
+from mailsys.services.access.sign_in import BesidePasswords, SignIn
+from mailsys.services.access.throttle import Throttle
 from mailsys.settings import Limits
 from tests.services.house import House, HouseTestCase, refusal
 
@@ -84,14 +85,18 @@ class SignInTestCase(HouseTestCase):
     def new(self, secret: bytes = b"s" * 32, **more: Any) -> SignIn:
         return SignIn(
             self.house.accounts,
-            self.house.counters,
-            Limits(failures_per_address=6, failures_per_account=3),
+            Throttle(
+                self.house.counters,
+                Limits(failures_per_address=6, failures_per_account=3),
+                self.house.clock,
+                self.house.random.randbytes,
+            ),
             self.house.clock,
             self.pool,
             self.house.random.randbytes,
             "example.com",
             secret,
-            **more,
+            BesidePasswords(**more),
         )
 
     def tearDown(self) -> Deferred[None]:

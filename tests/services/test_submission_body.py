@@ -74,7 +74,7 @@ class SubmissionBodyTests(SynchronousTestCase):
         )
 
     @given(st.lists(st.sampled_from([b"a: b", b"\r\n", b"\n", b"\r", b"x", b""]), max_size=20))
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     def test_any_cut_of_the_octets_gives_the_same(self, pieces: list[bytes]):
         whole = b"".join(pieces)
         self.assertEqual(self.through(*pieces), self.through(whole))

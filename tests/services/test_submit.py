@@ -17,7 +17,8 @@ from mailsys.ports.emails import Column
 from mailsys.ports.ids import TraceId
 from mailsys.ports.timeline import Stage
 from mailsys.services.delivery.transactions import Client
-from mailsys.services.submission.submit import BadRecipient, HoldTooLong
+from mailsys.services.submission.outgoing import BadRecipient
+from mailsys.services.submission.submit import HoldTooLong
 from tests.services.house import START, HouseTestCase, refusal, transact
 
 WHOLE = (

@@ -130,7 +130,7 @@ class SubmittedHeaderTests(SynchronousTestCase):
             )
         )
     )
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     def test_no_bcc_survives_and_nothing_else_is_lost(self, lines: list[bytes]):
         block = b"".join(lines)
         try:

@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.ports.ids import AccountId, TraceId
-from mailsys.services.delivery import received_fields as trace
+from mailsys.services.delivery import forwarding_marks, received_fields, trace_ids
 from mailsys.services.delivery.transactions import Client
 
 TRACE = TraceId("0123456789abcdef")
@@ -11,24 +11,24 @@ TRACE = TraceId("0123456789abcdef")
 
 class TraceIdTests(SynchronousTestCase):
     def test_ids_sort_by_time(self):
-        ids = [trace.new_trace(1e9 + n * 0.001, lambda count: b"\xff" * count) for n in range(100)]
+        ids = [trace_ids.new_trace(1e9 + n * 0.001, lambda count: b"\xff" * count) for n in range(100)]
         self.assertEqual(ids, sorted(ids))
         self.assertEqual(len(set(ids)), 100)
 
     def test_chance_keeps_ids_of_one_moment_apart(self):
         chance = iter([b"\x00" * 5, b"\xf0" * 5])
-        first, second = (trace.new_trace(1e9, lambda _: next(chance)) for _ in range(2))
+        first, second = (trace_ids.new_trace(1e9, lambda _: next(chance)) for _ in range(2))
         self.assertNotEqual(first, second)
 
     def test_an_id_is_sixteen_letters_and_digits(self):
-        made = trace.new_trace(4e9, lambda count: b"\xff" * count)
+        made = trace_ids.new_trace(4e9, lambda count: b"\xff" * count)
         self.assertEqual(len(made), 16)
         self.assertTrue(made.isalnum())
 
 
 class ReceivedTests(SynchronousTestCase):
     def line(self, client: Client, **given: object) -> str:
-        block = trace.received(client, "mx.example.com", TRACE, 1764000000.0, **given)  # type: ignore[arg-type]
+        block = received_fields.received(client, "mx.example.com", TRACE, 1764000000.0, **given)  # type: ignore[arg-type]
         self.assertTrue(block.endswith(b"\r\n"))
         return block.decode()
 
@@ -70,15 +70,15 @@ class ReceivedTests(SynchronousTestCase):
 class LoopTests(SynchronousTestCase):
     def test_received_fields_are_counted_in_any_case(self):
         self.assertEqual(
-            trace.hops(b"Received: a\r\n\tReceived: b\r\nRECEIVED : c\r\nX-Received: d\r\n\r\n"), 2
+            received_fields.hops(b"Received: a\r\n\tReceived: b\r\nRECEIVED : c\r\nX-Received: d\r\n\r\n"), 2
         )
 
     def test_a_mark_is_found_again(self):
-        block = b"A: b\r\n" + trace.forwarded("bob@example.com", "mx") + b"\r\n"
-        found = trace.marks(block)
-        self.assertEqual(trace.times_marked(found, "bob@example.com", "mx"), 1)
-        self.assertEqual(trace.times_marked(found, "eve@example.com", "mx"), 0)
-        self.assertEqual(trace.times_marked(found, "bob@example.com", "other"), 0)
+        block = b"A: b\r\n" + forwarding_marks.forwarded("bob@example.com", "mx") + b"\r\n"
+        found = forwarding_marks.marks(block)
+        self.assertEqual(forwarding_marks.times_marked(found, "bob@example.com", "mx"), 1)
+        self.assertEqual(forwarding_marks.times_marked(found, "eve@example.com", "mx"), 0)
+        self.assertEqual(forwarding_marks.times_marked(found, "bob@example.com", "other"), 0)
 
     def test_a_mark_does_not_name_the_address(self):
-        self.assertNotIn(b"bob", trace.forwarded("bob@example.com", "mx"))
+        self.assertNotIn(b"bob", forwarding_marks.forwarded("bob@example.com", "mx"))

@@ -59,18 +59,13 @@ class Known:
     def copy(self) -> Known:
         return Known(
             self.accounts,
-            *(
-                dict(each)
-                for each in (
-                    self.blobs,
-                    self.delivered,
-                    self.flagged,
-                    self.moved,
-                    self.expunged,
-                    self.queued,
-                    self.settled,
-                )
-            ),
+            dict(self.blobs),
+            dict(self.delivered),
+            dict(self.flagged),
+            dict(self.moved),
+            dict(self.expunged),
+            dict(self.queued),
+            dict(self.settled),
         )
 
     def acknowledged(self) -> int:
@@ -316,5 +311,5 @@ class Trial:
 
 def _moment() -> Deferred[None]:
     done: Deferred[None] = Deferred()
-    reactor.callLater(0.002, done.callback, None)  # type: ignore[attr-defined]
+    reactor.callLater(0.002, done.callback, None)
     return done

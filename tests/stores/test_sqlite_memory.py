@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+
+from twisted.trial.unittest import TestCase
+
 from mailsys.ports.ids import AccountId, TraceId
 from mailsys.ports.intake import Delivery
 from mailsys.ports.timeline import Stage as Step
@@ -12,6 +17,7 @@ from mailsys.stores.sqlite.store import SqliteStore, open_store
 from tests.contracts import (
     accounts,
     blobs,
+    learning,
     mail_edits,
     mail_mailboxes,
     mail_marks,
@@ -27,6 +33,9 @@ from tests.contracts import (
     once,
     queue,
     sessions,
+    strangers,
+    sts_policies,
+    zones,
 )
 from tests.contracts.letters import CREDENTIALS, letter
 from tests.contracts.stage import Stage
@@ -133,6 +142,23 @@ class Trees(InMemory, mail_tree.TreeContract):
     pass
 
 
+class Lessons(InMemory, learning.LessonContract):
+    pass
+
+
+class Learning(InMemory, learning.LearningContract):
+    pass
+
+
+class StsPolicies(InMemory, sts_policies.StsPolicyContract):
+    pass
+
+
+class Strangers(strangers.StrangersContract):
+    async def make(self, events: Events) -> SqliteStore:
+        return open_store(None, None, events, now=lambda: self.time)
+
+
 class Once(once.OnceContract):
     async def make(self, events: Events) -> SqliteStore:
         return open_store(None, None, events, now=lambda: self.time)
@@ -178,6 +204,10 @@ class Blobs(InMemory, blobs.BlobContract):
     pass
 
 
+class Zones(InMemory, zones.ZoneContract):
+    pass
+
+
 class Pruning(Stage):
     async def make(self, events: Events) -> SqliteStore:
         self.now = 0.0
@@ -202,6 +232,22 @@ class Pruning(Stage):
         delta = await self.store.mail.delta(self.alice.id, self.inbox, now - 2)
         self.assertEqual(delta.vanished, (5, 6))
 
+    async def test_every_account_is_pruned(self) -> None:
+        self.patch(tidy, "_TOMBSTONES", 4)
+        people = [
+            await self.store.accounts.create_account(f"p{number}@example.org", "", CREDENTIALS)
+            for number in range(3)
+        ]
+        for number in range(6):
+            await self.accept(letter(number), *(Delivery(each.id) for each in people))
+        for each in people:
+            inbox = (await self.box("INBOX", each.id)).id
+            for uid in range(1, 7):
+                await self.store.mail.expunge(each.id, inbox, [uid], False)
+        await self.prune()
+        for each in people:
+            self.assertFalse((await self.store.mail.emails_changed(each.id, 0, 100)).complete)
+
     async def test_few_tombstones_are_kept_however_old(self) -> None:
         await self.put(1)
         await self.store.mail.expunge(self.alice.id, self.inbox, [1], False)
@@ -217,6 +263,22 @@ class Pruning(Stage):
         self.now = timeline.KEPT + 2.0
         await self.store.tidy()
         self.assertEqual(await self.store.queue.timeline(TraceId("t")), entries[1:])
+
+
+class Leaving(TestCase):
+    async def test_a_store_in_memory_leaves_no_folder_behind(self) -> None:
+        place = self.mktemp()
+        os.mkdir(place)
+        self.patch(tempfile, "tempdir", place)
+        store = open_store(None, None, Events())
+        sink = store.blobs.sink()
+        for _ in range(4):
+            if (wait := sink.write(bytes(65536))) is not None:
+                await wait
+        await sink.finish()
+        self.assertEqual(len(os.listdir(place)), 1)
+        await store.close()
+        self.assertEqual(os.listdir(place), [])
 
 
 class Forgetting(InMemory, Stage):

@@ -271,6 +271,22 @@ def ok(progress: Progress) -> bool:
     return True
 
 
+class Synced(SynchronousTestCase):
+    def test_what_is_durable_was_synced_the_content_before_its_name_and_each_folder_after(self) -> None:
+        """What the disk itself is asked for: the trials of power cuts stand in its place."""
+        place = temporary(self)
+        synced: list[int] = []
+        real = os.fsync
+        self.patch(os, "fsync", lambda fd: (synced.append(os.fstat(fd).st_ino), real(fd)))
+        disk, folder = Disk(), os.path.join(place, "a")
+        disk.make_folders(folder)
+        self.assertEqual(synced, [os.stat(os.path.dirname(place)).st_ino, os.stat(place).st_ino])
+        synced.clear()
+        file = os.path.join(folder, "key")
+        disk.put(file, b"x")
+        self.assertEqual(synced, [os.stat(file).st_ino, os.stat(folder).st_ino])
+
+
 class Checking(Stage):
     async def make(self, events: Events) -> SqliteStore:
         self.folder = temporary(self)
@@ -316,6 +332,18 @@ class Checking(Stage):
             self.assertIn("is missing", only)
             self.assertIn("alice@example.org email ", only)
             self.assertIn("'Large one'", only)
+
+    async def test_what_is_no_folder_among_the_blobs_is_told_and_stops_nothing(self) -> None:
+        """Between the folders of blobs, and in front of them all."""
+        blobs = os.path.dirname(os.path.dirname(self.file))
+        for name in ("!stray", "zz"):
+            with open(os.path.join(blobs, name), "wb"):
+                pass
+        for found in (await self.running(), await self.stopped()):
+            self.assertEqual(len(found.complaints), 2, found.complaints)
+            for complaint, name in zip(found.complaints, ("!stray", "zz"), strict=True):
+                self.assertIn(os.path.join(blobs, name), complaint)
+                self.assertIn("Not a directory", complaint)
 
     async def test_a_changed_octet_is_found_in_a_file(self) -> None:
         with open(self.file, "r+b") as file:

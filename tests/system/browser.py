@@ -15,6 +15,7 @@ USING = [
     "urn:ietf:params:jmap:mail",
     "urn:ietf:params:jmap:submission",
     "urn:mailsys:jmap:newcomers",
+    "urn:mailsys:jmap:trust",
 ]
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds; a busy machine starts a server in 20
 
 
 def command(*words: str) -> list[str]:

@@ -14,6 +14,12 @@ from twisted.trial.unittest import TestCase
 from tests.system.local import LocalSystem, mailsys, message, wait_for
 
 
+def _sorted_mail(number: int, words: bytes) -> bytes:
+    return b"From: a%d@example.net\nSubject: %b\nMessage-ID: <%d@example.net>\n\nThe %b of %d.\n" % (
+        number, words, number, words, number,
+    )  # fmt: skip
+
+
 class _Commands:
     """What holds either way."""
 
@@ -63,6 +69,36 @@ class _Commands:
         )
         self.mailsys("domain", "remove", "second.test")
         self.assertEqual([each["name"] for each in self.mailsys("domain", "list")], ["local.test"])
+
+    def test_the_filter_is_taught_tried_and_made_to_forget(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            junk, good = Path(folder, "junk.mbox"), Path(folder, "good")
+            junk.write_bytes(
+                b"".join(b"From x\n" + _sorted_mail(n, b"free lottery money") + b"\n" for n in range(60))
+            )
+            good.mkdir()
+            for n in range(60):
+                good.joinpath(str(n)).write_bytes(_sorted_mail(n + 100, b"minutes of the rehearsal"))
+            self.assertEqual(
+                self.mailsys("filter", "train", "--junk", str(junk)), {"learned": 60, "known": 0}
+            )
+            self.assertEqual(
+                self.mailsys("filter", "train", "--good", str(good)), {"learned": 60, "known": 0}
+            )
+            self.assertEqual(
+                self.mailsys("filter", "train", "--good", str(good)), {"learned": 0, "known": 60}
+            )
+            self.mailsys("filter", "train", "--junk", "--account", "bob@local.test", str(junk))
+        stats = {each["account"]: each for each in self.mailsys("filter", "stats")}
+        self.assertEqual((stats["(shared)"]["junk"], stats["(shared)"]["good"]), (60, 60))
+        self.assertEqual((stats["bob@local.test"]["junk"], stats["bob@local.test"]["good"]), (60, 0))
+        rehearsed = {each["account"]: each for each in self.mailsys("rehearse", "--last", "10")}
+        self.assertLessEqual({"alice@local.test", "bob@local.test"}, set(rehearsed))
+        self.assertEqual(rehearsed["alice@local.test"]["to_junk"], 0)
+        self.assertTrue(self.mailsys("filter", "forget", "--shared")["forgotten"])
+        self.assertEqual([each["account"] for each in self.mailsys("filter", "stats")], ["bob@local.test"])
+        self.assertTrue(self.mailsys("filter", "forget", "--account", "bob@local.test")["forgotten"])
+        self.assertIn("There is no account", self.refused("rehearse", "--account", "x@local.test"))
 
     def test_aliases_and_forwards(self) -> None:
         self.mailsys("alias", "add", "al@local.test", "alice@local.test")
@@ -115,6 +151,35 @@ class RunningTests(_Commands, TestCase):
     def tearDownClass(cls) -> None:
         cls.system.close()
         cls.folder.cleanup()
+
+    def test_what_is_moved_into_junk_by_imap_and_answered_is_learned(self) -> None:
+        """By MOVE, by COPY with STORE and EXPUNGE, and back again; nobody says so to the filter."""
+        for number in range(3):
+            with self.system.smtp() as client:
+                client.sendmail(
+                    "a@elsewhere.test", ["bob@local.test"], message(f"offer {number}", to="bob@x")
+                )
+        with self.system.imap(1) as client:
+            client.select("INBOX")
+            uids = wait_for(lambda: client.uid("SEARCH", "SUBJECT", "offer")[1][0].split())
+            client.uid("MOVE", uids[0].decode(), "Junk")
+            client.uid("COPY", uids[1].decode(), "Junk")
+            client.uid("STORE", uids[1].decode(), "+FLAGS.SILENT", "(\\Deleted)")
+            client.expunge()
+            client.uid("STORE", uids[2].decode(), "+FLAGS", "(\\Answered)")
+            wait_for(lambda: self.counted("bob@local.test") == (2, 1))
+            client.select("Junk")
+            back = client.uid("SEARCH", "SUBJECT", '"offer 0"')[1][0].decode()
+            client.uid("COPY", back, "INBOX")
+            client.uid("STORE", back, "+FLAGS.SILENT", "(\\Deleted)")
+            client.expunge()
+            wait_for(lambda: self.counted("bob@local.test") == (1, 2))
+        self.mailsys("filter", "forget", "--account", "bob@local.test")
+        self.mailsys("filter", "forget", "--shared")
+
+    def counted(self, account: str) -> tuple[int, int]:
+        rows = [each for each in self.mailsys("filter", "stats") if each["account"] == account]
+        return (rows[0]["junk"], rows[0]["good"]) if rows else (0, 0)
 
     def test_check_while_it_runs(self) -> None:
         with self.system.smtp() as client:

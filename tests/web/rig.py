@@ -9,13 +9,17 @@ from typing import Any
 
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
-from twisted.web.client import Agent, HTTPConnectionPool, readBody
+from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
+from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
+from mailsys.clock import WallClock
 from mailsys.core.jmap.ids import account_id
 from mailsys.core.message.analysis import analyse
 from mailsys.core.refusal import BadCredentials
@@ -87,6 +91,28 @@ class Body:
     def stopProducing(self) -> None: ...
 
 
+class _Whole(Protocol):
+    def __init__(self) -> None:
+        self.done: Deferred[bytes] = Deferred()
+        self._pieces: list[bytes] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        self._pieces.append(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if reason.check(ResponseDone, PotentialDataLoss):
+            self.done.callback(b"".join(self._pieces))
+        else:
+            self.done.errback(reason)
+
+
+def read_body(response: Any) -> Deferred[bytes]:
+    """As Twisted's `readBody`, which warns about Twisted's own transport each time."""
+    whole = _Whole()
+    response.deliverBody(whole)
+    return whole.done
+
+
 class Answer:
     def __init__(self, response: Any, body: bytes) -> None:
         self.status = response.code
@@ -154,11 +180,10 @@ class WebTestCase(TestCase):
         self.feed = Feed(self.events, self.api.state_change, reactor)
         self.prepare()
         self.web = WebApplication(
-            self.api, self.feed, self.mail, self.blobs, self.accounts, self.store.storage,
-            self.counters, settings, reactor,
-            [BasicAuthenticator(self.passwords, self.accounts, self.auth_clock, os.urandom)],
+            self.api, self.feed, self.store.storage, self.counters, settings, reactor, WallClock(reactor),
             static=self.static(),
         )  # fmt: skip
+        self.web.callers.add(BasicAuthenticator(self.passwords, self.accounts, self.auth_clock, os.urandom))
         self.site = self.web.site()
         self.web.start()
         self.port = reactor.listenTCP(0, self.site, interface="127.0.0.1")
@@ -198,7 +223,7 @@ class WebTestCase(TestCase):
         if isinstance(body, bytes):
             body = Body(body)
         response = await self.agent.request(method.encode(), f"{self.url}{path}".encode(), given, body)
-        return Answer(response, await readBody(response))
+        return Answer(response, await read_body(response))
 
     async def call(
         self, *calls: Any, user: str = "alice", using: Any = ("urn:ietf:params:jmap:core",)

@@ -4,11 +4,9 @@ import gzip
 from pathlib import Path
 from typing import Any
 
-from twisted.web.client import readBody
-
 from mailsys import metrics
 from mailsys.web.health import MetricsSite
-from tests.web.rig import WebTestCase, reactor
+from tests.web.rig import WebTestCase, reactor, read_body
 
 SCRIPT = b"console.log(1)\n" * 100
 
@@ -114,7 +112,7 @@ class HealthTests(WebTestCase):
         await self.ask("/health/live")
         port = reactor.listenTCP(0, MetricsSite(self.store.queue, reactor), interface="127.0.0.1")
         response = await self.agent.request(b"GET", b"http://127.0.0.1:%d/metrics" % port.getHost().port)
-        body = await readBody(response)
+        body = await read_body(response)
         await self.pool.closeCachedConnections()
         await port.stopListening()
         self.assertIn(b'mailsys_web_requests_total{status="2xx"}', body)

@@ -80,9 +80,4 @@ def render_date_time(moment: float) -> bytes:
     return b"%b %02d:%02d:%02d +0000" % (_day(number), *divmod(minutes, 60), second)
 
 
-def day_of(moment: float) -> int:
-    """The UTC day a moment lies in, in days since 1970-01-01."""
-    return int(moment // 86400)
-
-
-__all__ = ["MONTHS", "day_of", "parse_date_time", "parse_day", "render_date_time"]
+__all__ = ["MONTHS", "parse_date_time", "parse_day", "render_date_time"]

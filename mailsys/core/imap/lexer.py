@@ -3,6 +3,13 @@
 `Lexer(data)` holds a whole command: its line(s), literals inline after their `{n}` CRLF, the last
 CRLF included. Each method reads one construct at the cursor and moves past it, or raises
 `BadCommand`, the only exception that parsing ever raises. Nothing is read twice.
+
+It has no states: the grammar of IMAP is read by recursive descent, and where the cursor stands is all there
+is to know. Which construct may stand there is known by the caller (`parse` and its neighbours), who asks for
+it by name; the lexer does not guess. What is optional is looked at first (`starts`, `accept`): the cursor
+moves only over what was found. The end of the command is asked for too (`end`): what is left over is an
+error, so no octet goes unread. Bounds on the size of the whole are the receiver's, those on counts and depth
+are checked where the construct is read.
 """
 
 from __future__ import annotations

@@ -26,6 +26,29 @@ What the session tells the receiver, between an event and its `resume()`:
     refuse_append()          on Parsed(Append): it was answered NO or BAD; its octets are dropped
     drop_pending() -> bool   on Parsed(STARTTLS): forget what was sent ahead; True if there was any
 
+The machine. It has no idea of what is selected, or who signed in: that is the session's. What it keeps is
+the mode, how the next octets are read:
+
+    command      lines and the literals between them, until a command is whole. The mode at the start
+    literal      octets of a literal that was accepted; then the command goes on
+    append       an APPEND's message: waits for the answer to Parsed(Append), then streams it, then its tail
+    dropping     the rest of a command that was refused, its literals included
+    idle         after expect_done(): a line that has to be DONE
+    auth         after expect_auth(): one line of SASL
+    closed       after Fatal: whatever comes is thrown away
+
+All lead back to `command`. A synchronising literal (RFC 9051 §4.3) gives Continue; a refused one Bad or
+TooBig in its place, and the client sends none of it. A non-synchronising one (RFC 7888) that is refused comes
+all the same and is dropped, up to a bound.
+
+Promises. `feed` takes octets at any time and never fails. `next_event` gives one event at a time: None
+until `resume` was called for the last, or while octets are missing. How the octets are cut changes no event,
+apart from how AppendData is cut. A command is parsed when it is whole, and by its grammar only; after `Bad`
+the stream is where the next command begins.
+
+What ends it. Fatal, and nothing else: a line without end, or more refused octets than may be dropped.
+LOGOUT is a command like others. When the transport is gone, the receiver is dropped.
+
 Only CRLF ends a line. A line with a bare LF is refused at once with BAD, so that a client that
 ends its lines so learns it, and everything up to the next CRLF is dropped: what one side takes for
 a line's end and the other does not is how commands are smuggled.

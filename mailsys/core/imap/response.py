@@ -17,7 +17,6 @@ from typing import Final
 from mailsys.core.imap import names, sequence
 
 CRLF: Final = b"\r\n"
-CONTINUE: Final = b"+ \r\n"
 
 _ATOM = re.compile(rb'[^(){ \x00-\x1f\x7f-\xff%*"\\\]]+')
 _QUOTABLE = re.compile(rb"[\x20-\x7e]{0,1000}")
@@ -49,12 +48,6 @@ def string(data: bytes) -> bytes:
             data = data.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
         return b'"%b"' % data
     return literal(data)
-
-
-def section_value(data: bytes, *, binary: bool = False) -> bytes:
-    """A BODY[...] or (`binary`) BINARY[...] section's octets, as a literal always: they are long, and
-    may end in CRLF. Only BINARY may answer with a literal8 (RFC 9051 §7.5.2, RFC 3516 §4.2)."""
-    return literal8(data) if binary and b"\0" in data else literal(data)
 
 
 def nstring(data: bytes | None) -> bytes:
@@ -236,7 +229,7 @@ ROW_FORMATS: Final[dict[bytes, bytes]] = {
 def row_format(items: Iterable[bytes], tail: bytes = b")\r\n") -> bytes:
     """The %-format of one FETCH response with `items` in this order: number first, then a value for
     each item. An item that is not in ROW_FORMATS (a section's label) takes ready octets: a
-    `section_value`, NIL, digits for BINARY.SIZE; or, with `tail` b"", just `{n}` CRLF of a literal
+    literal, NIL, digits for BINARY.SIZE; or, with `tail` b"", just `{n}` CRLF of a literal
     that is streamed after the row's beginning."""
     shown = [ROW_FORMATS.get(item) or item.replace(b"%", b"%%") + b" %b" for item in items]
     return b"* %d FETCH (" + b" ".join(shown) + tail
@@ -248,24 +241,3 @@ def rows(items: Sequence[bytes], numbers: Iterable[int], columns: Sequence[Itera
     About 0.3 us a row and item; the caller chunks large answers (1,000 rows) so that others get a turn.
     """
     return b"".join(map(row_format(items).__mod__, zip(numbers, *columns, strict=True)))
-
-
-def flag_rows(
-    numbers: Iterable[int],
-    flags: Iterable[bytes],
-    *,
-    uids: Iterable[int] | None = None,
-    modseqs: Iterable[int] | None = None,
-) -> bytes:
-    """`* n FETCH (UID u MODSEQ (m) FLAGS (f))` for each; for STORE and for untagged changes."""
-    items: list[bytes] = []
-    columns: list[Iterable[int | bytes]] = []
-    if uids is not None:
-        items.append(b"UID")
-        columns.append(uids)
-    if modseqs is not None:
-        items.append(b"MODSEQ")
-        columns.append(modseqs)
-    items.append(b"FLAGS")
-    columns.append(flags)
-    return rows(items, numbers, columns)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -47,9 +46,6 @@ class SequenceSet:
 
     def has_star(self) -> bool:
         return any(not (low and high) for low, high in self.ranges)
-
-
-ALL: Final = SequenceSet(((1, 0),))  # 1:*
 
 
 def join(ranges: Iterable[tuple[int, int]]) -> Ranges:
@@ -125,14 +121,3 @@ def render(numbers: Iterable[int]) -> bytes:
 def render_ranges(ranges: Iterable[tuple[int, int]]) -> bytes:
     """Ranges as a set. In step order too: COPYUID pairs keep the order given (RFC 4315 §3)."""
     return b",".join([b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in ranges])
-
-
-def expand(ranges: Iterable[tuple[int, int]], limit: int) -> array[int]:
-    """Every number of resolved ranges, 'I', ending after `limit` of them."""
-    numbers = array("I")
-    for low, high in ranges:
-        room = limit - len(numbers)
-        if room <= 0:
-            break
-        numbers.extend(range(low, min(high, low + room - 1) + 1))
-    return numbers

@@ -154,9 +154,6 @@ class View:
         else:
             self._recent = (*self._recent, (low, high))
 
-    def is_recent(self, uid: int) -> bool:
-        return any(low <= uid <= high for low, high in self._recent)
-
     def recent_count(self) -> int:
         uids, count = self._uids, self._count
         return sum(

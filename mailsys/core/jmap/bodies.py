@@ -27,7 +27,6 @@ DEFAULT_BODY_PROPERTIES: Final = (
 )  # fmt: skip
 
 _BRACKETED: Final = re.compile(rb"<([^<>]*)>")
-_MULTIPART: Final = b"multipart"
 
 
 class Bodies:

@@ -31,11 +31,6 @@ _MAX_PART_HEADERS: Final = 128 * 1024  # octets of headers inside the message th
 _MAX_LEAVES: Final = 200  # text parts that are read for search
 
 
-def header_block(content: Content) -> bytes:
-    """The header as it stands, blank line included; of an overlong one the first 256 KB in whole lines."""
-    return content[: mime.header_end(content, 0, len(content))]
-
-
 def analyse(content: Content, size: int | None = None) -> MessageFacts:
     """The facts of one message; `size` when fewer octets than all of `content` are the message.
 
@@ -235,17 +230,3 @@ def _preview(text: str) -> str:
             return shown
         start += 1024
     return ""
-
-
-# -- what sending must know --------------------------------------------------------------------------------
-
-
-def _utf8_header(content: Content) -> bool:
-    block = header_block(content)
-    if block.isascii():
-        return False
-    try:
-        block.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

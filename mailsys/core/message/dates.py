@@ -1,9 +1,10 @@
-"""Dates of messages (RFC 5322 §3.3, §4.3) and IMAP's internal dates (RFC 9051 §9 date-time)."""
+"""Dates of messages (RFC 5322 §3.3, §4.3)."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Final
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -27,6 +28,8 @@ _ASCTIME: Final = re.compile(
 )
 _COMMENT: Final = re.compile(rb"\([^()]*\)")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
+_FIRST: Final = -62135510400.0  # in the years 1 to 9999, whatever the zone
+_LAST: Final = 253402214400.0
 
 
 def _read(
@@ -40,11 +43,6 @@ def _read(
     except ValueError:
         return None
     return float(days * 86400 + hour * 3600 + (minute - zone) * 60 + second), days, zone
-
-
-def _unix(year: int, month: int, day: int, hour: int, minute: int, second: int, zone: int) -> float | None:
-    found = _read(year, month, day, hour, minute, second, zone)
-    return None if found is None else found[0]
 
 
 def parse(value: bytes) -> float | None:
@@ -107,21 +105,17 @@ def _asctime(value: bytes) -> tuple[float, int, int] | None:
     )
 
 
-def _moment(at: float, offset: int) -> datetime:
-    at = min(max(at, -62135510400.0), 253402214400.0)  # years 1 to 9999
-    zone = timezone(timedelta(minutes=offset)) if offset else UTC
-    return datetime.fromtimestamp(int(at // 1), zone)
-
-
-def _zone(offset: int) -> str:
-    hours, minutes = divmod(abs(offset), 60)
-    return f"{'-' if offset < 0 else '+'}{hours:02}{minutes:02}"
-
-
 def render(at: float, offset: int = 0) -> str:
-    """RFC 5322 §3.3 date-time; `offset` is minutes east of UTC."""
-    t = _moment(at, offset)
+    """RFC 5322 §3.3 date-time of a Unix time, as one of the years 1 to 9999; `offset` is minutes east of
+    UTC."""
+    return _render(int(min(max(at, _FIRST), _LAST) // 1), offset)
+
+
+@lru_cache(maxsize=16)  # busy servers write the same second again and again
+def _render(second: int, offset: int) -> str:
+    t = datetime.fromtimestamp(second, timezone(timedelta(minutes=offset)))
+    hours, minutes = divmod(abs(offset), 60)
     return (
         f"{_DAYS[t.weekday()]}, {t.day} {_MONTHS[t.month - 1]} {t.year:04} "
-        f"{t.hour:02}:{t.minute:02}:{t.second:02} {_zone(offset)}"
+        f"{t.hour:02}:{t.minute:02}:{t.second:02} {'-' if offset < 0 else '+'}{hours:02}{minutes:02}"
     )

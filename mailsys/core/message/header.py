@@ -96,6 +96,3 @@ def every(found: Iterable[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
     """The values of all fields of that name, in any case, in order."""
     name = name.lower()
     return [value for key, value in found if key == name]
-
-
-_MAX_SELECTOR: Final = 1024  # octets of names that are compiled and remembered

@@ -10,8 +10,8 @@ from mailsys.core.message.header import MAX_VALUE
 from mailsys.core.message.text import nfc
 
 MAX_REFERENCES: Final = 100
-MAX_ID: Final = 995  # a line of 998 with its brackets (RFC 5322 §2.1.1)
 
+# An id of 995 octets makes a line of 998 with its brackets (RFC 5322 §2.1.1).
 _ID: Final = re.compile(rb"<([^<>\s\x00-\x1f\x7f]{1,995})>")
 
 

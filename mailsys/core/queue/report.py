@@ -11,9 +11,13 @@ import base64
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from email.utils import formatdate
 from enum import Enum
+from textwrap import wrap
 from typing import Final
+
+from mailsys.core.message import dates
+from mailsys.core.message.tls_required import needs_no_tls
+from mailsys.core.queue.remedies import remedy_of
 
 QUOTED_AT_MOST: Final = 800  # characters of a remote's words
 LISTED_AT_MOST: Final = 100  # recipients spelled out in the part for people; the machine part has all
@@ -60,11 +64,6 @@ class ReportMessage:
     data: bytes
     eight_bit: bool
     utf8: bool  # needs SMTPUTF8
-
-
-def _date(at: float) -> str:
-    """RFC 5322 §3.3, in UTC."""
-    return formatdate(at).replace("-0000", "+0000")
 
 
 def wants(notify: str, action: Action) -> bool:
@@ -199,7 +198,13 @@ _EXPLAINED: Final = (
 )
 
 
-def _explanation(status: str) -> str:
+_INDENT: Final = " " * 8
+
+
+def _explanation(recipient: Reported, action: Action) -> str:
+    if recipient.host and (remedy := remedy_of(recipient.reply)):
+        return str(remedy)
+    status = status_of(recipient.reply, action)
     return next((text for prefix, text in _EXPLAINED if status.startswith(prefix)), "")
 
 
@@ -224,8 +229,8 @@ def _for_people(original: Original, recipients: Sequence[Reported], hostname: st
             if listed > LISTED_AT_MOST:
                 continue
             lines.append(f"    {one_line(recipient.address, 400)}")
-            if explanation := _explanation(status_of(recipient.reply, action)):
-                lines.append(f"        {explanation}")
+            if explanation := _explanation(recipient, action):
+                lines += wrap(explanation, 76, initial_indent=_INDENT, subsequent_indent=_INDENT)
             if recipient.reply:
                 who = f"{one_line(recipient.host, 300)} said" if recipient.host else "The reason"
                 lines.append(f"        {who}: {one_line(recipient.reply)}")
@@ -238,7 +243,7 @@ def _for_people(original: Original, recipients: Sequence[Reported], hostname: st
             until = max(r.retry_until for r in group)
             lines += [
                 "You need not send it again: it will be tried"
-                + (f" until {_date(until)}." if until else " again."),
+                + (f" until {dates.render(until)}." if until else " again."),
                 "",
             ]
     if listed > LISTED_AT_MOST:
@@ -247,7 +252,7 @@ def _for_people(original: Original, recipients: Sequence[Reported], hostname: st
     for name in (b"Subject", b"To", b"Date", b"Message-ID"):
         if value := one_line(field(original.header, name).decode("utf-8", "replace"), 300):
             lines.append(f"    {name.decode()}: {value}")
-    lines.append(f"    Taken in: {_date(original.created)}")
+    lines.append(f"    Taken in: {dates.render(original.created)}")
     return "\r\n".join(lines) + "\r\n"
 
 
@@ -257,7 +262,7 @@ def _for_machines(original: Original, recipients: Sequence[Reported], hostname: 
     if original.envid:
         envid = "".join(c for c in original.envid if " " <= c <= "~")[:200]
         groups[0] += _folded("Original-Envelope-Id", envid)
-    groups[0] += f"Arrival-Date: {_date(original.created)}\r\n"
+    groups[0] += f"Arrival-Date: {dates.render(original.created)}\r\n"
     for r in recipients:
         group = ""
         if r.original:
@@ -272,9 +277,9 @@ def _for_machines(original: Original, recipients: Sequence[Reported], hostname: 
             words = words if raw else words.encode("ascii", "backslashreplace").decode()
             group += _folded("Diagnostic-Code", f"{'smtp' if r.host else 'x-local'}; {words}")
         if r.at:
-            group += f"Last-Attempt-Date: {_date(r.at)}\r\n"
+            group += f"Last-Attempt-Date: {dates.render(r.at)}\r\n"
         if r.action is Action.DELAYED and r.retry_until:
-            group += f"Will-Retry-Until: {_date(r.retry_until)}\r\n"
+            group += f"Will-Retry-Until: {dates.render(r.retry_until)}\r\n"
         groups.append(group)
     return "\r\n".join(groups)
 
@@ -306,7 +311,7 @@ def compose_report(
         f"From: Mail Delivery System <{postmaster}>\r\n",
         f"To: <{to}>\r\n",
         _folded("Subject", _subject(original.header, tag)),
-        f"Date: {_date(now)}\r\n",
+        f"Date: {dates.render(now)}\r\n",
         f"Message-ID: <report.{unique}@{hostname}>\r\n",
     ]
     if reference:
@@ -316,6 +321,7 @@ def compose_report(
         header.append(_folded("References", b" ".join(ids).decode("ascii")))
     header += [
         "Auto-Submitted: auto-replied\r\n",  # RFC 3834 §5
+        *(["TLS-Required: No\r\n"] if needs_no_tls(original.header) else []),  # RFC 8689 §5
         "MIME-Version: 1.0\r\n",
         "Content-Type: multipart/report; report-type=delivery-status;\r\n",
         f' boundary="=_report_{unique}"\r\n\r\n',

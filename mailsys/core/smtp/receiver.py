@@ -5,10 +5,40 @@
         ...                       # answer it, however long that takes
         receiver.resume(accepted)
 
-One event at a time: what comes after it waits for `resume`, so commands sent in one packet
-(RFC 2920) are judged one after the other. Memory is what was fed and not yet taken: the caller stops
-reading while `buffered` is large. How the octets are cut into calls of `feed` changes no event,
-apart from how content is cut, and STARTTLS, behind which anything already here was sent in the clear.
+The machine. A connection is a sequence of commands, some with content behind them. The receiver cuts
+the octets into both, checks grammar and order, and hands out what is left to decide as `events`. It says
+nothing itself: what needs no decision comes as `Refused`, with the reply to send. Whether a sender, a
+recipient or a message is accepted is the caller's to say, with `resume(accepted)`, and moves the machine on.
+
+Two things make up where it stands. `state` is how far the mail transaction is (`states`: START until HELO
+or EHLO, READY, SENDER, RECIPIENTS, CHUNKS); `states.RULES` says which command may come in which, and the
+answer elsewhere. The mode is how the next octets are read:
+
+    command     a line up to CRLF. The mode at the start, and after all others
+    response    the line after AUTH's challenge: after `expect_response()` and `resume()`
+    data        up to CRLF.CRLF, dots unstuffed: once StartData was accepted
+    chunk       so many octets as BDAT said. Refused, they are swallowed (RFC 3030 §2)
+    nothing     after Quit or a fatal `Refused`: whatever comes is thrown away
+
+What moves the transaction: Hello accepted, READY; Mail accepted, SENDER; Recipient accepted, RECIPIENTS;
+EndOfChunk accepted, CHUNKS. EndOfMessage, Reset, a Hello, and a refused StartData or EndOfChunk end it:
+READY. StartTls accepted is followed by the caller's `restart`, and all begins anew in START.
+
+Promises. `feed` takes octets at any time and never fails. `next_event` hands out one event at a time and
+None until `resume` was called for it, or while octets are missing: so commands sent in one packet
+(RFC 2920) are judged one after the other. `resume` is called once for each event, Content among them.
+How the octets are cut into calls of `feed` changes no event, apart from how content is cut, and STARTTLS,
+behind which anything already here was sent in the clear. Only CRLF ends a line.
+
+Bounds. A command line is at most `line_limit` octets, else it is refused once and skipped to its end.
+Content is read to its end however large it is, so that the answer finds its place, but what is over the
+limit is not handed out. Memory is what was fed and not yet taken: the caller stops reading while `buffered`
+is large.
+
+What ends it. The receiver asks for the connection to be closed by `Refused(fatal=True)`: a line that does
+not end, content far over the limit, a BDAT whose size cannot be read, so that nobody knows where the next
+command begins. After Quit it reads nothing more; to close is the caller's part. When the transport is gone,
+the receiver is dropped; it holds nothing that needs an end.
 """
 
 from __future__ import annotations
@@ -97,11 +127,6 @@ class Receiver:
         """Octets fed and not yet taken."""
         return len(self._buffer) - self._at
 
-    @property
-    def in_content(self) -> bool:
-        """Inside DATA or a BDAT chunk."""
-        return self._next is Receiver._next_data or self._next is Receiver._next_chunk
-
     def feed(self, data: bytes) -> None:
         if self._next is _nothing:
             return
@@ -174,6 +199,8 @@ class Receiver:
         return None
 
     def _next_command(self) -> Event | None:
+        if self._at >= len(self._buffer):  # as after most commands
+            return None
         limit, too_long = self._line_limit, _LONG
         if self._skipped >= 0:
             found = self._line(limit, too_long)

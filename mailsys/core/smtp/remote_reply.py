@@ -27,10 +27,6 @@ class RemoteReply:
         return 200 <= self.code < 300
 
     @property
-    def transient(self) -> bool:
-        return 400 <= self.code < 500
-
-    @property
     def permanent(self) -> bool:
         return self.code >= 500
 

@@ -15,11 +15,12 @@ from typing import Final
 import msgspec
 from twisted.internet.interfaces import IReactorTime
 
+from mailsys.core.network import customer_of, site_of
 from mailsys.ports.accounts import Account
 from mailsys.ports.ids import AccountId
 from mailsys.ports.objects import IObjectStore, ObjectChange, StoredObject
 from mailsys.services.access.sessions import Visitor
-from mailsys.services.access.throttle import Origin, network, wider_network
+from mailsys.services.access.throttle import Origin
 
 KIND: Final = "KnownPlace"
 AT_MOST: Final = 100  # of one account; the one longest unseen gives way
@@ -48,17 +49,17 @@ class KnownPlaces:
     async def origin(self, visitor: Visitor, account: Account | None) -> Origin:
         """Where a try at this account comes from; None: there is no such account, which takes as long to
         find out."""
-        whose = network(visitor.address)
+        whose = customer_of(visitor.address)
         ids = [_ident("network", whose)] + ([_ident("browser", visitor.mark)] if visitor.mark else [])
         number = AccountId(0) if account is None else account.id
         found = {each.id for each in await self._objects.objects(number, KIND, ids) if self._holds(each)}
         place = f"browser {ids[1]}" if len(ids) > 1 and ids[1] in found else whose
-        return Origin(whose, wider_network(visitor.address), place, bool(found))
+        return Origin(whose, site_of(visitor.address), place, bool(found))
 
     async def note(self, account: AccountId, visitor: Visitor) -> None:
         """The owner was here."""
         now = self._clock.seconds()
-        ids = [_ident("network", network(visitor.address))]
+        ids = [_ident("network", customer_of(visitor.address))]
         ids += [_ident("browser", visitor.mark)] if visitor.mark else []
         new = [each for each in ids if self._noted.get((account, each), -KEPT) + _NOTED_EVERY <= now]
         if not new:

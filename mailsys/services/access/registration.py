@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from mailsys.core.bad_field import BadField, Taken
 from mailsys.core.message.address import canonical
+from mailsys.core.network import customer_of
 from mailsys.core.refusal import MailboxExists, NotAllowed, ObjectConflict, RateLimited, Refusal
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, Credentials, IAccountStore
@@ -27,7 +28,6 @@ from mailsys.ports.limits import ILimits
 from mailsys.ports.objects import IObjectStore, ObjectChange, StoredObject
 from mailsys.services.access.own_password import check_new_password
 from mailsys.services.access.rights import AdminRights
-from mailsys.services.access.throttle import network
 
 log = Log("registration")
 
@@ -191,7 +191,7 @@ class Registration:
         """
         if self.mode == "off":
             raise NotAllowed("Accounts are made by the administrators here.")
-        whose = network(address)
+        whose = customer_of(address)
         if await self._limits.hit(f"register-try:{whose}", 3600.0) > _TRIES:
             raise RateLimited()
         domain, found = self.domain, None

@@ -39,7 +39,6 @@ from mailsys.core.sasl.scram import ITERATIONS, ScramKeys, ScramServer, invented
 from mailsys.log import Log
 from mailsys.ports.accounts import Account, Credentials, IAccountStore
 from mailsys.ports.ids import AccountId
-from mailsys.ports.limits import ILimits
 from mailsys.services.access.app_passwords import AppPassword, AppPasswords, looks_like_app_password
 from mailsys.services.access.authentication import Challenge, IExchange, ISignIn, SignedIn
 from mailsys.services.access.passwords import NOBODY, PasswordPool, hash_password, verify_password
@@ -47,7 +46,6 @@ from mailsys.services.access.places import KnownPlaces
 from mailsys.services.access.second_factor import SecondFactor
 from mailsys.services.access.sessions import Sessions, Visitor
 from mailsys.services.access.throttle import Origin, Throttle
-from mailsys.settings import Limits
 
 REMEMBERED: Final = 300.0  # seconds a proved password is believed without hashing it again
 REMEMBERED_AT_MOST: Final = 10000
@@ -68,39 +66,44 @@ class Proof:
     credentials: Credentials | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BesidePasswords:
+    """What signing in knows beside the accounts' own passwords. What is missing there is none of."""
+
+    app_passwords: AppPasswords | None = None
+    factor: SecondFactor | None = None
+    sessions: Sessions | None = None  # for the history
+    places: KnownPlaces | None = None
+
+
 @implementer(ISignIn)
 class SignIn:
     """`random_bytes(n)` gives secure chance. `domain`: where a login without "@" belongs. `secret`:
     16 to 64 octets that stay the same over restarts, from which the salts of users that do not exist
-    are made; without it they change with each start, which tells them from real ones. `app_passwords`,
-    `factor`, `sessions` (for the history) and `places` may be missing: then there are none."""
+    are made; without it they change with each start, which tells them from real ones."""
 
     def __init__(
         self,
         accounts: IAccountStore,
-        limits: ILimits,
-        bounds: Limits,
+        throttle: Throttle,
         clock: IReactorTime,
         pool: PasswordPool,
         random_bytes: Callable[[int], bytes],
         domain: str = "",
         secret: bytes | None = None,
-        app_passwords: AppPasswords | None = None,
-        factor: SecondFactor | None = None,
-        sessions: Sessions | None = None,
-        places: KnownPlaces | None = None,
+        beside: BesidePasswords = BesidePasswords(),
     ) -> None:
+        self.throttle = throttle
         self._accounts = accounts
-        self._places = places
-        self._app_passwords = app_passwords
-        self._factor = factor
-        self._sessions = sessions
+        self._places = beside.places
+        self._app_passwords = beside.app_passwords
+        self._factor = beside.factor
+        self._sessions = beside.sessions
         self._clock = clock
         self._pool = pool
         self._random = random_bytes
         self._domain = domain
         self._secret = secret or random_bytes(32)
-        self.throttle = Throttle(limits, bounds, clock, random_bytes)
         self._cache_key = random_bytes(32)
         self._checking: dict[tuple[str, bytes], list[Deferred[bool]]] = {}  # place, keyed hash -> who waits
         self._remembered: dict[bytes, float] = {}  # keyed hash -> when it is forgotten, oldest first
@@ -182,7 +185,7 @@ class SignIn:
             others.append(mine)
             matches = await mine
             if not matches:
-                await self.throttle.failed(origin, login)
+                await self._failed(origin, login, password)
             return matches
         waiting = self._checking[origin.place, key] = []
         outcome: bool | Refusal = TemporaryFailure(cause="the check was broken off")
@@ -193,8 +196,9 @@ class SignIn:
                 )
                 if outcome:
                     self._remember(key)
+                    await self.throttle.was_right(self._once(login, password))
                 else:
-                    await self.throttle.failed(origin, login)
+                    await self._failed(origin, login, password)
             return outcome
         except Refusal as refusal:
             outcome = refusal
@@ -207,11 +211,25 @@ class SignIn:
                 else:
                     each.callback(outcome)
 
+    async def _failed(self, origin: Origin, login: str, password: str) -> None:
+        """Count a wrong password; but not one that was right once: a device of the owner's has it still, and
+        asks again and again. Who knows it learns that it is wrong now, and no other."""
+        if await self.throttle.once_right(self._once(login, password)):
+            log.info("former password", login=login, network=origin.network)
+        else:
+            await self.throttle.failed(origin, login)
+
+    def _once(self, login: str, password: str) -> str:
+        """What a password that was right is remembered by: a keyed hash, of this login alone."""
+        text = f"{login}\0{password}".encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(text, key=self._secret[:64], digest_size=16, person=b"once-right").hexdigest()
+
     async def _strengthen(
         self, account: Account, credentials: Credentials, password: str, origin: Origin
     ) -> Credentials:
-        """Hash it anew when it was hashed with less effort than is made now; what stands then."""
-        if credentials.scram_iterations >= ITERATIONS:
+        """Hash it anew when it was hashed with other effort than is made now (less protects less, of more
+        some clients want nothing); what stands then."""
+        if credentials.scram_iterations == ITERATIONS:
             return credentials
         try:
             made = await hash_password(password, self._pool, origin.network)

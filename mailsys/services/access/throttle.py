@@ -13,7 +13,6 @@ his first tries go through whatever strangers do, or after two seconds when they
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from mailsys.core.network import customer_of, site_of
 from mailsys.core.refusal import RateLimited
 from mailsys.log import Log
 from mailsys.ports.limits import ILimits
@@ -33,6 +33,7 @@ log = Log("sign_in")
 MINUTE: Final = 60.0  # seconds that failures of a network at anything are remembered: it may be shared
 WINDOW: Final = 900.0  # seconds that failures at one account are remembered
 DAY: Final = 86400.0  # the same of a network, for an account that strangers guess at
+REMEMBERED_RIGHT: Final = 60 * DAY  # seconds that a password counts as one that was right once
 FIRST_DELAY: Final = 0.5  # seconds
 LONGEST_DELAY: Final = 20.0  # seconds
 WAITING_PER_PLACE: Final = 5
@@ -48,29 +49,6 @@ FIRST_TRIES: Final = 3  # of each network, in a day, at an account that is guess
 WIDER: Final = 4  # times the failures of a /64 are those of the /48 around it
 
 
-def network(address: str) -> str:
-    """Whom an address stands for: itself, or the /64 that one IPv6 customer has at least."""
-    return _prefix(address, 64) or address
-
-
-def wider_network(address: str) -> str:
-    """The /48 that one IPv6 site may have; "" for IPv4."""
-    return _prefix(address, 48)
-
-
-def _prefix(address: str, length: int) -> str:
-    if ":" not in address:
-        return ""
-    try:
-        whole = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    if whole.ipv4_mapped is not None:
-        return str(whole.ipv4_mapped) if length == 64 else ""
-    rest = 128 - length
-    return str(ipaddress.IPv6Network((int(whole) >> rest << rest, length)))
-
-
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a try at an account comes from. `place`: whose failures are its own: the network, or the
@@ -83,8 +61,8 @@ class Origin:
 
     @classmethod
     def stranger(cls, address: str) -> Origin:
-        whose = network(address)
-        return cls(whose, wider_network(address), whose)
+        whose = customer_of(address)
+        return cls(whose, site_of(address), whose)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +220,14 @@ class Throttle:
         count = await hit(_everywhere(login), WINDOW)
         if count == EVERYWHERE * self._bounds.failures_per_account:
             log.warning("guessing", login=login, cause="failed logins from many networks; slowed")
+
+    async def was_right(self, proof: str) -> None:
+        """A password was right, which is named by a keyed hash."""
+        await self._limits.hit(f"once-right:{proof}", REMEMBERED_RIGHT)
+
+    async def once_right(self, proof: str) -> bool:
+        """Whether that password was right within REMEMBERED_RIGHT, as far as anybody remembers."""
+        return bool(await self._limits.peek(f"once-right:{proof}"))
 
     async def succeeded(self, origin: Origin, login: str) -> None:
         """The pair is forgiven. The network is not: whoever has one account may not use it to go on

@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 
 from mailsys.core.jmap.dates import parse_utc_date
-from mailsys.core.message import compose
+from mailsys.core.message import compose, dates
 from mailsys.core.message.address import Mailbox, canonical, mailboxes, split
 from mailsys.core.message.encoded import decode_words
 from mailsys.core.message.header import MAX_VALUE, Fields, every, fields, first
@@ -33,7 +33,7 @@ from mailsys.ports.objects import IObjectStore
 from mailsys.ports.once import IOnceStore
 from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
-from mailsys.services.delivery import received_fields as tracing
+from mailsys.services.delivery import trace_ids
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.dns.route import destination_of
 
@@ -197,7 +197,7 @@ class Responder:
         now: float,
     ) -> TraceId:
         content = self._compose(value, own, sender, found, now)
-        trace = tracing.new_trace(now, self._random.randbytes)
+        trace = trace_ids.new_trace(now, self._random.randbytes)
         item = NewQueueItem(
             destination=destination_of(sender, self._directory.is_local_domain),
             sender="",  # RFC 3834 §3.3: whatever becomes of it, nobody is told
@@ -244,7 +244,7 @@ class Responder:
         if not subject:
             subject = f"Auto: {clean(decode_words(first(found, b'subject') or b''), 200)}"
         head = [
-            compose.structured("Date", tracing.date(now)),
+            compose.structured("Date", dates.render(now)),
             compose.structured("Message-ID", compose.new_message_id(self._random, now, own.domain)),
             compose.address_field("From", [own]),
             compose.address_field("To", [Mailbox("", local.strip('"'), domain)]),

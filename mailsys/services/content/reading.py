@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from mailsys.core.message.facts import MessageFacts
-from mailsys.core.message.header import MAX_HEADER
+from mailsys.core.message.header import MAX_HEADER, unfold
 from mailsys.ports.blobs import StagedBlob
 
 T = TypeVar("T")
@@ -40,6 +40,23 @@ class Reading:
     facts: MessageFacts
     header: bytes  # blank line included, at most 256 KiB
     seven_bit: bool  # no octet above 127; only looked at when asked for, else True
+
+    def with_fields(self, fields: bytes, at: int) -> Reading:
+        """Of the same message with these header fields (ASCII, CRLF at the end) from the octet `at` on, where
+        a field ends."""
+        facts, size = self.facts, len(fields)
+        lines = unfold(fields).decode("ascii").split("\r\n")
+        text = "".join(f"{' '.join(line.split()).casefold()}\n" for line in lines if line)
+        return Reading(
+            replace(
+                facts,
+                size=facts.size + size,
+                header_size=facts.header_size + size,
+                header_text=text + facts.header_text,
+            ),
+            (self.header[:at] + fields + self.header[at:])[:MAX_HEADER],
+            self.seven_bit,
+        )
 
 
 def is_plain(data: bytes) -> bool:

@@ -7,7 +7,7 @@ settle, or by `IMailStore.accept`), so a report is never lost and never told twi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from mailsys.core.message.facts import MessageFacts
@@ -15,11 +15,13 @@ from mailsys.core.queue.report import (
     RETURNED_AT_MOST,
     Original,
     Reported,
+    ReportMessage,
     addresses,
     compose_report,
     domain_of,
 )
 from mailsys.core.refusal import ContentLost
+from mailsys.core.trust.srs import BadSrs, Rewriting, is_rewritten
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore, StagedBlob
 from mailsys.ports.ids import AccountId, BlobId
@@ -64,6 +66,7 @@ class Reporter:
     blobs: IBlobStore
     analyse: Callable[[bytes], MessageFacts]
     unique: Callable[[], str]  # random letters and digits, at least 20
+    srs: Rewriting | None = None  # what senders of forwarded mail were rewritten by
 
     async def make_report(
         self,
@@ -89,12 +92,8 @@ class Reporter:
         """
         if not item.sender or not recipients:
             return None
-        content = None
-        if item.ret == "FULL" and not item.require_tls and blob is not None and size <= RETURNED_AT_MOST:
-            try:
-                content = await self.blobs.read(blob, 0, RETURNED_AT_MOST)
-            except ContentLost:
-                _log.error("content not returned", trace=item.trace, blob=blob.hex())
+        item = replace(item, sender=self._true_sender(item.sender, now))
+        content = await self._content(item, blob, size)
         original = Original(item.sender, item.created, header, content, item.envid)
         report = compose_report(
             original,
@@ -105,7 +104,6 @@ class Reporter:
             unique=self.unique(),
         )
         deliveries: tuple[Delivery, ...] = ()
-        queued: tuple[NewQueueItem, ...] = ()
         onward: tuple[str, ...] = (item.sender,)
         if self.directory.is_local_domain(domain_of(item.sender)):
             route = await self.directory.route(item.sender)
@@ -114,20 +112,7 @@ class Reporter:
                 return None
             deliveries = tuple(Delivery(account) for account in route.accounts)
             onward = route.forwards
-        queued = tuple(
-            NewQueueItem(
-                destination=destination_of(address, self.directory.is_local_domain),
-                sender="",
-                recipients=(QueueRecipient(address, notify="NEVER"),),  # RFC 3461 §6.1
-                due=now,
-                created=now,
-                trace=item.trace,
-                eight_bit=report.eight_bit,
-                utf8=report.utf8 or needs_utf8(address),
-                require_tls=item.require_tls,  # RFC 8689 §5
-            )
-            for address in onward
-        )
+        queued = tuple(self._onward(address, item, report, now) for address in onward)
         if not deliveries and not queued:
             return None
         data = report.data
@@ -151,6 +136,43 @@ class Reporter:
             queued=queued,
             timeline=(entry,),
             header=data[: data.index(b"\r\n\r\n") + 4],
+        )
+
+    def _true_sender(self, sender: str, now: float) -> str:
+        """Of forwarded mail: whoever it was from."""
+        if (
+            self.srs is not None
+            and is_rewritten(sender)
+            and self.directory.is_local_domain(domain_of(sender))
+        ):
+            try:
+                return self.srs.back(sender, int(now // 86400))
+            except BadSrs:
+                _log.warning("sender not ours", sender=sender)
+        return sender
+
+    async def _content(self, item: NewQueueItem, blob: BlobId | None, size: int) -> bytes | None:
+        """The whole message, if the sender wants it back (RET=FULL) and it may be."""
+        if item.ret != "FULL" or item.require_tls or blob is None or size > RETURNED_AT_MOST:
+            return None
+        try:
+            content: bytes | None = await self.blobs.read(blob, 0, RETURNED_AT_MOST)
+        except ContentLost:
+            _log.error("content not returned", trace=item.trace, blob=blob.hex())
+            return None
+        return content
+
+    def _onward(self, address: str, item: NewQueueItem, report: ReportMessage, now: float) -> NewQueueItem:
+        return NewQueueItem(
+            destination=destination_of(address, self.directory.is_local_domain),
+            sender="",
+            recipients=(QueueRecipient(address, notify="NEVER"),),  # RFC 3461 §6.1
+            due=now,
+            created=now,
+            trace=item.trace,
+            eight_bit=report.eight_bit,
+            utf8=report.utf8 or needs_utf8(address),
+            require_tls=item.require_tls,  # RFC 8689 §5
         )
 
     async def _staged(self, data: bytes) -> StagedBlob:

@@ -1,9 +1,7 @@
-# ruff: noqa: N802  (Twisted's names where Twisted's methods are overridden)
 """A stub resolver: asks the configured servers, believes nobody else, remembers answers.
 
-Each query has a fresh random id and its own socket on a port that the kernel picks at random
-(RFC 5452 §4.5, §9.2); the socket is connected, so only the server asked is heard. UDP with EDNS,
-TCP when the answer was cut (RFC 7766). All servers are tried, in turn, `rounds` times.
+Each query has a fresh random id and a socket of its own (exchange.py). UDP with EDNS, TCP when the
+answer was cut (RFC 7766). All servers are tried, in turn, `rounds` times.
 """
 
 from __future__ import annotations
@@ -14,15 +12,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from mailsys.log import Log
 from mailsys.ports.resolver import Answer, IResolver, ResolverError
-from mailsys.services.dns.message import Read, decode_response, encode_query
+from mailsys.services.dns.exchange import ask_by_datagram, ask_by_stream
+from mailsys.services.dns.message import Read, decode_response, encode_query, encode_question
 from mailsys.services.dns.route import split_endpoint
 
 _log = Log("dns")
@@ -131,7 +127,9 @@ class StubResolver:
         finally:
             self._on_wire -= 1
             if self._queue:
-                self._queue.popleft().callback(None)
+                # From the reactor's loop, never from within here: where many fail at once, without having
+                # waited for anything, each would end inside the one before.
+                self._reactor.callLater(0, self._queue.popleft().callback, None)
         _log.info("unanswered", question=name, type=rtype, cause=cause)
         raise ResolverError(f"{name} {rtype}: {cause}")
 
@@ -143,117 +141,15 @@ class StubResolver:
             wire = encode_query(name, rtype, ident)
         except ValueError as error:
             raise ResolverError(str(error)) from error
-        found = await self._by_udp(server, wire, name, rtype, ident, patience)
-        if found.truncated:
-            found = await self._by_tcp(server, wire, name, rtype, ident)
-            if found.truncated:
-                raise ResolverError("truncated over TCP")
+        question = encode_question(name, rtype)
+        answer = await ask_by_datagram(self._reactor, server, wire, question, patience)
+        found = decode_response(answer, name, rtype, ident)
+        if found is not None and found.truncated:
+            answer = await ask_by_stream(self._reactor, server, wire, question, self._timeout)
+            found = decode_response(answer, name, rtype, ident)
+        if found is None or found.truncated:
+            raise ResolverError("a garbled answer")
         return found
-
-    async def _by_udp(
-        self, server: tuple[str, int], wire: bytes, name: str, rtype: str, ident: int, patience: float
-    ) -> Read:
-        exchange = _Datagram(self._reactor, server, wire, name, rtype, ident, patience)
-        try:
-            port = self._reactor.listenUDP(0, exchange, "::" if ":" in server[0] else "", 4096)
-        except (OSError, ValueError) as error:
-            raise ResolverError(f"no socket: {error}") from error
-        try:
-            return await exchange.done
-        finally:
-            port.stopListening()
-
-    async def _by_tcp(self, server: tuple[str, int], wire: bytes, name: str, rtype: str, ident: int) -> Read:
-        exchange = _Stream(self._reactor, wire, name, rtype, ident, self._timeout)
-        make = TCP6ClientEndpoint if ":" in server[0] else TCP4ClientEndpoint
-        endpoint = make(self._reactor, server[0], server[1], self._timeout)
-        try:
-            await endpoint.connect(Factory.forProtocol(lambda: exchange))
-        except Exception as error:
-            raise ResolverError(f"over TCP: {error}") from error
-        return await exchange.done
-
-
-class _Exchange:
-    """One question to one server: fires `done` once."""
-
-    def __init__(self, reactor: Any, name: str, rtype: str, ident: int, timeout: float) -> None:
-        self.done: Deferred[Read] = Deferred()
-        self._question = (name, rtype, ident)
-        self._timer: IDelayedCall | None = reactor.callLater(timeout, self._fail, "timed out")
-
-    def _take(self, wire: bytes) -> None:
-        found = decode_response(wire, *self._question)
-        if found is not None and self._stop():
-            self.done.callback(found)
-
-    def _fail(self, cause: str) -> None:
-        if self._stop():
-            self.done.errback(ResolverError(cause))
-
-    def _stop(self) -> bool:
-        timer, self._timer = self._timer, None
-        if timer is None:
-            return False
-        if timer.active():
-            timer.cancel()
-        return True
-
-
-class _Datagram(_Exchange, DatagramProtocol):
-    def __init__(
-        self,
-        reactor: Any,
-        server: tuple[str, int],
-        wire: bytes,
-        name: str,
-        rtype: str,
-        ident: int,
-        timeout: float,
-    ) -> None:
-        super().__init__(reactor, name, rtype, ident, timeout)
-        self._server = server
-        self._wire = wire
-
-    def startProtocol(self) -> None:
-        transport: Any = self.transport
-        transport.connect(*self._server)
-        transport.write(self._wire)
-
-    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        if (addr[0], addr[1]) == self._server:
-            self._take(datagram)
-
-    def connectionRefused(self) -> None:
-        self._fail("refused")
-
-
-class _Stream(_Exchange, Protocol):
-    def __init__(self, reactor: Any, wire: bytes, name: str, rtype: str, ident: int, timeout: float) -> None:
-        super().__init__(reactor, name, rtype, ident, timeout)
-        self._wire = wire
-        self._buffer = b""
-
-    def connectionMade(self) -> None:
-        assert self.transport is not None
-        self.transport.write(len(self._wire).to_bytes(2, "big") + self._wire)  # RFC 1035 §4.2.2
-
-    def dataReceived(self, data: bytes) -> None:
-        self._buffer += data
-        if len(self._buffer) >= 2:
-            length = int.from_bytes(self._buffer[:2], "big")
-            if len(self._buffer) >= 2 + length:
-                self._take(self._buffer[2 : 2 + length])
-                self._fail("garbled over TCP")
-
-    def connectionLost(self, reason: Failure = Failure(ConnectionError())) -> None:  # type: ignore[no-untyped-call]  # noqa: B008
-        self._fail("closed the TCP connection")
-
-    def _stop(self) -> bool:
-        stopped = super()._stop()
-        if stopped and self.transport is not None:
-            self.transport.loseConnection()
-        return stopped
 
 
 def system_servers(resolv_conf: str) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ New sessions use what was read last; those under way keep what they began with.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import os
 import pwd
 from collections.abc import Sequence
@@ -50,6 +51,7 @@ class LoadedCertificate:
         self.not_after = chain[0].not_valid_after_utc
         self.not_before = chain[0].not_valid_before_utc
         self.names = _names(chain[0])
+        self.public_key = _digest(chain[0])
         context = SSL.Context(SSL.TLS_SERVER_METHOD)
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
         context.set_cipher_list(_CIPHERS)
@@ -68,6 +70,14 @@ class LoadedCertificate:
 
     def expired(self, now: datetime.datetime) -> bool:
         return not self.not_before <= now <= self.not_after
+
+
+def _digest(certificate: x509.Certificate) -> str:
+    """SHA-256 of the public key, in hex, as TLSA records have it (RFC 6698 §2.1: selector 1, matching 1)."""
+    info = certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(info).hexdigest()
 
 
 @implementer(IOpenSSLServerConnectionCreator)

@@ -90,6 +90,70 @@ class DomainRecords(Command, frozen=True, tag="domain.records"):
     name: Text
 
 
+class RotateKeys(Command, frozen=True, tag="domain.rotate"):
+    """New DKIM keys for the domain; `activate`: sign by those that wait at once, seen in DNS or not."""
+
+    name: Text
+    activate: bool = False
+
+
+class ListZones(Command, frozen=True, tag="zone.list"):
+    pass
+
+
+class ShowZone(Command, frozen=True, tag="zone.show"):
+    """With its records."""
+
+    zone: Text
+
+
+class AddZone(Command, frozen=True, tag="zone.add"):
+    """One that is of no mail domain."""
+
+    zone: Text
+
+
+class RemoveZone(Command, frozen=True, tag="zone.remove"):
+    zone: Text
+
+
+# name, type, value ("" among those to remove: all of that type), TTL
+ZoneRecord = tuple[Text, Text, Annotated[str, Meta(max_length=8192)], Annotated[int, Meta(ge=0)]]
+
+
+class ChangeZone(Command, frozen=True, tag="zone.change"):
+    """All of it or nothing; `if_serial`: only if the zone is as it was then."""
+
+    zone: Text
+    add: Annotated[tuple[ZoneRecord, ...], Meta(max_length=1000)] = ()
+    remove: Annotated[tuple[ZoneRecord, ...], Meta(max_length=1000)] = ()
+    if_serial: int | None = None
+
+
+class SignZone(Command, frozen=True, tag="zone.sign"):
+    """Begin to sign it (DNSSEC), or end."""
+
+    zone: Text
+    on: bool = True
+
+
+class ZoneHistory(Command, frozen=True, tag="zone.history"):
+    zone: Text
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class CheckDomain(Command, frozen=True, tag="domain.check"):
+    """Whether the world sees the records that the domain needs."""
+
+    name: Text
+
+
+class PushDomain(Command, frozen=True, tag="domain.push"):
+    """Write them to the server that the settings name."""
+
+    name: Text
+
+
 class ListAliases(Command, frozen=True, tag="alias.list"):
     account: Text = ""
 
@@ -147,6 +211,37 @@ class TraceMessage(Command, frozen=True, tag="trace"):
     trace: Text
 
 
+class TrainedMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`blob`: BLAKE2b-256 of the message. `keys`: of its tokens (core.trust.tokens.key), 8 octets each in
+    this machine's order."""
+
+    blob: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    keys: Annotated[bytes, Meta(max_length=8 * 2000)]
+
+
+class TrainFilter(Command, frozen=True, tag="filter.train"):
+    """Without an account: what all accounts share."""
+
+    spam: bool
+    messages: Annotated[tuple[TrainedMessage, ...], Meta(max_length=100)]
+    account: Text = ""
+
+
+class ForgetFilter(Command, frozen=True, tag="filter.forget"):
+    account: Text = ""
+
+
+class FilterStats(Command, frozen=True, tag="filter.stats"):
+    pass
+
+
+class Rehearse(Command, frozen=True, tag="rehearse"):
+    """What the filter would do to mail that is there. Without an account: of all of them."""
+
+    account: Text = ""
+    last: Annotated[int, Meta(ge=1, le=10_000)] = 200
+
+
 class Check(Command, frozen=True, tag="check"):
     """Look for trouble: every blob and row of the store, the certificate, missing keys. On the control
     socket lines of progress come before the reply. `store`: False leaves the store itself out."""
@@ -166,6 +261,16 @@ AnyCommand = (
     | ChangeDomain
     | RemoveDomain
     | DomainRecords
+    | RotateKeys
+    | ListZones
+    | ShowZone
+    | AddZone
+    | RemoveZone
+    | ChangeZone
+    | SignZone
+    | ZoneHistory
+    | CheckDomain
+    | PushDomain
     | ListAliases
     | AddAlias
     | AddForward
@@ -176,6 +281,10 @@ AnyCommand = (
     | HoldQueue
     | DropQueue
     | TraceMessage
+    | TrainFilter
+    | ForgetFilter
+    | FilterStats
+    | Rehearse
     | Check
 )
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random as random_module
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -13,29 +12,26 @@ from twisted.internet.task import deferLater
 
 from mailsys import metrics
 from mailsys.core.message.header import MAX_HEADER
+from mailsys.core.message.tls_required import needs_no_tls
 from mailsys.core.queue.report import Reported
 from mailsys.core.queue.schedule import LONGEST_PAUSE as REPORT_LATER
 from mailsys.core.queue.schedule import Schedule
 from mailsys.core.refusal import ContentLost
 from mailsys.core.smtp.envelope import Envelope, EnvelopeRecipient, Fate, Result
 from mailsys.log import Log
-from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import BlobId, QueueId
 from mailsys.ports.intake import Acceptance
-from mailsys.ports.queue import IQueueStore, Lease, QueueItem, Settlement
+from mailsys.ports.queue import Lease, QueueItem, Settlement
 from mailsys.ports.queue_items import Outcome
 from mailsys.ports.timeline import Stage, TimelineEntry
-from mailsys.services.content.reading import MessageReader
-from mailsys.services.delivery.arrivals import Arrives
-from mailsys.services.delivery.bounce import Reporter
-from mailsys.services.delivery.directory import Directory
-from mailsys.services.dns.route import LOCAL, RouteError, Router, wire_address
+from mailsys.services.dns.route import LOCAL, RouteError, wire_address
 from mailsys.services.sending.conclude import Connected, Tried, conclude
 from mailsys.services.sending.deliver_local import deliver_local
+from mailsys.services.sending.demand import plain_ways
 from mailsys.services.sending.hops import Hops, Unreached
+from mailsys.services.sending.means import Means
 from mailsys.services.sending.networks import Crowded
 from mailsys.services.sending.pace import Pace
-from mailsys.services.sending.sign import Signer
 from mailsys.services.sending.transmit import Content, DialError, IHop
 
 _log = Log("send")
@@ -51,6 +47,7 @@ class Lane:
     destination: str
     pace: Pace
     hop: IHop | None = None
+    relaxed: bool = False  # its connection is less safe than the destination asks, as one message wished
     closing: bool = False
     since: float = 0.0  # when its present attempt began, by the monotonic clock
     dialing: float | None = None  # since when it has waited for a connection, by the same
@@ -85,22 +82,12 @@ class _Sent:
 
 @dataclass(slots=True)
 class Attempt:
-    """See `Sending` for the parts. clock: monotonic; now: Unix time; held: what is leased to us, by item."""
+    """held: what is leased to us, by item."""
 
-    queue: IQueueStore
-    blobs: IBlobStore
-    directory: Directory
-    router: Router
+    means: Means
     hops: Hops
-    signer: Signer | None
-    reporter: Reporter
-    reader: MessageReader
     schedule: Schedule
-    clock: Any
-    now: Callable[[], float]
-    random: random_module.Random
     held: dict[QueueId, Held]
-    arrivals: Arrives | None = None
 
     async def run(self, lane: Lane, lease: Lease) -> None:
         queued = lease.item
@@ -122,7 +109,7 @@ class Attempt:
             permanent = error.reply.startswith("5")
             remote = isinstance(error, DialError) and error.remote
             if not permanent:
-                lane.pace.is_down(error.reply, remote, self.clock.seconds())
+                lane.pace.is_down(error.reply, remote, self.means.clock.seconds())
             self._rest(
                 sent, pending, Result(Fate.FAILED if permanent else Fate.DEFERRED, error.reply, remote)
             )
@@ -136,8 +123,8 @@ class Attempt:
             queued,
             sent.tried,
             schedule=self.schedule,
-            now=self.now(),
-            chance=self.random.random(),
+            now=self.means.now(),
+            chance=self.means.random.random(),
             connected=sent.connected,
             unreached=sent.unreached,
             more=sent.more,
@@ -148,7 +135,11 @@ class Attempt:
         queued = lease.item
         try:
             done = await deliver_local(
-                queued, directory=self.directory, blobs=self.blobs, reader=self.reader, now=self.now()
+                queued,
+                directory=self.means.directory,
+                blobs=self.means.blobs,
+                reader=self.means.reader,
+                now=self.means.now(),
             )
         except Exception as error:
             _log.error("attempt-broken", error, trace=queued.item.trace)
@@ -157,14 +148,14 @@ class Attempt:
                 queued,
                 {index: Tried(result) for index in range(len(queued.item.recipients))},
                 schedule=self.schedule,
-                now=self.now(),
-                chance=self.random.random(),
+                now=self.means.now(),
+                chance=self.means.random.random(),
             )
             await self._settle(lease, conclusion.settlement, conclusion.reports, None)
         else:
             kept = await self._settle(lease, done.settlement, done.reports, done.header)
-            if kept and self.arrivals is not None:
-                self.arrivals.arrives(queued.item.sender, done.accounts, done.header, queued.blob)
+            if kept and self.means.arrivals is not None:
+                self.means.arrivals.arrives(queued.item.sender, done.accounts, done.header, queued.blob)
 
     def _rest(self, sent: _Sent, pending: Sequence[int], result: Result) -> None:
         for index in pending:
@@ -174,41 +165,41 @@ class Attempt:
 
     async def _send(self, lane: Lane, queued: QueueItem, pending: list[int], sent: _Sent) -> None:
         item = queued.item
-        if lane.pace.down_until > self.clock.seconds():
+        if lane.pace.down_until > self.means.clock.seconds():
             self._rest(
                 sent, pending, Result(Fate.DEFERRED, lane.pace.down_reply, remote=lane.pace.down_remote)
             )
             return
-        reused, hop = await self._hop(lane, item.require_tls, sent.unreached)
+        reused, hop = await self._hop(lane, queued, sent.unreached)
         read = partial(self._read, queued.blob)
         prefix = b""
-        if self.signer is not None:
-            prefix = await self.signer.signatures(queued.blob, queued.size, item.sender, read)
+        if self.means.signer is not None:
+            prefix = await self.means.signer.signatures(queued.blob, queued.size, item.sender, read)
         content = Content(prefix, queued.size, read)
         left = list(pending)
         while left:
-            if not self.hops.fits(hop, item.require_tls):  # closed while we signed, or it has had its fill
-                reused, hop = await self._hop(lane, item.require_tls, sent.unreached)
+            if not self._fits(hop, item.require_tls):  # closed while we signed, or it has had its fill
+                reused, hop = await self._hop(lane, queued, sent.unreached)
                 if not hop.usable:
                     break
             some = left[: hop.capabilities.recipients_at_once]
             results = await hop.transmit(self._envelope(queued, some, content.size), content)
-            sent.answered = self.clock.seconds()
+            sent.answered = self.means.clock.seconds()
             if reused and _went_stale(hop, results):
                 # it was closed while it lay idle, before it took anything: that says nothing of the host
-                reused, hop = await self._hop(lane, item.require_tls, sent.unreached, fresh=True)
+                reused, hop = await self._hop(lane, queued, sent.unreached, fresh=True)
                 continue
             reused = False
             left = left[len(some) :]
             where = hop.host.shown
             passes = hop.capabilities.offers("DSN")
-            sent.connected = Connected(where, hop.tls, hop.verified)
+            sent.connected = Connected(where, hop.tls, hop.met.level(hop.tls), hop.noted)
             for index, result in zip(some, results, strict=True):
                 sent.tried[index] = Tried(result, where, passes)
             if not hop.usable or any(result.reply.startswith("421") for result in results):
-                lane.pace.went_wrong(self.clock.seconds())
+                lane.pace.went_wrong(self.means.clock.seconds())
             else:
-                lane.pace.went_well(self.hops.settings, self.clock.seconds())
+                lane.pace.went_well(self.hops.settings, self.means.clock.seconds())
             if left and all(one.result.fate is not Fate.DEFERRED for one in sent.tried.values()):
                 sent.more = True  # those taken are written down before others are begun
                 return
@@ -217,17 +208,17 @@ class Attempt:
             self._rest(sent, left, Result(Fate.DEFERRED, words, remote=False))
 
     async def _hop(
-        self, lane: Lane, verified: bool, unreached: list[Unreached], fresh: bool = False
+        self, lane: Lane, queued: QueueItem, unreached: list[Unreached], fresh: bool = False
     ) -> tuple[bool, IHop]:
         """The lane's connection, a kept one, or a new one; and whether it was used before."""
         if lane.hop is not None:
-            if not fresh and self.hops.fits(lane.hop, verified):
+            if not fresh and not lane.relaxed and self._fits(lane.hop, queued.item.require_tls):
                 return lane.hop.carried > 0, lane.hop
             old = lane.hop
             lane.hop = None
             self.hops.give_back(old)
-        lane.dialing = self.clock.seconds()
-        dialing = Deferred.fromCoroutine(self._dial(lane.destination, verified, unreached, fresh))
+        lane.dialing = self.means.clock.seconds()
+        dialing = Deferred.fromCoroutine(self._dial(lane, queued, unreached, fresh))
         lane.waiting = dialing
         try:
             hop = lane.hop = await dialing
@@ -235,11 +226,24 @@ class Attempt:
             lane.waiting = lane.dialing = None
         return hop.carried > 0, hop
 
-    async def _dial(self, destination: str, verified: bool, unreached: list[Unreached], fresh: bool) -> IHop:
-        return await self.hops.open(await self.router.hosts(destination), verified, unreached, fresh)
+    async def _dial(self, lane: Lane, queued: QueueItem, unreached: list[Unreached], fresh: bool) -> IHop:
+        required = queued.item.require_tls
+        hosts = await self.means.router.hosts(lane.destination)
+        ways = plain_ways(hosts, required)
+        lane.relaxed = False
+        if self.means.policies is not None and not self.means.router.smarthost:
+            asked = await self.means.policies.ways(lane.destination, hosts, required)
+            if asked != ways and not required:
+                lane.relaxed = needs_no_tls(await self._header(queued))
+            if not lane.relaxed:
+                ways = asked
+        return await self.hops.open(ways, unreached, fresh)
+
+    def _fits(self, hop: IHop, required: bool) -> bool:
+        return self.hops.fits(hop) and (hop.met.verifies or not required)
 
     async def _read(self, blob: BlobId, start: int, length: int) -> bytes | None:
-        data: bytes | None = await self.blobs.read(blob, start, length)
+        data: bytes | None = await self.means.blobs.read(blob, start, length)
         return data
 
     def _envelope(self, queued: QueueItem, indexes: Sequence[int], size: int) -> Envelope:
@@ -262,9 +266,9 @@ class Attempt:
     async def put_back(self, lease: Lease, later: float = 0.0) -> None:
         """Not begun: into the queue again as it was, or to be tried `later` seconds from now."""
         queued = lease.item
-        due = self.now() + later if later else queued.due
+        due = self.means.now() + later if later else queued.due
         settlement = Settlement(queued.item.recipients, due=due, count_attempt=False)
-        await self.queue.settle(self._let_go(lease), settlement)
+        await self.means.queue.settle(self._let_go(lease), settlement)
 
     def _let_go(self, lease: Lease) -> Lease:
         """What to settle with; from here on the item may be leased for its next attempt."""
@@ -289,7 +293,7 @@ class Attempt:
                 report = await self._report(queued, reports, header)
             except Exception as error:  # nobody may fail untold: those reported on stay in the queue
                 _log.error("report-failed", error, trace=queued.item.trace)
-                settlement = _without(settlement, queued, self.now() + REPORT_LATER)
+                settlement = _without(settlement, queued, self.means.now() + REPORT_LATER)
             else:
                 if report is not None:
                     settlement = replace(
@@ -300,7 +304,7 @@ class Attempt:
         told, last = False, self._let_go(lease)
         for left in reversed(range(SETTLE_TRIES)):
             try:
-                settling = self.queue.settle(last, settlement)
+                settling = self.means.queue.settle(last, settlement)
                 if not told:
                     told = True
                     self._log_settlement(queued, settlement)
@@ -312,13 +316,13 @@ class Attempt:
                 if left == 1 and queued.item.destination != LOCAL:
                     # perhaps it is the report that cannot be kept: what another server took must not
                     # be sent to it again for that
-                    later = self.now() + REPORT_LATER
+                    later = self.means.now() + REPORT_LATER
                     settlement = replace(_without(settlement, queued, later), accept=())
-                pause: Deferred[None] = deferLater(self.clock, 1.0)
+                pause: Deferred[None] = deferLater(self.means.clock, 1.0)
                 await pause
                 continue
             if answered is not None:
-                metrics.settle_seconds.observe(self.clock.seconds() - answered)
+                metrics.settle_seconds.observe(self.means.clock.seconds() - answered)
             if not kept:
                 _log.warning("settled-too-late", trace=queued.item.trace, queue=queued.id)
             return kept
@@ -328,15 +332,19 @@ class Attempt:
         self, queued: QueueItem, reports: Sequence[Reported], header: bytes | None
     ) -> Acceptance | None:
         if header is None:
-            try:
-                start = await self._read(queued.blob, 0, min(queued.size, MAX_HEADER)) or b""
-            except ContentLost:
-                start = b""  # its sender is told all the same
-            end = start.find(b"\r\n\r\n")
-            header = start if end < 0 else start[: end + 4]
-        return await self.reporter.make_report(
-            queued.item, reports, header=header, now=self.now(), blob=queued.blob, size=queued.size
+            header = await self._header(queued)
+        return await self.means.reporter.make_report(
+            queued.item, reports, header=header, now=self.means.now(), blob=queued.blob, size=queued.size
         )
+
+    async def _header(self, queued: QueueItem) -> bytes:
+        """The message's header with the empty line behind it; b"" when it is gone."""
+        try:
+            start = await self._read(queued.blob, 0, min(queued.size, MAX_HEADER)) or b""
+        except ContentLost:
+            return b""  # its sender is told all the same
+        end = start.find(b"\r\n\r\n")
+        return start if end < 0 else start[: end + 4]
 
     def _log_settlement(self, queued: QueueItem, settlement: Settlement) -> None:
         before = queued.item.recipients

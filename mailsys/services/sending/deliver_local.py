@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mailsys.core.message.address import comparable
 from mailsys.core.message.header import MAX_HEADER
@@ -12,11 +12,11 @@ from mailsys.ports.blobs import IBlobStore, StagedBlob
 from mailsys.ports.ids import AccountId
 from mailsys.ports.intake import Acceptance
 from mailsys.ports.queue import QueueItem, Settlement
-from mailsys.ports.queue_items import Outcome, QueueRecipient
+from mailsys.ports.queue_items import NewQueueItem, Outcome, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery import deliver
-from mailsys.services.delivery.directory import Directory
+from mailsys.services.delivery.directory import Directory, Route
 from mailsys.services.delivery.submission_link import touched
 
 WINDOW = 256 * 1024
@@ -57,43 +57,9 @@ async def deliver_local(
     found, unknown = await deliver.resolve(directory, pending)
     plan = deliver.plan(found, item.sender, directory.is_local_domain)
     onward = replace(item, recipients=(), due=now, hold=False)
-    reached = {one.recipient.address: one.route for one in found}
-    missing = {recipient.address for recipient in unknown}
-    told = set(plan.accounts.values())  # by `entries`; the others lead to the same accounts, or elsewhere
-    states: list[QueueRecipient] = []
-    reports: list[Reported] = []
-    timeline: list[TimelineEntry] = []
+    judged = _Judged(item, now, plan, {one.recipient.address: one.route for one in found})
     for recipient in item.recipients:
-        if recipient.outcome is not Outcome.PENDING:
-            states.append(recipient)
-        elif recipient.address in missing:
-            reply = "550 5.1.1 No such mailbox here"
-            states.append(replace(recipient, outcome=Outcome.FAILED, reply=reply, at=now))
-            timeline.append(
-                TimelineEntry(
-                    item.trace, now, Stage.FAILED, item.account, recipient.address, {"reply": reply}
-                )
-            )
-            if wants(recipient.notify, Action.FAILED):
-                reports.append(_reported(recipient, Action.FAILED, reply, now))
-        else:
-            reply = "250 2.1.5 Delivered"
-            states.append(replace(recipient, outcome=Outcome.DELIVERED, reply=reply, at=now))
-            route = reached[recipient.address]
-            here = route is not None and bool(route.accounts)
-            if recipient.address not in told:
-                timeline.append(
-                    TimelineEntry(
-                        item.trace,
-                        now,
-                        Stage.DELIVERED,
-                        item.account,
-                        recipient.address,
-                        {} if here else {"forwarded": "yes"},
-                    )
-                )
-            if here and wants(recipient.notify, Action.DELIVERED):
-                reports.append(_reported(recipient, Action.DELIVERED, reply, now))
+        judged.judge(recipient)
     acceptance = Acceptance(
         blob=queued.blob,
         facts=reading.facts,
@@ -107,16 +73,56 @@ async def deliver_local(
     )
     some = bool(acceptance.deliveries or acceptance.queued)
     settlement = Settlement(
-        tuple(states),
+        tuple(judged.states),
         due=now,
         accept=(acceptance,) if some else (),
         objects=touched(item),
-        timeline=tuple(timeline),
+        timeline=tuple(judged.timeline),
         bounced=tuple(comparable(recipient.address) for recipient in unknown),
     )
     header = data[: min(reading.facts.header_size, MAX_HEADER)]
-    return Delivered(settlement, tuple(reports), header, plan.accounts)
+    return Delivered(settlement, tuple(judged.reports), header, plan.accounts)
 
 
-def _reported(recipient: QueueRecipient, action: Action, reply: str, now: float) -> Reported:
-    return Reported(recipient.address, action, reply, original=recipient.original, at=now)
+@dataclass(slots=True)
+class _Judged:
+    """The recipients of an item, one after another. reached: where those that are known lead."""
+
+    item: NewQueueItem
+    now: float
+    plan: deliver.Plan
+    reached: Mapping[str, Route | None]
+    states: list[QueueRecipient] = field(default_factory=list)
+    reports: list[Reported] = field(default_factory=list)
+    timeline: list[TimelineEntry] = field(default_factory=list)
+
+    def judge(self, recipient: QueueRecipient) -> None:
+        if recipient.outcome is not Outcome.PENDING:
+            self.states.append(recipient)
+        elif recipient.address in self.reached:
+            self._delivered(recipient, self.reached[recipient.address])
+        else:
+            reply = "550 5.1.1 No such mailbox here"
+            self.states.append(replace(recipient, outcome=Outcome.FAILED, reply=reply, at=self.now))
+            self._note(Stage.FAILED, recipient, {"reply": reply})
+            self._report(recipient, Action.FAILED, reply)
+
+    def _delivered(self, recipient: QueueRecipient, route: Route | None) -> None:
+        reply = "250 2.1.5 Delivered"
+        self.states.append(replace(recipient, outcome=Outcome.DELIVERED, reply=reply, at=self.now))
+        here = route is not None and bool(route.accounts)
+        # `entries` tells of one address for each account; the others lead to the same, or elsewhere
+        if recipient.address not in self.plan.accounts.values():
+            self._note(Stage.DELIVERED, recipient, {} if here else {"forwarded": "yes"})
+        if here:
+            self._report(recipient, Action.DELIVERED, reply)
+
+    def _note(self, stage: Stage, recipient: QueueRecipient, detail: dict[str, str]) -> None:
+        item = self.item
+        entry = TimelineEntry(item.trace, self.now, stage, item.account, recipient.address, detail)
+        self.timeline.append(entry)
+
+    def _report(self, recipient: QueueRecipient, action: Action, reply: str) -> None:
+        if wants(recipient.notify, action):
+            told = Reported(recipient.address, action, reply, original=recipient.original, at=self.now)
+            self.reports.append(told)

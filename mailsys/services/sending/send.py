@@ -16,9 +16,7 @@ itself and the item is tried again.
 
 from __future__ import annotations
 
-import random as random_module
 from collections import deque
-from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.application.service import Service
@@ -29,19 +27,13 @@ from twisted.internet.task import LoopingCall, deferLater
 from mailsys.clock import SteadyClock
 from mailsys.core.queue.schedule import Schedule, put_right
 from mailsys.log import Log
-from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.ids import QueueId
-from mailsys.ports.queue import Destination, IQueueStore, Lease, QueueItem, Rescheduled
-from mailsys.services.content.reading import MessageReader
-from mailsys.services.delivery.arrivals import Arrives
-from mailsys.services.delivery.bounce import Reporter
-from mailsys.services.delivery.directory import Directory
-from mailsys.services.dns.route import LOCAL, Router
+from mailsys.ports.queue import Destination, Lease, QueueItem, Rescheduled
+from mailsys.services.dns.route import LOCAL
 from mailsys.services.sending.attempt import Attempt, Held, Lane
 from mailsys.services.sending.hops import Hops
+from mailsys.services.sending.means import Means
 from mailsys.services.sending.pace import Pace
-from mailsys.services.sending.sign import Signer
-from mailsys.services.sending.transmit import IDialer
 from mailsys.settings import Sending as Settings
 
 _log = Log("send")
@@ -68,59 +60,24 @@ def schedule_of(settings: Settings) -> Schedule:
 
 
 class Sending(Service):
-    """Works the queue while it runs.
-
-    clock: a monotonic IReactorTime; now: Unix time. router, dialer, signer (None: mail leaves unsigned),
-    reporter and reader are built by the assembly. longest_hold: how far ahead mail may be released.
-    """
+    """Works the queue while it runs."""
 
     name = "sending"
 
-    def __init__(
-        self,
-        *,
-        queue: IQueueStore,
-        blobs: IBlobStore,
-        directory: Directory,
-        router: Router,
-        dialer: IDialer,
-        signer: Signer | None,
-        reporter: Reporter,
-        reader: MessageReader,
-        settings: Settings,
-        clock: Any,
-        now: Callable[[], float],
-        random: random_module.Random,
-        arrivals: Arrives | None = None,
-        longest_hold: float = 30 * 86400.0,
-    ) -> None:
-        self._queue = queue
+    def __init__(self, means: Means) -> None:
+        settings, clock, now = means.settings, means.clock, means.now
+        self._queue = means.queue
         self._settings = settings
         self._clock = clock
         self._now = now
-        self._random = random
+        self._random = means.random
         self._steady = SteadyClock(now, clock.seconds)
         self._schedule = schedule_of(settings)
-        self._longest_hold = longest_hold
+        self._longest_hold = means.longest_hold
         self._held: dict[QueueId, Held] = {}
-        self._smarthost = router.smarthost
-        self._hops = Hops(dialer, clock, settings, router.ourselves)
-        self._attempt = Attempt(
-            queue=queue,
-            blobs=blobs,
-            directory=directory,
-            router=router,
-            hops=self._hops,
-            signer=signer,
-            reporter=reporter,
-            reader=reader,
-            schedule=self._schedule,
-            clock=clock,
-            now=now,
-            random=random,
-            held=self._held,
-            arrivals=arrivals,
-        )
+        self._smarthost = means.router.smarthost
+        self._hops = Hops(means.dialer, clock, settings, means.router.ourselves)
+        self._attempt = Attempt(means, self._hops, self._schedule, self._held)
         self._paces: dict[str, Pace] = {}
         self._lanes: dict[Lane, Deferred[None]] = {}
         self._sending = 0  # lanes to other hosts

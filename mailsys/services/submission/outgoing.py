@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from mailsys import metrics
+from mailsys.core.message import dates
 from mailsys.core.message.address import canonical
 from mailsys.core.refusal import (
     MailLoop,
@@ -34,10 +34,11 @@ from mailsys.ports.objects import ObjectChange
 from mailsys.ports.patches import EmailPatch
 from mailsys.ports.queue_items import NewQueueItem, QueueRecipient
 from mailsys.ports.timeline import Stage, TimelineEntry
-from mailsys.services.delivery import received_fields as tracing
+from mailsys.services.delivery import received_fields, trace_ids
 from mailsys.services.delivery.confirm import confirm
 from mailsys.services.delivery.deliver import (
     Addressed,
+    Plan,
     check_room,
     deliveries,
     entries,
@@ -46,13 +47,13 @@ from mailsys.services.delivery.deliver import (
     queue_items,
 )
 from mailsys.services.delivery.directory import Route
+from mailsys.services.delivery.intake import Intake
 from mailsys.services.delivery.transactions import Client, ITransaction
 from mailsys.services.dns.route import needs_utf8
+from mailsys.services.submission.allowance import count_recipient
 from mailsys.services.submission.body import SubmissionBody
 from mailsys.services.submission.header import SubmittedHeader, check_and_complete
-
-if TYPE_CHECKING:
-    from mailsys.services.submission.submit import Submission
+from mailsys.services.submission.pause import Pauses
 
 log = Log("submit")
 
@@ -70,15 +71,17 @@ class Outgoing:
 
     def __init__(
         self,
-        service: Submission,
+        intake: Intake,
         client: Client,
         account: Account,
         sender: str,
         parameters: MailParameters,
         now: float,
         release: float | None,
+        pauses: Pauses | None = None,
     ) -> None:
-        self._service = service
+        self._pauses = pauses
+        self._intake = intake
         self._client = client
         self._account = account
         self.sender = sender
@@ -86,7 +89,7 @@ class Outgoing:
         self._begun = now
         self.release = release
         self._recipients: dict[str, Addressed] = {}  # by canonical address
-        self.trace = tracing.new_trace(now, service.random_bytes)
+        self.trace = trace_ids.new_trace(now, intake.random_bytes)
         self._body: SubmissionBody | None = None
 
     @property
@@ -100,9 +103,9 @@ class Outgoing:
         return Deferred.fromCoroutine(self._add_recipient(address, parameters))
 
     async def _add_recipient(self, address: str, parameters: RcptParameters) -> None:
-        service = self._service
+        intake = self._intake
         if "@" not in address and address.lower() == "postmaster":  # RFC 5321 §4.1.1.3
-            address = f"{address}@{service.directory.domain}"
+            address = f"{address}@{intake.directory.domain}"
         try:
             name = canonical(address)
         except ValueError as error:
@@ -111,28 +114,28 @@ class Outgoing:
             raise BadRecipient("Mail to address literals is not sent", cause=address)
         if name in self._recipients:
             return
-        if len(self._recipients) >= service.limits.recipients_submission:
+        if len(self._recipients) >= intake.limits.recipients_submission:
             raise TooManyRecipients()
         route: Route | None = None
-        if service.directory.is_local_domain(name.rpartition("@")[2]):
-            route = await service.directory.route(name)
+        if intake.directory.is_local_domain(name.rpartition("@")[2]):
+            route = await intake.directory.route(name)
             if route is not None:
-                await check_room(service.directory, route, self._parameters.size or 0)
-        await service.count_recipient(self._account)
+                await check_room(intake.directory, route, self._parameters.size or 0)
+        await count_recipient(intake.counters, intake.limits, self._account)
         recipient = QueueRecipient(address, notify=parameters.notify, original=parameters.original)
         self._recipients[name] = Addressed(recipient, route)
 
     # -- DATA ----------------------------------------------------------------------------------------
 
     def open_body(self) -> Deferred[IBlobSink]:
-        service = self._service
-        now = service.clock.seconds()
+        intake = self._intake
+        now = intake.clock.seconds()
         only = next(iter(self._recipients.values())).recipient.address if len(self._recipients) == 1 else ""
         utf8 = self._parameters.utf8
-        head = tracing.received(self._client, service.hostname, self.trace, now, only, utf8)
+        head = received_fields.received(self._client, intake.hostname, self.trace, now, only, utf8)
         if self._stays():
-            head = tracing.return_path(self.sender) + head
-        self._body = SubmissionBody(service.blobs, head, self._edit)
+            head = received_fields.return_path(self.sender) + head
+        self._body = SubmissionBody(intake.blobs, head, self._edit)
         return succeed(self._body)
 
     def _stays(self) -> bool:
@@ -142,14 +145,14 @@ class Outgoing:
         )
 
     def _edit(self, block: bytes) -> SubmittedHeader:
-        service = self._service
-        if tracing.hops(block) > service.limits.received_headers:
+        intake = self._intake
+        if received_fields.hops(block) > intake.limits.received_headers:
             raise MailLoop(cause="too many Received fields")
-        unique = service.random_bytes(8).hex()
+        unique = intake.random_bytes(8).hex()
         return check_and_complete(
             block,
-            tracing.date(service.clock.seconds()),
-            f"<{self.trace}.{unique}@{service.directory.domain or service.hostname}>",
+            dates.render(intake.clock.seconds()),
+            f"<{self.trace}.{unique}@{intake.directory.domain or intake.hostname}>",
         )
 
     def abort(self) -> None:
@@ -179,7 +182,7 @@ class Outgoing:
         destroyed (the draft that this was). `keep` is a copy for the submitter (in Sent), the same email as
         what reaches his inbox when he writes to himself. `sends` is the submitter's email that this is:
         NoSuchEmail when it went meanwhile."""
-        service, trace, account, body = self._service, self.trace, self._account, self._body
+        intake, trace, account, body = self._intake, self.trace, self._account, self._body
         if body is None or not self._recipients:
             raise MessageRejected(cause="commit without body or recipients")
         try:
@@ -187,20 +190,22 @@ class Outgoing:
         except Refusal as refusal:
             log.warning("refused", trace=trace, account=account.id, sender=self.sender, cause=str(refusal))
             raise
+        if self._pauses is not None:
+            await self._pauses.count(intake, account, list(self._recipients))
         self._body = None
-        now = service.clock.seconds()
+        now = intake.clock.seconds()
         addressed = list(self._recipients.values())
         if self.release is not None:  # RFC 4865: nobody gets it before, neighbours included
             addressed = [Addressed(one.recipient, None) for one in addressed]
-        made = plan(addressed, self.sender, service.directory.is_local_domain)
+        made = plan(addressed, self.sender, intake.directory.is_local_domain)
         facts, block = None, b""
         if made.accounts or keep is not None:
-            reading = await service.reader.read(blob)
+            reading = await intake.reader.read(blob)
             facts, block = reading.facts, reading.header
         item = self._item(body.seven_bit, header.block.isascii(), now)
         steps = [self._submitted(blob.size, now), *entries(made, trace, now, account.id)]
         if self.release is not None:
-            held = {"until": tracing.date(self.release)}
+            held = {"until": dates.render(self.release)}
             steps.append(TimelineEntry(trace, now, Stage.HELD, account.id, "", held))
         acceptance = Acceptance(
             blob=blob,
@@ -223,29 +228,34 @@ class Outgoing:
                 if one.route is None or account.id not in one.route.accounts
             ),
         )
+        accepted = await self._accept(acceptance, made, blob.size)
+        if made.accounts:
+            await confirm(intake.reporter, intake.mail, item, addressed, block, now)
+            if intake.arrivals is not None:
+                intake.arrivals.arrives(self.sender, made.accounts, block, blob.id)
+        return accepted
+
+    async def _accept(self, acceptance: Acceptance, made: Plan, size: int) -> Accepted:
+        intake = self._intake
         try:
-            accepted: Accepted = await service.mail.accept(acceptance)
+            accepted: Accepted = await intake.mail.accept(acceptance)
         except UnknownRecipient as gone:  # an account was removed since RCPT
-            await service.directory.refresh()
+            await intake.directory.refresh()
             raise TemporaryFailure(cause=str(gone)) from gone
         metrics.received_submission.inc()
         metrics.messages_delivered.inc(len(made.accounts))
         log.info(
             "submitted",
-            trace=trace,
+            trace=self.trace,
             peer=self._client.address,
-            account=account.id,
+            account=self._account.id,
             sender=self.sender,
-            recipients=len(addressed),
+            recipients=len(self._recipients),
             accounts=len(made.accounts),
             onward=len(acceptance.queued),
-            size=blob.size,
-            ms=round((service.clock.seconds() - self._begun) * 1000, 1),
+            size=size,
+            ms=round((intake.clock.seconds() - self._begun) * 1000, 1),
         )
-        if made.accounts:
-            await confirm(service.reporter, service.mail, item, addressed, block, now)
-            if service.arrivals is not None:
-                service.arrivals.arrives(self.sender, made.accounts, block, blob.id)
         return accepted
 
     async def _checked(self, body: SubmissionBody) -> SubmittedHeader:
@@ -255,7 +265,7 @@ class Outgoing:
         if body.header is None:
             raise MessageRejected(cause="commit before the body's end")
         for author in body.header.authors:
-            if not await self._service.directory.owns(self._account.id, author):
+            if not await self._intake.directory.owns(self._account.id, author):
                 raise NotYourAddress(f"You may not write as <{_shown(author)}>", cause=author)
         return body.header
 

@@ -18,7 +18,7 @@ import msgspec
 from twisted.internet.interfaces import IReactorTime
 
 from mailsys.core.bad_field import BadField
-from mailsys.core.message import compose
+from mailsys.core.message import compose, dates
 from mailsys.core.message.address import Mailbox, canonical, split
 from mailsys.core.message.keywords import canonical as canonical_keywords
 from mailsys.core.refusal import MessageTooBig, ObjectConflict, Refusal
@@ -30,7 +30,6 @@ from mailsys.ports.intake import Delivery
 from mailsys.ports.mailboxes import Role
 from mailsys.ports.objects import IObjectStore, ObjectChange
 from mailsys.services.content.reading import Offload
-from mailsys.services.delivery import received_fields as tracing
 from mailsys.services.delivery.transactions import Client
 from mailsys.services.submission.submit import Submission
 
@@ -184,11 +183,11 @@ class ProgramMail:
         try:
             for one in recipients:
                 await outgoing.add_recipient(one.address, RcptParameters(notify=letter.notify))
-            domain = self.submission.directory.domain or self.submission.hostname
+            domain = self.submission.intake.directory.domain or self.submission.intake.hostname
             message_id = compose.new_message_id(self.random, now, domain)
             random = Random(self.random.getrandbits(64))  # noqa: S311 for boundaries
             content = await self.offload(lambda: written(letter, message_id, now, random))
-            if len(content) > self.submission.limits.message_size:
+            if len(content) > self.submission.intake.limits.message_size:
                 raise MessageTooBig()
             sink = await outgoing.open_body()
             for at in range(0, len(content), _PIECE):
@@ -283,7 +282,7 @@ def written(letter: Letter, message_id: str, now: float, random: Random) -> byte
     if not letter.to and not letter.cc:
         fields.append(compose.structured("To", "undisclosed-recipients:;"))  # RFC 5322 §3.6.3
     fields.append(compose.field("Subject", letter.subject))
-    fields.append(compose.structured("Date", tracing.date(now)))
+    fields.append(compose.structured("Date", dates.render(now)))
     fields.append(compose.structured("Message-ID", message_id))
     fields.extend(compose.field(name, value) for name, value in letter.headers)
     return compose.compose(fields, content)

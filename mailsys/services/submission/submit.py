@@ -9,28 +9,16 @@ The Sent copy is the client's own affair.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
-from mailsys.core.refusal import AuthenticationRequired, MessageTooBig, NotYourAddress, RateLimited, Refusal
+from mailsys.core.refusal import AuthenticationRequired, MessageTooBig, NotYourAddress, Refusal
 from mailsys.core.smtp.parameters import MailParameters
 from mailsys.log import Log
-from mailsys.ports.accounts import Account
-from mailsys.ports.blobs import IBlobStore
-from mailsys.ports.limits import ILimits
-from mailsys.ports.mail import IMailStore
-from mailsys.services.content.reading import MessageReader
-from mailsys.services.delivery.arrivals import Arrives
-from mailsys.services.delivery.bounce import Reporter
-from mailsys.services.delivery.directory import Directory
+from mailsys.services.delivery.intake import Intake
 from mailsys.services.delivery.transactions import Client, ITransaction, ITransactions
-from mailsys.services.submission.outgoing import BadRecipient, Outgoing
-from mailsys.settings import Limits
-
-__all__ = ["BadRecipient", "HoldTooLong", "Submission"]
+from mailsys.services.submission.outgoing import Outgoing
+from mailsys.services.submission.pause import Pauses
 
 log = Log("submit")
 
@@ -44,34 +32,11 @@ class HoldTooLong(Refusal):
 
 @implementer(ITransactions)
 class Submission:
-    """`hostname` stands in the trace header and in Message-IDs that are added; `responder` answers for
-    those who are away."""
+    """`pauses` None: no account is ever paused."""
 
-    def __init__(
-        self,
-        mail: IMailStore,
-        blobs: IBlobStore,
-        directory: Directory,
-        reader: MessageReader,
-        reporter: Reporter,
-        counters: ILimits,
-        limits: Limits,
-        clock: IReactorTime,
-        random_bytes: Callable[[int], bytes],
-        hostname: str,
-        arrivals: Arrives | None = None,
-    ) -> None:
-        self.mail = mail
-        self.blobs = blobs
-        self.directory = directory
-        self.reader = reader
-        self.reporter = reporter
-        self.counters = counters
-        self.limits = limits
-        self.clock = clock
-        self.random_bytes = random_bytes
-        self.hostname = hostname
-        self.arrivals = arrivals
+    def __init__(self, intake: Intake, pauses: Pauses | None = None) -> None:
+        self.intake = intake
+        self.pauses = pauses
 
     def connected(self, client: Client) -> Deferred[None]:
         return succeed(None)  # the server counts them; nobody is turned away for who he is
@@ -90,19 +55,21 @@ class Submission:
         """A message of `client.account` begins; for SMTP and for the web API alike."""
         if client.account is None:
             raise AuthenticationRequired()  # RFC 6409 §4.3
-        account = await self.directory.account(client.account)
+        account = await self.intake.directory.account(client.account)
         if account is None or not account.enabled:
             raise AuthenticationRequired(cause="account is gone or disabled")
-        if parameters.size is not None and parameters.size > self.limits.message_size:
+        if parameters.size is not None and parameters.size > self.intake.limits.message_size:
             raise MessageTooBig()  # RFC 1870 §6.1
-        self.blobs.check_room(parameters.size or 0)  # so that nobody sends what will not be taken
+        self.intake.blobs.check_room(parameters.size or 0)  # so that nobody sends what will not be taken
         # The null sender is allowed (RFC 6409 §8.2: read receipts and the like come from it).
-        if sender and not await self.directory.owns(account.id, sender):
+        if sender and not await self.intake.directory.owns(account.id, sender):
             log.warning("sender refused", account=account.id, sender=sender, peer=client.address)
             raise NotYourAddress(cause=sender)
-        now = self.clock.seconds()
+        now = self.intake.clock.seconds()
         release = self._release(parameters, now)
-        return Outgoing(self, client, account, sender, parameters, now, release)
+        if self.pauses is not None:
+            await self.pauses.check(account, now)
+        return Outgoing(self.intake, client, account, sender, parameters, now, release, self.pauses)
 
     def _release(self, parameters: MailParameters, now: float) -> float | None:
         """When a held message may go (RFC 4865), None: at once."""
@@ -111,16 +78,6 @@ class Submission:
             release = now + parameters.hold_for
         elif parameters.hold_until is not None:
             release = parameters.hold_until
-        if release is not None and release - now > self.limits.hold_at_most:
+        if release is not None and release - now > self.intake.limits.hold_at_most:
             raise HoldTooLong(cause=f"{release - now:.0f} s")
         return release if release is not None and release > now else None
-
-    async def count_recipient(self, account: Account) -> None:
-        """Counted when named, so that many connections at once cannot outrun the count."""
-        for window, name, bound in (
-            (3600.0, "hour", account.sends_per_hour or self.limits.sends_per_hour),
-            (86400.0, "day", account.sends_per_day or self.limits.sends_per_day),
-        ):
-            if await self.counters.hit(f"sends-{name}:{account.id}", window) > bound:
-                log.warning("rate limited", account=account.id, window=name, bound=bound)
-                raise RateLimited(f"More than {bound} recipients in a {name}; try again later")

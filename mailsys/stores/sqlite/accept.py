@@ -24,17 +24,19 @@ from mailsys.core.refusal import (
     TemporaryFailure,
     TooManyKeywords,
 )
+from mailsys.core.trust.explained import to_json
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.ids import AccountId, BlobId, EmailId, MailboxId, ThreadId
 from mailsys.ports.intake import Acceptance, Accepted, Delivered, Delivery
 from mailsys.ports.mailboxes import Role
-from mailsys.stores.sqlite import edits, objects
-from mailsys.stores.sqlite.batch import AccountState, Batch, BlobState, MailboxState
+from mailsys.stores.sqlite import edits, objects, strangers
+from mailsys.stores.sqlite.batch import Batch
 from mailsys.stores.sqlite.correspondents import credit
 from mailsys.stores.sqlite.flags import ATTACHMENT, MARK, flags_of
 from mailsys.stores.sqlite.items import enqueue
 from mailsys.stores.sqlite.placing import NewEmail, add_email, place
 from mailsys.stores.sqlite.rows import values
+from mailsys.stores.sqlite.states import AccountState, BlobState, MailboxState
 from mailsys.stores.sqlite.timeline import record
 
 RAW, ZSTD, FILE = 0, 1, 2  # blob.form
@@ -116,6 +118,8 @@ def accept(batch: Batch, acceptance: Acceptance) -> Accepted:
         _look_up_references(batch, {(account.id, key) for _, account, _ in targets for key in keys})
         for delivery, account, boxes in targets:
             delivered.append(_deliver(batch, acceptance, facts, blob, delivery, account, boxes, keys))
+    if acceptance.origin:
+        strangers.taken(batch, acceptance.origin, acceptance.received_at)
     for item in acceptance.queued:
         enqueue(batch, item, blob)
     if acceptance.sent_by is not None and batch.find_account(acceptance.sent_by) is not None:
@@ -305,6 +309,10 @@ def _deliver(
     for box in boxes:
         uid = place(batch, account, box, email, marked=marked)
         placements.append((MailboxId(box.id), box.uid_validity, uid))
+    if delivery.verdict is not None:
+        batch.insert["verdict"](
+            (account.id, email.id, None, "\n".join(acceptance.origin), to_json(delivery.verdict))
+        )
     if delivery.heard_from or delivery.sent_to:
         credit(batch, account.id, delivery.heard_from, delivery.sent_to, facts.sender)
     return Delivered(AccountId(account.id), EmailId(email.id), ThreadId(thread), tuple(placements), modseq)

@@ -17,13 +17,14 @@ from mailsys.core.refusal import (
 from mailsys.ports.ids import EmailId, MailboxId
 from mailsys.ports.mailboxes import Role
 from mailsys.ports.patches import EmailNow, EmailPatch, EmailsPatched, Snooze
-from mailsys.stores.sqlite import keywords
-from mailsys.stores.sqlite.batch import AccountState, Batch, ids
+from mailsys.stores.sqlite import keywords, lessons
+from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.flags import KEYWORDS, MARK, flags_of
 from mailsys.stores.sqlite.marks import Row, set_marks, touch
 from mailsys.stores.sqlite.placements import remove
 from mailsys.stores.sqlite.placing import EMAIL_COLUMNS, NewEmail, emails_of, place
 from mailsys.stores.sqlite.rows import values
+from mailsys.stores.sqlite.states import AccountState
 
 
 @dataclass(slots=True)
@@ -186,10 +187,23 @@ def _change_mailboxes(batch: Batch, account: AccountState, plans: Iterable[_Plan
                 placed.append(email.id)
         for mailbox in sorted(before - plan.boxes):
             going.setdefault(mailbox, []).append(plan.places[mailbox]._replace(email=email))
+        _teach(batch, account, plan, before)
     touch(batch, account, dict.fromkeys(placed))
     for mailbox, rows in unmarked.items():
         set_marks(batch, account, account.mailboxes[mailbox], rows, marked=False)
     _remove_from(batch, account, going)
+
+
+def _teach(batch: Batch, account: AccountState, plan: _Plan, before: set[int]) -> None:
+    """What its mailboxes, another set than `before`, say of it."""
+    boxes = account.mailboxes
+    roles = {boxes[mailbox].role for mailbox in plan.boxes}
+    if Role.JUNK.value in roles:
+        junk = account.roles[Role.JUNK.value]
+        if junk.id not in before:
+            lessons.teach(batch, account, (plan.email.blob,), lessons.SPAM)
+    elif any(lessons.teaches_good(boxes[mailbox], role) for mailbox in before - plan.boxes for role in roles):
+        lessons.teach(batch, account, (plan.email.blob,), lessons.HAM)
 
 
 def _remove_from(batch: Batch, account: AccountState, going: dict[int, list[Row]]) -> None:

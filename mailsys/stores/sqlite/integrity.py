@@ -35,7 +35,8 @@ _CHECKS: Final = {
         WHERE b.form <> 2 AND d.blob IS NULL""",
     "blob counts its holders wrongly": """SELECT b.id, b.refs, n FROM (SELECT b.id, b.refs,
         (SELECT count(*) FROM email e WHERE e.blob = b.id) + ifnull(q.n, 0)
-        + (SELECT count(*) FROM upload u WHERE u.blob = b.id) n FROM blob b
+        + (SELECT count(*) FROM upload u WHERE u.blob = b.id)
+        + (SELECT count(*) FROM lesson l WHERE l.blob = b.id) n FROM blob b
         LEFT JOIN (SELECT blob, count(*) n FROM queue GROUP BY blob) q ON q.blob = b.id) b
         WHERE b.refs <> n""",
     "mailbox counts its emails wrongly": """SELECT k.mailbox, k.total, k.size, k.unseen, k.deleted, n, s, u, d
@@ -60,6 +61,12 @@ _CHECKS: Final = {
     "snooze without its placement": """SELECT s.mailbox, s.email FROM snooze s
         LEFT JOIN placement p ON p.email = s.email AND p.mailbox = s.mailbox AND p.mark <= 0
         WHERE p.email IS NULL AND s.account NOT IN (SELECT account FROM removal)""",
+    "verdict without its email": """SELECT v.account, v.email FROM verdict v
+        LEFT JOIN email e ON e.account = v.account AND e.id = v.email
+        WHERE e.id IS NULL AND v.account NOT IN (SELECT account FROM removal)""",
+    "scope counts its tokens wrongly": """SELECT k.scope, k.tokens, n FROM known k
+        LEFT JOIN (SELECT scope, count(*) n FROM token GROUP BY scope) t ON t.scope = k.scope
+        WHERE k.tokens <> ifnull(n, 0) AND k.scope NOT IN (SELECT account FROM removal)""",
     "account without an inbox": """SELECT a.id FROM account a WHERE NOT EXISTS
         (SELECT 1 FROM mailbox m WHERE m.account = a.id AND m.role = 'inbox')""",
 }

@@ -10,7 +10,8 @@ import msgspec
 from mailsys.ports.ids import BlobId, QueueId
 from mailsys.ports.queue import QueueItem
 from mailsys.ports.queue_items import NewQueueItem, Outcome
-from mailsys.stores.sqlite.batch import Batch, BlobState
+from mailsys.stores.sqlite.batch import Batch
+from mailsys.stores.sqlite.states import BlobState
 
 COLUMNS: Final = (
     "q.id, b.hash, q.size, q.item, q.due, q.attempts, q.delayed_told, q.ready, q.token, q.last_error, q.hold"

@@ -12,11 +12,13 @@ from mailsys.core.message import keywords as words
 from mailsys.core.refusal import TooManyKeywords
 from mailsys.ports.ids import EmailId
 from mailsys.ports.placements import KeywordChange, KeywordsChanged
-from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
+from mailsys.stores.sqlite import lessons
+from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.flags import KEYWORDS, MARK, SEEN, flags_of, is_unread
 from mailsys.stores.sqlite.marks import Row, set_marks
 from mailsys.stores.sqlite.placing import EMAIL_COLUMNS, emails_of
 from mailsys.stores.sqlite.rows import integers, values
+from mailsys.stores.sqlite.states import AccountState, MailboxState
 
 
 @lru_cache(maxsize=256)
@@ -140,6 +142,7 @@ def replace(batch: Batch, account: AccountState, emails: list[int], old: str, ne
         WHERE account = ? AND id IN (SELECT value FROM carray(?))""",
         (batch.keywords_id(new), stamp, stamp, after, account.id, numbers),
     )
+    lessons.said(batch, account, emails, old, new)
     unread = is_unread(after) - is_unread(before)
     for mailbox, rows, shown, threads in _by_mailbox(batch, account, numbers, unread):
         box = account.mailboxes[mailbox]

@@ -4,18 +4,17 @@ per thread, and the tallies. Changes are gathered while jobs run and written onc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
 from mailsys.stores.sqlite.rows import one, values
+from mailsys.stores.sqlite.states import MailboxState
 from mailsys.stores.sqlite.tally import CONVERSATIONS, EMAILS, Key, Tally
 
 if TYPE_CHECKING:
     import apsw
-
-    from mailsys.stores.sqlite.batch import MailboxState
 
 REMEMBERED: Final = 100_000  # stretches of all tallies: then the next transaction starts over
 _encode: Final = msgspec.json.Encoder().encode
@@ -31,6 +30,19 @@ class _Entry:
         self.unread = 0
         self.best: Key | None = None  # newest that came
         self.gone: set[int] | None = None  # emails that went
+
+
+_Lost: TypeAlias = tuple[int, int, int, int, "Key | None"]  # list, thread, emails, unread, place before
+
+
+def _came(known: dict[int, _Entry], thread: int, key: Key, unread: bool) -> None:
+    entry = known.get(thread)
+    if entry is None:
+        entry = known[thread] = _Entry()
+    entry.emails += 1
+    entry.unread += unread
+    if entry.best is None or key > entry.best:
+        entry.best = key
 
 
 class Lists:
@@ -52,7 +64,7 @@ class Lists:
         """The transaction was rolled back."""
         self._tallies.clear()
         self._loaded = 0
-        self._entries: dict[tuple[int, int], _Entry] = {}
+        self._entries: dict[int, dict[int, _Entry]] = {}  # by list and thread
         self._counted: set[Tally] = set()
         self.fresh: set[int] = set()  # threads that have no row anywhere yet
 
@@ -64,43 +76,34 @@ class Lists:
 
     def put(self, number: int, thread: int, key: Key, unread: bool) -> None:
         """An email came into a list."""
-        tally = self._tally(number, EMAILS)
-        tally.add(key, 1)
-        self._counted.add(tally)
-        self._came(number, thread, key, unread)
+        self._count(number, EMAILS, (key,), 1)
+        _came(self._entries.setdefault(number, {}), thread, key, unread)
 
     def put_all(self, number: int, entries: Iterable[tuple[int, Key, bool]]) -> None:
         """Many emails (thread, key, unread) came into a list."""
-        tally = self._tally(number, EMAILS)
-        self._counted.add(tally)
+        known = self._entries.setdefault(number, {})
+        keys = []
         for thread, key, unread in entries:
-            tally.add(key, 1)
-            self._came(number, thread, key, unread)
-
-    def _came(self, number: int, thread: int, key: Key, unread: bool) -> None:
-        entry = self._entries.get((number, thread))
-        if entry is None:
-            entry = self._entries[number, thread] = _Entry()
-        entry.emails += 1
-        entry.unread += unread
-        if entry.best is None or key > entry.best:
-            entry.best = key
+            keys.append(key)
+            _came(known, thread, key, unread)
+        self._count(number, EMAILS, keys, 1)
 
     def take_all(self, number: int, entries: Iterable[tuple[int, Key, bool]]) -> None:
         """Many emails went out of a list."""
-        tally = self._tally(number, EMAILS)
-        self._counted.add(tally)
-        known = self._entries
+        known = self._entries.setdefault(number, {})
+        keys = []
         for thread, key, unread in entries:
-            tally.add(key, -1)
-            entry = known.get((number, thread))
+            keys.append(key)
+            entry = known.get(thread)
             if entry is None:
-                entry = known[number, thread] = _Entry()
+                entry = known[thread] = _Entry()
             entry.emails -= 1
             entry.unread -= unread
             if entry.gone is None:
-                entry.gone = set()
-            entry.gone.add(key[1])
+                entry.gone = {key[1]}
+            else:
+                entry.gone.add(key[1])
+        self._count(number, EMAILS, keys, -1)
 
     def total(self, number: int, kind: int) -> int:
         return self._tally(number, kind).total
@@ -112,10 +115,11 @@ class Lists:
             self._loaded += len(tally)
         return tally
 
-    def _count(self, number: int, kind: int, key: Key, change: int) -> None:
-        tally = self._tally(number, kind)
-        tally.add(key, change)
-        self._counted.add(tally)
+    def _count(self, number: int, kind: int, keys: Sequence[Key], change: int) -> None:
+        if keys:
+            tally = self._tally(number, kind)
+            tally.add(keys, change)
+            self._counted.add(tally)
 
     # -- writing, called by Batch.flush ------------------------------------------------------------------
 
@@ -128,55 +132,58 @@ class Lists:
         what is buffered; it is called only when an entry must be looked for."""
         entries, self._entries = self._entries, {}
         fresh, self.fresh = self.fresh, set()
-        known = self._rows([pair for pair in entries if pair[1] not in fresh])
-        removed: dict[int, list[int]] = {}
-        lost: list[tuple[int, int, int, int, Key | None]] = []  # list, thread, emails, unread, key before
-        for (number, thread), entry in entries.items():
+        pairs = [(number, thread) for number, threads in entries.items() for thread in threads]
+        known = self._rows([pair for pair in pairs if pair[1] not in fresh])
+        lost: list[_Lost] = []
+        removed = {number: self._update(number, threads, known, lost) for number, threads in entries.items()}
+        if lost:
+            flush()
+            self._find(lost)
+        for number, threads in removed.items():
+            if threads:
+                self._connection.execute(_REMOVE, (number, _encode(threads).decode())).fetchall()
+
+    def _update(
+        self, number: int, threads: dict[int, _Entry], known: dict[tuple[int, int], Any], lost: list[_Lost]
+    ) -> list[int]:
+        """Of one list: the threads that are not in it any more. Those whose newest email went away are added
+        to `lost`."""
+        box = self._box(number) if number > 0 else None
+        insert = self._insert["conversation"]
+        removed: list[int] = []
+        left: list[Key] = []  # places of threads
+        came: list[Key] = []
+        for thread, entry in threads.items():
             old = known.get((number, thread))
-            emails, unread = entry.emails, entry.unread
+            emails, unread, best = entry.emails, entry.unread, entry.best
             before: Key | None = None
             if old is not None:
                 emails += old[2]
                 unread += old[3]
                 before = (old[4], old[5])
-            self._count_box(number, old, emails, unread)
+            if box is not None:
+                box.threads += (emails > 0) - (old is not None)
+                box.unread_threads += (emails > 0 and unread > 0) - (old is not None and old[3] > 0)
             if emails <= 0:
                 if before is not None:
-                    removed.setdefault(number, []).append(thread)
-                    self._move(number, before, None)
+                    removed.append(thread)
+                    left.append(before)
                 continue
             gone = entry.gone
-            best = entry.best
             if gone is not None and (
                 (before is not None and before[1] in gone) or (best is not None and best[1] in gone)
             ):
                 lost.append((number, thread, emails, unread, before))
                 continue
             key = max(found for found in (before, best) if found is not None)
-            self._move(number, before, key)
-            self._insert["conversation"]((number, thread, emails, unread, *key))
-        if lost:
-            flush()
-            self._find(lost)
-        for number, threads in removed.items():
-            self._connection.execute(
-                "DELETE FROM conversation WHERE list = ?1 AND thread IN (SELECT value FROM json_each(?2))",
-                (number, _encode(threads).decode()),
-            ).fetchall()
-
-    def _move(self, number: int, before: Key | None, after: Key | None) -> None:
-        """A thread's place in a list."""
-        if before != after:
-            if before is not None:
-                self._count(number, CONVERSATIONS, before, -1)
-            if after is not None:
-                self._count(number, CONVERSATIONS, after, 1)
-
-    def _count_box(self, number: int, old: Any, emails: int, unread: int) -> None:
-        box = self._box(number) if number > 0 else None
-        if box is not None:
-            box.threads += (emails > 0) - (old is not None)
-            box.unread_threads += (emails > 0 and unread > 0) - (old is not None and old[3] > 0)
+            if key != before:
+                came.append(key)
+                if before is not None:
+                    left.append(before)
+            insert((number, thread, emails, unread, *key))
+        self._count(number, CONVERSATIONS, left, -1)
+        self._count(number, CONVERSATIONS, came, 1)
+        return removed
 
     def _rows(self, pairs: list[tuple[int, int]]) -> dict[tuple[int, int], Any]:
         if not pairs:
@@ -191,7 +198,7 @@ class Lists:
         )
         return {(found[0], found[1]): found for found in values(row[0])}
 
-    def _find(self, lost: list[tuple[int, int, int, int, Key | None]]) -> None:
+    def _find(self, lost: list[_Lost]) -> None:
         """The newest of threads whose newest went away."""
         found: dict[tuple[int, int], Key] = {}
         for sql, wanted in (
@@ -204,7 +211,10 @@ class Lists:
                     found[number, thread] = (at, email)
         for number, thread, emails, unread, before in lost:
             key = found[number, thread]
-            self._move(number, before, key)
+            if key != before:
+                self._count(number, CONVERSATIONS, (key,), 1)
+                if before is not None:
+                    self._count(number, CONVERSATIONS, (before,), -1)
             self._insert["conversation"]((number, thread, emails, unread, *key))
 
     def settle(self) -> bool:
@@ -231,6 +241,8 @@ class Lists:
         for kind in (EMAILS, CONVERSATIONS):
             self._tallies.pop((number, kind), None)
 
+
+_REMOVE: Final = "DELETE FROM conversation WHERE list = ?1 AND thread IN (SELECT value FROM json_each(?2))"
 
 # The newest email of each thread among those placed in a mailbox: threads are walked from their newest.
 _NEWEST_PLACED: Final = """SELECT json_group_array(json_array(list, thread, json_extract(top, '$[0]'),

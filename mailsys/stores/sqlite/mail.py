@@ -6,10 +6,13 @@ from array import array
 from collections.abc import Sequence
 from typing import Final
 
+import apsw
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from mailsys.core.refusal import Refusal
+from mailsys.core.trust.explained import from_json
+from mailsys.core.trust.verdict import Verdict
 from mailsys.ports.blobs import StagedBlob
 from mailsys.ports.change_log import EmailChanges, IdChanges
 from mailsys.ports.correspondents import Correspondent
@@ -34,6 +37,7 @@ from mailsys.stores.sqlite import (
     placements,
     search,
     snoozes,
+    strangers,
     tidy,
     tree_changes,
     uploads,
@@ -245,6 +249,13 @@ class MailStore:
         return self._writer.submit(
             lambda batch: edits.change_emails(batch, account, patches, destroy, if_state)
         )
+
+    def verdicts(self, account: AccountId, emails: Sequence[int]) -> Deferred[dict[int, Verdict]]:
+        def read(connection: apsw.Connection) -> dict[int, Verdict]:
+            found = strangers.verdicts(connection, account, emails)
+            return {email: from_json(data) for email, data in found.items()}
+
+        return self._readers.run(read)
 
     def snoozed(self, account: AccountId, emails: Sequence[int]) -> Deferred[dict[int, Snooze]]:
         return self._readers.run(lambda c: snoozes.snoozed(c, account, emails))

@@ -21,9 +21,10 @@ from mailsys.core.refusal import (
 )
 from mailsys.ports.ids import MailboxId
 from mailsys.ports.mailboxes import Mailbox, Role
-from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState
+from mailsys.stores.sqlite.batch import Batch
 from mailsys.stores.sqlite.placements import remove_placements
 from mailsys.stores.sqlite.rows import one, values
+from mailsys.stores.sqlite.states import AccountState, MailboxState
 
 MAILBOXES: Final = 5000  # of one account
 _LEVELS: Final = 64

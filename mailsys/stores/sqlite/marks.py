@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
+from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.flags import is_unread
 from mailsys.stores.sqlite.placing import NewEmail
 from mailsys.stores.sqlite.rows import values
+from mailsys.stores.sqlite.states import AccountState, MailboxState
 
 
 class Row(NamedTuple):

@@ -12,9 +12,10 @@ from zope.interface import implementer
 from mailsys.core.refusal import ObjectConflict, StateMismatch
 from mailsys.ports.ids import AccountId
 from mailsys.ports.objects import IObjectStore, ObjectChange, ObjectChanges, ObjectsWritten, StoredObject
-from mailsys.stores.sqlite.batch import AccountState, Batch
+from mailsys.stores.sqlite.batch import Batch
 from mailsys.stores.sqlite.readers import Readers
 from mailsys.stores.sqlite.rows import one, values
+from mailsys.stores.sqlite.states import AccountState
 from mailsys.stores.sqlite.writer import Writer
 
 _ALL: Final = 10_000

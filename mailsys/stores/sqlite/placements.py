@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from mailsys.core.refusal import NoSuchMailbox
+from mailsys.ports.mailboxes import Role
 from mailsys.ports.placements import Copied
-from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
+from mailsys.stores.sqlite import lessons
+from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.flags import SEEN, is_unread
 from mailsys.stores.sqlite.marks import Row, bury, end_snoozes, show_or_hide, touch
 from mailsys.stores.sqlite.placing import EMAIL_COLUMNS, NewEmail, add_email, emails_of, place
 from mailsys.stores.sqlite.rows import integers
+from mailsys.stores.sqlite.states import AccountState, MailboxState
 from mailsys.stores.sqlite.tally import Key
 
 
@@ -56,7 +59,11 @@ def _boxes(
 
 def copy(batch: Batch, account_id: int, source: int, uids: Sequence[int], target: int) -> Copied:
     account, source_box, target_box = _boxes(batch, account_id, source, target)
-    return _copy(batch, account, _rows(batch, account, source_box, uids), source_box, target_box)
+    rows = _rows(batch, account, source_box, uids)
+    copied = _copy(batch, account, rows, source_box, target_box)
+    if target_box.role == Role.JUNK.value:  # elsewhere it tells when the source is expunged
+        lessons.moved(batch, account, source_box, target_box, (row.email.blob for row in rows))
+    return copied
 
 
 def move(batch: Batch, account_id: int, source: int, uids: Sequence[int], target: int) -> Copied:
@@ -65,6 +72,7 @@ def move(batch: Batch, account_id: int, source: int, uids: Sequence[int], target
     rows = _rows(batch, account, source_box, uids)
     copied = _copy(batch, account, rows, source_box, target_box)
     remove(batch, account, source_box, rows)
+    lessons.moved(batch, account, source_box, target_box, (row.email.blob for row in rows))
     return copied
 
 
@@ -103,17 +111,20 @@ def expunge(
     box = account.mailboxes.get(mailbox)
     if box is None:
         raise NoSuchMailbox(cause=f"account {account_id} has no mailbox {mailbox}")
-    return remove_placements(batch, account, box, uids, only_deleted)
+    rows = remove_placements(batch, account, box, uids, only_deleted)
+    lessons.left(batch, account, box, (row.email.id for row in rows))
+    return tuple(row.uid for row in rows)
 
 
 def remove_placements(
     batch: Batch, account: AccountState, box: MailboxState, uids: Sequence[int] | None, only_deleted: bool
-) -> tuple[int, ...]:
+) -> list[Row]:
+    """Those that there were."""
     if only_deleted and box.deleted == 0:
-        return ()
+        return []
     rows = _rows(batch, account, box, uids, only_marked=only_deleted)
     remove(batch, account, box, rows)
-    return tuple(row.uid for row in rows)
+    return rows
 
 
 def remove(batch: Batch, account: AccountState, box: MailboxState, rows: list[Row]) -> None:
@@ -166,6 +177,10 @@ def _destroy(batch: Batch, account: AccountState, emails: list[NewEmail]) -> Non
         bury(batch, account, [email.id for email in seen])
     batch.execute(
         "DELETE FROM email WHERE account = ? AND id IN (SELECT value FROM carray(?))",
+        (account.id, ids(email.id for email in emails)),
+    )
+    batch.write(
+        "DELETE FROM verdict WHERE account = ? AND email IN (SELECT value FROM carray(?))",
         (account.id, ids(email.id for email in emails)),
     )
     for email in emails:

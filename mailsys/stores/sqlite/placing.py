@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState
+from mailsys.stores.sqlite.batch import Batch
 from mailsys.stores.sqlite.flags import SEEN, is_unread
 from mailsys.stores.sqlite.rows import integers, reals
+from mailsys.stores.sqlite.states import AccountState, MailboxState
 
 
 class NewEmail(NamedTuple):

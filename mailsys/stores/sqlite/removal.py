@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailsys.stores.sqlite import uploads
+from mailsys.stores.sqlite import learning, uploads
 from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.rows import values
 from mailsys.stores.sqlite.writer import Writer
@@ -12,7 +12,7 @@ from mailsys.stores.sqlite.writer import Writer
 _CHUNK = 1000
 _TABLES = (
     "reference", "destroyed", "correspondent", "object", "gone_object", "gone_mailbox", "state", "session",
-    "sign_in", "snooze",
+    "sign_in", "snooze", "verdict",
 )  # fmt: skip
 
 
@@ -30,11 +30,15 @@ def remove_some(batch: Batch, account: int) -> bool:
         batch.execute(
             "DELETE FROM email WHERE account = ? AND id IN (SELECT value FROM carray(?))", (account, emails)
         )
+        batch.execute(
+            "DELETE FROM verdict WHERE account = ? AND email IN (SELECT value FROM carray(?))",
+            (account, emails),
+        )
         for email, blob in found:
             batch.hold(blob, -1)
             batch.insert["wording"]((email, account, 1))
         return True
-    if uploads.remove_of(batch, account, _CHUNK):
+    if uploads.remove_of(batch, account, _CHUNK) or learning.remove_of(batch, account, _CHUNK):
         return True
     lists = "list IN (SELECT id FROM mailbox WHERE account = ?1 UNION ALL SELECT -?1)"
     if batch.execute(

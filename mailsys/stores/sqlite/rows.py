@@ -14,6 +14,8 @@ from typing import Any, Final
 import apsw
 import msgspec
 
+from mailsys.stores.sqlite.trust_tables import UPSERT
+
 _SIZES: Final = (256, 64, 32, 16, 8, 4, 2, 1)
 
 # table -> (statement, columns). Statements end before VALUES.
@@ -47,6 +49,8 @@ _INSERTS: Final[dict[str, tuple[str, int, str]]] = {
     "state": ("INSERT OR REPLACE INTO state VALUES", 3, ""),
     "gone_object": ("INSERT OR REPLACE INTO gone_object VALUES", 5, ""),
     "counter": ("INSERT OR REPLACE INTO counter VALUES", 2, ""),
+    "verdict": ("INSERT INTO verdict VALUES", 5, ""),
+    "reputation": ("INSERT INTO reputation VALUES", 6, UPSERT),
     "wording": ("INSERT OR REPLACE INTO wording VALUES", 3, ""),
     "words": ("INSERT INTO words (rowid, owner, subject, people, body) VALUES", 5, ""),
 }

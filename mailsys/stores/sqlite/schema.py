@@ -21,9 +21,12 @@ from typing import Final
 
 import apsw
 
+from mailsys.stores.sqlite.learned_tables import KNOWLEDGE, LESSONS
 from mailsys.stores.sqlite.rows import one
+from mailsys.stores.sqlite.sts_tables import STS_POLICIES
+from mailsys.stores.sqlite.trust_tables import TRUST
 
-VERSION: Final = 4
+VERSION: Final = 8
 PAGE_SIZE: Final = 8192
 
 # until: while it waits, when it is due; once woken, when it came back to this mailbox
@@ -40,6 +43,15 @@ CREATE INDEX snooze_until ON snooze (mailbox, until) WHERE woken = 1;
 ONCE: Final = """
 CREATE TABLE once (key TEXT PRIMARY KEY, taken INTEGER NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX once_until ON once (until);
+"""
+
+# A zone is read and judged whole: its records are one document (zones.py).
+ZONES: Final = """
+CREATE TABLE zone (
+    name TEXT PRIMARY KEY, serial INTEGER NOT NULL, changed REAL NOT NULL, own BLOB NOT NULL,
+    derived BLOB NOT NULL, keys BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE zone_history (zone TEXT, serial INTEGER, change BLOB NOT NULL, PRIMARY KEY (zone, serial))
+    WITHOUT ROWID;
 """
 
 TABLES: Final = """
@@ -64,7 +76,7 @@ CREATE INDEX address_account ON address (account);
 CREATE INDEX address_domain ON address (domain);
 CREATE TABLE dkim_key (
     domain TEXT NOT NULL, selector TEXT NOT NULL, algorithm TEXT NOT NULL, private BLOB NOT NULL,
-    active INTEGER NOT NULL, PRIMARY KEY (domain, selector)) WITHOUT ROWID;
+    active INTEGER NOT NULL, since REAL NOT NULL DEFAULT 0, PRIMARY KEY (domain, selector)) WITHOUT ROWID;
 
 CREATE TABLE mailbox (
     id INTEGER PRIMARY KEY, account INTEGER NOT NULL, parent INTEGER, name TEXT NOT NULL, role TEXT,
@@ -277,6 +289,10 @@ CREATE INDEX timeline_account ON timeline (account, trace) WHERE account IS NOT 
 """,
     2: SNOOZE,
     3: _MARKS + ONCE,
+    4: LESSONS + KNOWLEDGE,
+    5: TRUST,
+    6: ZONES,
+    7: STS_POLICIES + "ALTER TABLE dkim_key ADD COLUMN since REAL NOT NULL DEFAULT 0;",
 }
 
 
@@ -325,7 +341,7 @@ def version_of(connection: apsw.Connection) -> int:
 def create(connection: apsw.Connection) -> None:
     """Lay out an empty file, in one commit."""
     with connection:
-        connection.execute(TABLES + SNOOZE + ONCE)
+        connection.execute(TABLES + SNOOZE + ONCE + LESSONS + KNOWLEDGE + TRUST + ZONES + STS_POLICIES)
         connection.execute(f"PRAGMA user_version={VERSION}")
 
 

@@ -10,10 +10,11 @@ import apsw
 from mailsys.ports.emails import Woken
 from mailsys.ports.ids import EmailId, MailboxId
 from mailsys.ports.patches import EmailPatch, Snooze
-from mailsys.stores.sqlite.batch import AccountState, Batch, ids
+from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.edits import apply
 from mailsys.stores.sqlite.marks import touch
 from mailsys.stores.sqlite.rows import integers, one, values
+from mailsys.stores.sqlite.states import AccountState
 
 # Of one mailbox: those that came back earlier stand at their received time again. A page costs some
 # microseconds for each.

@@ -24,6 +24,7 @@ from mailsys.stores.sqlite.checking import Check, Place
 from mailsys.stores.sqlite.checkpoint import Checkpoint
 from mailsys.stores.sqlite.disk import DISK, Disk
 from mailsys.stores.sqlite.files import BLOBS, BlobFiles
+from mailsys.stores.sqlite.learning import LearningStore
 from mailsys.stores.sqlite.lock import FolderLock
 from mailsys.stores.sqlite.mail import MailStore
 from mailsys.stores.sqlite.objects import ObjectStore
@@ -33,8 +34,11 @@ from mailsys.stores.sqlite.readers import Readers
 from mailsys.stores.sqlite.sessions import SessionStore
 from mailsys.stores.sqlite.space import NOTHING, Reserve, Space
 from mailsys.stores.sqlite.storage import Storage
+from mailsys.stores.sqlite.strangers import Strangers
+from mailsys.stores.sqlite.sts_policies import StsPolicyStore
 from mailsys.stores.sqlite.tidy import Tidy
 from mailsys.stores.sqlite.writer import Writer
+from mailsys.stores.sqlite.zones import ZoneStore
 
 log = Log("store")
 
@@ -89,9 +93,13 @@ class SqliteStore:
         self.mail = MailStore(self.writer, self.readers)
         self.accounts = AccountStore(self.writer, self.readers)
         self.once = OnceStore(self.writer, now)
+        self.strangers = Strangers(self.writer, self.readers, now)
+        self.learning = LearningStore(self.writer, self.readers, now)
+        self.sts_policies = StsPolicyStore(self.writer, self.readers)
         self.queue = QueueStore(self.writer, self.readers)
         self.objects = ObjectStore(self.writer, self.readers)
         self.sessions = SessionStore(self.writer, self.readers)
+        self.zones = ZoneStore(self.writer, self.readers)
         check_room = _no_bound if folder is None else Space(disk, folder, reserve).check
         self.blobs = BlobStore(self.readers, self.files, self._in_thread, check_room)
         # For what the server writes about mail that it has answered for: it may use the reserve.

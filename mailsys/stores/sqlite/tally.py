@@ -8,6 +8,7 @@ stretches before its own (some hundred rows for a million) and counts the rest i
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 import apsw
@@ -65,10 +66,13 @@ class Tally:
     def total(self) -> int:
         return sum(self._counts)
 
-    def add(self, key: Key, change: int) -> None:
-        at = bisect_right(self._starts, key) - 1
-        self._counts[at] += change
-        self._changed.add(self._starts[at])
+    def add(self, keys: Iterable[Key], change: int) -> None:
+        """Count each of these so often more."""
+        starts, counts, changed = self._starts, self._counts, self._changed
+        for key in keys:
+            at = bisect_right(starts, key) - 1
+            counts[at] += change
+            changed.add(starts[at])
 
     def settle(self, connection: apsw.Connection) -> tuple[list[tuple[Key, int]], list[Key]]:
         """Cut what is too long, join what is too short, once the entries themselves are written: the

@@ -13,7 +13,7 @@ from typing import Final
 
 import apsw
 
-from mailsys.stores.sqlite import once, sessions, timeline, uploads
+from mailsys.stores.sqlite import learning, once, sessions, strangers, timeline, uploads
 from mailsys.stores.sqlite.accept import FILE
 from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.files import BlobFiles
@@ -174,6 +174,7 @@ class Tidy:
             or self._go_on_removing(batch)
             or self._orphan(batch)
             or uploads.expire(batch, self._now(), 100)
+            or learning.prune(batch, self._now())
             or self._prune(batch)
         )
 
@@ -214,6 +215,7 @@ class Tidy:
             timeline.prune(batch, now - timeline.KEPT, 500)
             or sessions.prune(batch, now, 500)
             or once.forget(batch, now, 500)
+            or strangers.forget(batch, now, 500)
             or prune_tombstones(batch)
         ):
             return True

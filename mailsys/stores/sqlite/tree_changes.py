@@ -22,9 +22,10 @@ from mailsys.core.refusal import (
 )
 from mailsys.ports.ids import MailboxId
 from mailsys.ports.mailboxes import MailboxPatch, TreeChange, TreeChanged
-from mailsys.stores.sqlite.batch import AccountState, Batch, MailboxState, ids
+from mailsys.stores.sqlite.batch import Batch, ids
 from mailsys.stores.sqlite.mailboxes import MAILBOXES, add, check_name, drop, list_all, write
 from mailsys.stores.sqlite.rows import values
+from mailsys.stores.sqlite.states import AccountState, MailboxState
 
 _WORDS: Final[Mapping[Why, str]] = {
     Why.PARENT: "There is no such mailbox to put it below",

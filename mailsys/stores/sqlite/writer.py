@@ -205,10 +205,6 @@ class Writer:
             except Exception as error:
                 log.error("clean-up after a commit failed", failure=error)
 
-    def run_idle(self) -> bool:
-        """One step of idle work on the caller's thread (stores in memory only)."""
-        return self._idle_step()
-
     def _commit(self, jobs: list[Job]) -> _Completion:
         completion = _Completion([], False, [])
         if not self._attempt(jobs, completion):

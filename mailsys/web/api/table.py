@@ -17,12 +17,12 @@ import msgspec
 
 from mailsys.core.bad_field import BadField
 from mailsys.core.json_values import has_more_values
+from mailsys.core.network import customer_of
 from mailsys.log import Log
 from mailsys.ports.ids import AccountId
 from mailsys.ports.limits import ILimits
 from mailsys.services.access.rights import AdminRights, Rights
 from mailsys.services.access.sessions import Visitor
-from mailsys.services.access.throttle import network
 from mailsys.services.content.reading import Offload
 from mailsys.services.jmap.protocol.api import ALL, Caller
 from mailsys.web.admission import Admission
@@ -181,7 +181,7 @@ class Api:
         if route.access is Access.PUBLIC and not route.counted:
             return None, Rights()
         if route.access is Access.PUBLIC:
-            done = await self._limits.hit(f"api:{network(request.address)}", _MINUTE)
+            done = await self._limits.hit(f"api:{customer_of(request.address)}", _MINUTE)
             if done > _STRANGERS:
                 raise WebProblem(
                     429, "Too many requests; try again later.", headers=[(b"Retry-After", b"60")]

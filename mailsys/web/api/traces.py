@@ -12,7 +12,7 @@ from mailsys.ports.ids import AccountId, TraceId
 from mailsys.ports.queue import IQueueStore
 from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.access.rights import AdminRights
-from mailsys.services.delivery.received_fields import first_trace
+from mailsys.services.delivery.trace_ids import first_trace
 from mailsys.services.operating.timelines import concerning, is_trace
 from mailsys.web.api.mail import Step, step
 from mailsys.web.api.table import Access, Api, Call, Model, Moment, Route, missing, page

@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from mailsys.services.jmap.protocol.api import READ
-from mailsys.services.notifying.webhooks import Webhook, Webhooks
+from mailsys.services.notifying.webhook_records import Webhook
+from mailsys.services.notifying.webhooks import Webhooks
 from mailsys.web.api.table import Api, Call, Model, Moment, Route, at, missing
 from mailsys.web.problems import WebProblem
 

@@ -44,24 +44,24 @@ class Picture:
             elif b" FETCH (" in line:
                 found = _FETCH.match(line)
                 if found is None:
-                    self.fail(f"not understood: {line!r}")
+                    raise AssertionError(f"not understood: {line!r}")
                 at = int(found.group(1)) - 1
                 if at >= len(self.rows):
                     self.fail(f"FETCH above the announced EXISTS {len(self.rows)}: {responses!r}")
-                uid, flags = self.rows[at]
+                told, flags = self.rows[at]
                 if found.group(2) is not None:
-                    if uid is not None and uid != int(found.group(2)):
-                        self.fail(f"message {at + 1} was uid {uid}: {line!r}")
-                    uid = int(found.group(2))
-                    if uid in vanished:
-                        self.fail(f"FETCH of uid {uid}, which had VANISHED: {responses!r}")
+                    if told is not None and told != int(found.group(2)):
+                        self.fail(f"message {at + 1} was uid {told}: {line!r}")
+                    told = int(found.group(2))
+                    if told in vanished:
+                        self.fail(f"FETCH of uid {told}, which had VANISHED: {responses!r}")
                 if found.group(3) is not None:
                     flags = b" ".join(sorted(set(found.group(3).split()) - {b"\\Recent"}))
-                self.rows[at] = uid, flags
+                self.rows[at] = told, flags
 
     def _vanish(self, gone: int) -> None:
         """Uids ascend: a message whose uid is not known yet stands between those that are."""
-        unknown = None
+        unknown: int | None = None
         for at, (uid, _) in enumerate(self.rows):
             if uid == gone:
                 del self.rows[at]
@@ -73,7 +73,7 @@ class Picture:
             elif uid is not None:
                 break
         if unknown is None:
-            self.fail(f"uid {gone} was never here")
+            raise AssertionError(f"uid {gone} was never here")
         del self.rows[unknown]
 
     async def ask(self, command: bytes) -> list[bytes]:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, fail, gatherResults, maybeDeferred, succeed
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.threads import deferToThreadPool
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from mailsys import log
 from mailsys.core.message.analysis import analyse
 from mailsys.core.refusal import BadCredentials, UnsupportedParameter
+from mailsys.imap.content import Contents
 from mailsys.imap.server import ImapFactory
+from mailsys.imap.session import Parts
 from mailsys.ports.accounts import Account, Credentials, Domain
 from mailsys.ports.ids import MailboxId
 from mailsys.ports.intake import Acceptance, Delivery
 from mailsys.ports.mailboxes import Mailbox
 from mailsys.services.access.authentication import Challenge, IExchange, ISignIn, SignedIn
+from mailsys.services.content.reading import MessageReader
+from mailsys.services.mailboxes.account import Mailboxes
 from mailsys.settings import Limits
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store
@@ -33,6 +39,8 @@ SIMPLE = (
 )
 
 NO_CREDENTIALS = Credentials("", b"", 4096, b"", b"")
+
+reactor: Any = installed
 
 
 @implementer(IExchange)
@@ -74,6 +82,25 @@ class KnownPasswords:
         return self._accounts.account_named(login).addCallback(known)
 
 
+def parts(store: Any, events: Events, sign_in: Any, limits: Limits, **given: Any) -> Parts:
+    """What a server's sessions share, over `store`."""
+    offload = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+    return Parts(
+        mail=store.mail,
+        blobs=store.blobs,
+        sign_in=sign_in,
+        mailboxes=Mailboxes(store.mail, events, reactor),
+        contents=Contents(store.blobs, offload),
+        reader=MessageReader(analyse, offload),
+        offload=offload,
+        limits=limits,
+        clock=reactor,
+        hostname="mail.example.com",
+        now=reactor.seconds,
+        **given,
+    )
+
+
 class ImapTestCase(TestCase):
     """Each test has a server of its own: `await self.connect()` gives a client that is logged in."""
 
@@ -96,16 +123,15 @@ class ImapTestCase(TestCase):
         self.alice = await self.store.accounts.create_account("alice@example.com", "Alice", NO_CREDENTIALS)
         self.bob = await self.store.accounts.create_account("bob@example.com", "Bob", NO_CREDENTIALS)
         self.factory = ImapFactory(
-            self.store.mail,
-            self.store.blobs,
-            self.events,
-            self.sign_in(),
-            "mail.example.com",
-            Limits(**self.limits),
-            reactor,
-            tls=self.tls,
+            parts(
+                self.store,
+                self.events,
+                self.sign_in(),
+                Limits(**self.limits),
+                tls=self.tls,
+                login_without_tls=self.login_without_tls,
+            ),
             implicit_tls=self.implicit_tls,
-            login_without_tls=self.login_without_tls,
         )
         self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
         self.clients: list[ImapClient] = []
@@ -122,8 +148,9 @@ class ImapTestCase(TestCase):
     async def _stop(self) -> None:
         await maybeDeferred(self.port.stopListening)
         for client in self.clients:
-            if client.transport is not None:
-                client.transport.abortConnection()
+            transport: Any = client.transport
+            if transport is not None:
+                transport.abortConnection()
         await gatherResults([client.gone() for client in self.clients])
         await self.factory.stop()
         await self.store.close()

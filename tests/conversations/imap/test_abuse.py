@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
+import time
 import tracemalloc
 from typing import Any, ClassVar
 
@@ -168,10 +169,10 @@ class AfterLogin(ImapTestCase):
         greedy.send(b"a FETCH 1:* (ENVELOPE BODY.PEEK[])\r\n" * 5 + b"b NOOP\r\n")
         longest = 0.0
         for _ in range(20):
-            begun = reactor.seconds()
+            begun = time.process_time()
             await other.ask(b"NOOP")
-            longest = max(longest, reactor.seconds() - begun)
-        self.assertLess(longest, 0.5)  # the machine may be busy; a stall would be seconds
+            longest = max(longest, time.process_time() - begun)
+        self.assertLess(longest, 0.5)  # of this process's own time; a stall would be seconds
         await greedy.until(b"b ")
 
     async def test_a_flood_of_pipelined_commands_lets_others_in(self):
@@ -184,10 +185,10 @@ class AfterLogin(ImapTestCase):
     async def test_list_patterns_cannot_be_made_to_explode(self):
         client = await self.connect()
         await client.ask(b"CREATE " + b"a" * 200)
-        begun = reactor.seconds()
+        begun = time.process_time()
         await client.ask(b'LIST "" "' + b"*a" * 400 + b'b"')
         await client.ask(b'LIST "" "' + b"%a" * 400 + b'b"')
-        self.assertLess(reactor.seconds() - begun, 1.0)
+        self.assertLess(time.process_time() - begun, 1.0)
 
     async def test_a_message_that_is_cut_off_leaves_nothing_behind(self):
         client = await self.connect()

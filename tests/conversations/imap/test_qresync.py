@@ -62,9 +62,9 @@ class Selecting(ImapTestCase):
     async def test_many_sessions_share_one_image(self):
         for _ in range(3):
             await self.connect(select=b"INBOX")
-        boxes = self.factory.mailboxes.hold(self.alice.id)
+        boxes = self.factory.parts.mailboxes.hold(self.alice.id)
         self.assertEqual(len(boxes.images), 1)
-        self.factory.mailboxes.release(boxes)
+        self.factory.parts.mailboxes.release(boxes)
 
 
 class ComingBack(ImapTestCase):

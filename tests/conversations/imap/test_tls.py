@@ -15,6 +15,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from mailsys.imap.auth import channel_binding
 from mailsys.services.access.passwords import PasswordPool, hash_password
 from mailsys.services.access.sign_in import SignIn
+from mailsys.services.access.throttle import Throttle
 from mailsys.services.operating.certificates import Certificates, write_self_signed
 from mailsys.settings import Limits
 from mailsys.sockets import give_back_buffers
@@ -178,7 +179,13 @@ class Scram(TlsTestCase):
     def sign_in(self):
         self.pool = PasswordPool(reactor, threads=1)
         self.pool.start()
-        return SignIn(self.store.accounts, Counters(reactor), Limits(), reactor, self.pool, os.urandom)
+        return SignIn(
+            self.store.accounts,
+            Throttle(Counters(reactor), Limits(), reactor, os.urandom),
+            reactor,
+            self.pool,
+            os.urandom,
+        )
 
     async def _start(self) -> None:
         await super()._start()

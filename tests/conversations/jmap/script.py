@@ -26,7 +26,7 @@ from typing import Any
 CAPABILITIES = [
     f"urn:ietf:params:jmap:{name}"
     for name in ("core", "mail", "submission", "vacationresponse", "quota", "blob", "mdn", "contacts")
-] + [f"urn:mailsys:jmap:{name}" for name in ("snooze", "search", "newcomers")]
+] + [f"urn:mailsys:jmap:{name}" for name in ("snooze", "search", "newcomers", "trust")]
 _NAME = re.compile(r"\$[a-z]\w*")
 
 

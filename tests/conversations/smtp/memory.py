@@ -60,7 +60,7 @@ class Transaction:
         self.received = received
         self.aborted = False
 
-    def add_recipient(self, address: str, parameters: RcptParameters) -> Deferred[None]:
+    def add_recipient(self, address: str, parameters: RcptParameters) -> Deferred[None] | None:
         if address.startswith("unknown"):
             return fail(UnknownRecipient(cause="tests know nobody of that name"))
         if address.startswith("slow"):
@@ -71,14 +71,14 @@ class Transaction:
         if address.startswith("crash"):
             raise RuntimeError("a defect")
         self.received.recipients.append((address, parameters))
-        return succeed(None)
+        return None
 
-    def open_body(self) -> Deferred[IBlobSink]:
+    def open_body(self) -> IBlobSink:
         if self.owner.refuse_body is not None:
-            return fail(self.owner.refuse_body)
+            raise self.owner.refuse_body
         sink = Sink(self.owner)
         self.owner.sinks.append(sink)
-        return succeed(sink)
+        return sink
 
     def commit(self, blob: StagedBlob) -> Deferred[str]:
         if self.owner.refuse_commit is not None:
@@ -102,7 +102,8 @@ class Transaction:
 @implementer(ITransactions)
 @dataclass
 class Transactions:
-    """Recipients named unknown*, slow* and crash* behave like that; the rest are taken."""
+    """Recipients named unknown*, slow* and crash* behave like that; the rest are taken. What is not slow
+    and no refusal is answered at once, without a Deferred; MAIL never is."""
 
     received: list[Received] = field(default_factory=list)
     waiting: list[Deferred[None]] = field(default_factory=list)
@@ -117,14 +118,14 @@ class Transactions:
     full_disk: bool = False
     slow_disk: Deferred[None] | None = None
 
-    def connected(self, client: Client) -> Deferred[None]:
+    def connected(self, client: Client) -> Deferred[None] | None:
         if self.refuse_connection is not None:
             return fail(self.refuse_connection)
         if self.slow_greeting:
             self.waiting.append(Deferred())
             return self.waiting[-1].addCallback(lambda _: self.clients.append(client))
         self.clients.append(client)
-        return succeed(None)
+        return None
 
     def disconnected(self, client: Client) -> None:
         self.clients.remove(client)

@@ -19,6 +19,7 @@ from twisted.trial.unittest import TestCase
 from mailsys.services.operating.certificates import Certificates, write_self_signed
 from mailsys.settings import Limits
 from mailsys.smtp.server import SmtpFactory
+from mailsys.smtp.service import Service
 from tests.conversations.smtp.memory import SignIn, Transactions
 
 
@@ -66,7 +67,6 @@ class Client(Protocol):
 
 class TlsCase(TestCase):
     implicit = False
-    require_tls = False
     login_without_tls = False
     limits = Limits()
 
@@ -78,15 +78,17 @@ class TlsCase(TestCase):
         self.sign_in = SignIn()
         self.clock = Clock()
         self.factory = SmtpFactory(
-            self.transactions,
-            self.sign_in,
-            "mx.example.com",
-            self.limits,
+            Service(
+                self.transactions,
+                self.sign_in,
+                "mx.example.com",
+                self.limits,
+                submission=True,
+                now=self.clock.seconds,
+                tls=self.context,
+                login_without_tls=self.login_without_tls,
+            ),
             self.clock,
-            submission=True,
-            tls=self.context,
-            login_without_tls=self.login_without_tls,
-            require_tls=self.require_tls,
         )
         factory = TLSMemoryBIOFactory(self.context, False, self.factory) if self.implicit else self.factory
         self.port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
@@ -136,8 +138,6 @@ class TlsCase(TestCase):
 
 
 class StartTlsTests(TlsCase):
-    require_tls = True
-
     async def test_tls_is_offered_and_signing_in_only_under_it(self):
         client = await self.connect()
         lines = await client.say(b"EHLO x\r\n")

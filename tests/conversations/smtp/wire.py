@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.settings import Limits
 from mailsys.smtp.server import SmtpFactory
+from mailsys.smtp.service import Service
 from tests.conversations.smtp.memory import SignIn, Transactions
 
 
@@ -82,13 +83,16 @@ class ConversationCase(SynchronousTestCase):
         if changes:
             self.limits = Limits(**changes)
         self.factory = SmtpFactory(
-            self.transactions,
-            self.sign_in if self.submission else None,
-            "mx.example.com",
-            self.limits,
+            Service(
+                self.transactions,
+                self.sign_in if self.submission else None,
+                "mx.example.com",
+                self.limits,
+                self.submission,
+                self.clock.seconds,
+                login_without_tls=True,
+            ),
             self.clock,
-            submission=self.submission,
-            login_without_tls=True,
         )
 
     def connect(self, address: str = "192.0.2.1") -> Conversation:

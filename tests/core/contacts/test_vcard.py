@@ -219,10 +219,10 @@ class StreamTests(SynchronousTestCase):
             "NOTE;ENCODING=QUOTED-PRINTABLE:" + "=" * 500_000,
             "PHOTO;ENCODING=b:" + "A" * 500_001,
         ):
-            began = time.perf_counter()
+            began = time.process_time()
             card = one(f"FN:x\n{line}")
             self.assertEqual(card["name"]["full"], "x")
-            self.assertLess(time.perf_counter() - began, 5, line[:30])
+            self.assertLess(time.process_time() - began, 5, line[:30])
 
     def test_noise_never_fails_otherwise_than_it_says(self) -> None:
         chance = random.Random(4)
@@ -363,7 +363,7 @@ card_strategy = st.fixed_dictionaries(
 
 
 class RoundTripTests(SynchronousTestCase):
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(card_strategy)
     def test_nothing_is_lost_on_the_way(self, card: dict[str, Any]) -> None:
         self.assertEqual(wrong_properties(card), [])
@@ -371,7 +371,7 @@ class RoundTripTests(SynchronousTestCase):
         self.assertTrue(all(len(line.encode()) <= 75 for line in document.split("\r\n")))
         self.assertEqual(read(document.encode()), card)
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(card_strategy)
     def test_version_3_keeps_what_it_has_words_for(self, card: dict[str, Any]) -> None:
         back = read(write_card(card, "3.0").encode())

@@ -535,12 +535,63 @@ class SearchCommands(Table):
         with self.assertRaises(BadCommand):
             self.key(b"TEXT x TEXT y", bounds=SearchBounds(text_terms=1))
 
+    def test_keys_and_depth_are_bounded_to_the_number(self):
+        bounds = SearchBounds(keys=3, depth=2)
+        for fine in (
+            b"SEEN SEEN SEEN",
+            b"NOT NOT SEEN",
+            b"((SEEN))",
+            b"SEEN NOT NOT SEEN",
+            b"(SEEN NOT SEEN)",
+        ):
+            bounds = SearchBounds(keys=5, depth=2)
+            self.key(fine, bounds=bounds)
+        for deep in (b"SEEN NOT NOT NOT SEEN", b"(SEEN NOT NOT SEEN)", b"OR NOT SEEN NOT NOT SEEN"):
+            with self.assertRaises(BadCommand, msg=deep):
+                self.key(deep, bounds=SearchBounds(keys=9, depth=2))
+        bounds = SearchBounds(keys=3, depth=2)
+        for fine in (b"SEEN SEEN SEEN", b"NOT NOT SEEN", b"((SEEN))"):
+            self.key(fine, bounds=bounds)
+        for much in (b"SEEN SEEN SEEN SEEN", b"OR SEEN NOT SEEN", b"(NOT (SEEN))"):
+            with self.assertRaises(BadCommand) as caught:
+                self.key(much, bounds=bounds)
+            self.assertEqual(caught.exception.code, b"LIMIT", much)
+
     def test_a_chain_of_fifty_alternatives_is_fine(self):
         self.key(b"OR FROM a " * 49 + b"FROM b")
 
     def test_nesting_is_bounded(self):
         for bomb in (b"(" * 60000, b"NOT " * 15000 + b"ALL", b"OR ALL " * 9000 + b"ALL", b"(NOT " * 12000):
             self.refuse(b"SEARCH " + bomb)
+
+
+class Bounds(SynchronousTestCase):
+    def test_what_just_fits_and_what_is_one_too_many(self):
+        for make, most in (
+            (lambda n: b"ID (" + b" ".join([b'"a" NIL'] * n) + b")", 30),
+            (lambda n: b"ENABLE" + b" X" * n, 50),
+            (lambda n: b'LIST "" (' + b" ".join([b"a"] * n) + b")", 50),
+            (lambda n: b"STORE 1 FLAGS (" + b" ".join(b"k%d" % k for k in range(n)) + b")", 200),
+            (lambda n: b"STORE 1 FLAGS " + b" ".join(b"k%d" % k for k in range(n)), 200),
+            (lambda n: b"FETCH 1 BODY[" + b".".join([b"1"] * n) + b"]", 100),
+            (lambda n: b"FETCH 1 BODY[HEADER.FIELDS (" + b" ".join([b"a"] * n) + b")]", 100),
+            (lambda n: b"FETCH 1 (" + b" ".join(b"BODY[%d]" % part for part in range(1, n + 1)) + b")", 4000),
+            (lambda n: b"CREATE " + b"a" * n, 1000),
+            (lambda n: b"SEARCH LARGER %d" % n, 2**63 - 1),
+            (lambda n: b"SEARCH SMALLER %d" % n, 2**63 - 1),
+            (lambda n: b"SEARCH MODSEQ %d" % n, 2**63 - 1),
+            (lambda n: b"FETCH 1 BODY[]<0.%d>" % n, 2**63 - 1),
+            (lambda n: b"FETCH 1 BODY[]<%d.1>" % n, 2**63 - 1),
+            (lambda n: b"FETCH 1 BODY[%d]" % n, 2**32 - 1),
+            (lambda n: b"FETCH %d UID" % n, 2**32 - 1),
+        ):
+            command(make(most))
+            with self.assertRaises(BadCommand, msg=make(min(most, 2)) + b" ... %d" % most):
+                command(make(most + 1))
+
+    def test_words_of_an_id_are_cut(self):
+        found = command(b'ID ("' + b"n" * 31 + b'" "' + b"v" * 1025 + b'")')
+        self.assertEqual(found.fields, (("n" * 30, "v" * 1024),))
 
 
 class Hostile(SynchronousTestCase):
@@ -574,7 +625,7 @@ class Hostile(SynchronousTestCase):
         self.assertEqual(found.numbers.resolve(10), [(1, 8999)])
         self.assertLess(time.process_time() - started, 0.5)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(
         verb=st.sampled_from([*VERBS, *(b"UID " + verb for verb in UID_VERBS), b"SEARCH", b"UID SEARCH"]),
         words=st.lists(
@@ -603,7 +654,7 @@ class Hostile(SynchronousTestCase):
         with contextlib.suppress(BadCommand):
             parse_append(data.replace(b"a APPEND", b"a append"), utf8=utf8)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.binary(max_size=60))
     def test_any_octets_at_all(self, data):
         for function in (parse, parse_append):

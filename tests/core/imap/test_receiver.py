@@ -160,6 +160,26 @@ class Literals(SynchronousTestCase):
             events, [Bad(b"a", "Literal too big for LITERAL-", b"TOOBIG"), Parsed(b"b", Simple(b"NOOP"))]
         )
 
+    def test_limits_to_the_octet(self):
+        for size, kinds in ((4096, [Parsed, Parsed]), (4097, [Bad, Parsed])):
+            receiver = Receiver(literal_minus=True)
+            receiver.logged_in()
+            line = b"a SEARCH TEXT {%d+}\r\n" % size + b"x" * size + b"\r\nb NOOP\r\n"
+            self.assertEqual([type(e) for e in received(line, receiver)], kinds, size)
+        for size, kinds in ((8192, [Parsed]), (8193, [TooBig, Bad])):
+            line = b"a LOGIN x {%d+}\r\n" % size + b"x" * size + b"\r\n"
+            self.assertEqual([type(e) for e in received(line, Receiver())][: len(kinds)][:1], kinds[:1], size)
+        megabytes = 50 * 1024 * 1024
+        for size, kind in ((megabytes, Continue), (megabytes + 1, TooBig)):
+            receiver = Receiver()
+            receiver.logged_in()
+            told = received(b"a APPEND x {%d}\r\n" % size, receiver)
+            self.assertIsInstance(told[-1], kind, size)
+        fits = b"YWFh" * ((16 * 1024 - 2) // 4)
+        for line, fine in ((fits, True), (b"x" * 16 * 1024, False)):
+            told = received(b"a AUTHENTICATE PLAIN\r\n" + line + b"\r\n")
+            self.assertEqual(isinstance(told[1], AuthData), fine, len(line))
+
     def test_literal_minus_holds_for_messages_too(self):
         receiver = Receiver(literal_minus=True)
         receiver.logged_in()
@@ -175,6 +195,12 @@ class Literals(SynchronousTestCase):
         self.assertEqual([type(e) for e in events], [TooBig, Fatal])
         receiver.feed(b"b NOOP\r\n")
         self.assertEqual(receiver.buffered, 0)
+
+    def test_so_much_of_a_refused_literal_is_read_before_login(self):
+        for size, kinds in ((256 * 1024, [TooBig, Parsed]), (256 * 1024 + 1, [Fatal])):
+            line = b"a LOGIN x {%d+}\r\n" % size + b"x" * size + b"\r\nb NOOP\r\n"
+            events = received(line, Receiver())
+            self.assertEqual([type(e) for e in events], kinds, size)
 
     def test_refusing_what_was_not_offered_changes_nothing(self):
         receiver = Receiver()
@@ -351,7 +377,7 @@ PIECES = [
 
 
 class AnyCut(SynchronousTestCase):
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(
         pieces=st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=20)), max_size=8),
         cuts=st.lists(st.integers(0, 4000), max_size=20),

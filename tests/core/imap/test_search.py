@@ -109,7 +109,7 @@ KEYS = st.recursive(
 
 
 class Evaluation(SynchronousTestCase):
-    @settings(max_examples=400, deadline=None)
+    @settings(max_examples=400)
     @given(KEYS, st.booleans())
     def test_it_agrees_with_looking_at_each_message(self, key, texts_first):
         plan = make_plan(key)

@@ -73,7 +73,7 @@ STEPS = st.lists(
 
 
 class ClientModel(SynchronousTestCase):
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(start=st.sets(st.integers(1, 20), max_size=8), steps=STEPS, by_uid=st.booleans())
     def test_a_client_that_applies_the_responses_has_the_servers_list(self, start, steps, by_uid):
         image = Image(*sorted(start))
@@ -175,8 +175,14 @@ class Telling(SynchronousTestCase):
         view.claim_recent(4, 5)
         self.assertEqual(view.flush(expunge=True).recent, 3)
         self.assertEqual(view.recent_ranges, ((3, 5),))
-        self.assertTrue(view.is_recent(4))
-        self.assertFalse(view.is_recent(2))
+
+    def test_ranges_with_others_mail_between_them_stay_apart(self):
+        view = View(uids(*range(1, 10)))
+        for low, high in ((2, 2), (3, 4), (4, 5), (7, 7), (8, 9), (11, 10)):
+            view.claim_recent(low, high)
+        self.assertEqual(view.recent_ranges, ((2, 5), (7, 9)))
+        self.assertEqual(view.recent_count(), 7)
+        self.assertEqual(View(uids(5, 6), [(1, 3), (6, 9)]).recent_count(), 1)
 
     def test_a_few_rows_gone_from_a_large_mailbox_are_found_without_looking_at_all(self):
         old = array("I", range(1, 200_001))
@@ -231,6 +237,8 @@ class Naming(SynchronousTestCase):
         view.flush(expunge=True)
         self.assertEqual(list(view.select(SequenceSet(saved=True), uid=False)), [1, 4])
         self.assertEqual(view.spans(SequenceSet(saved=True), uid=True), [(0, 1), (2, 3)])
+        view.saved = uids(1, 3, 4)
+        self.assertEqual(view.spans(SequenceSet(saved=True), uid=False), [(0, 3)])
 
     def test_many_uids_to_numbers(self):
         view = View(array("I", range(1, 2000, 2)))

@@ -6,17 +6,23 @@ import dataclasses
 import mmap
 import tempfile
 import time
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from mailsys.core.message import mime, text
-from mailsys.core.message.analysis import analyse, header_block
+from mailsys.core.message.analysis import analyse
 from mailsys.core.message.facts import MessageFacts
 from tests.core.message import odd_messages as odd
 from tests.core.message.test_mime import PIECES
 from tests.core.message.test_structure import read
+
+
+def header_block(content: Any) -> bytes:
+    """The header as it stands, blank line included; of an overlong one the first 256 KB in whole lines."""
+    return bytes(content[: mime.header_end(content, 0, len(content))])
 
 
 class FactTests(SynchronousTestCase):
@@ -180,9 +186,9 @@ HOSTILE = {
 class HostileTests(SynchronousTestCase):
     def test_answers_are_bounded_and_time_is_linear(self) -> None:
         for name, content in HOSTILE.items():
-            began = time.perf_counter()
+            began = time.process_time()
             facts = analyse(content)
-            self.assertLess(time.perf_counter() - began, 5, name)  # each takes well under 0.2 s
+            self.assertLess(time.process_time() - began, 5, name)  # each takes well under 0.2 s
             self.assertLessEqual(len(facts.header_text), 2 * mime.MAX_HEADER, name)
             self.assertLessEqual(len(facts.body_text), text.MAX_TEXT, name)
             self.assertLessEqual(len(facts.envelope), 512 * 1024, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import unicodedata
 
@@ -127,9 +128,9 @@ class CharsetTests(SynchronousTestCase):
     def test_bad_octets_of_any_kind_cost_little(self) -> None:
         for octets in (b"\x80\xc3", b"\xc3", b"\xe0\x80", b"\xf0\x80\x80", b"\xff\xc3\xa9"):
             for name in ("utf-8", "gb2312", "iso-2022-jp", "shift_jis", None):
-                began = time.perf_counter()
+                began = time.process_time()
                 charsets.decode(octets * (300_000 // len(octets)), name)
-                self.assertLess(time.perf_counter() - began, 1.0, (octets, name))
+                self.assertLess(time.process_time() - began, 1.0, (octets, name))
 
     def test_long_text_decodes_as_short_text_does(self) -> None:
         words = "Grüße, こんにちは " * 10_000
@@ -149,6 +150,14 @@ class FoldTests(SynchronousTestCase):
         self.assertEqual(text.fold("a\0b\x7fc"), "a b c")
         self.assertEqual(text.fold(" a "), " a ")
 
+    @given(st.text(st.characters(max_codepoint=127)), st.sampled_from((1, 30_000)))
+    @example("", 1)
+    @example(" \r\n ", 1)
+    @example("a \t", 1)
+    def test_ascii_is_folded_alike_at_any_length(self, words: str, times: int) -> None:
+        whole = (words[:20] * times)[:100_000]
+        self.assertEqual(text.fold(whole), re.sub("[\0- \x7f]+", " ", whole).lower())
+
     @given(TEXT)
     @settings(max_examples=200)
     def test_folded_text_is_its_own_folded_form(self, words: str) -> None:
@@ -162,9 +171,9 @@ class FoldTests(SynchronousTestCase):
         self.assertEqual(text.fold(words + "é")[:-1].rstrip(), text.fold(words + "e")[:-1].rstrip())
 
     def test_a_run_of_combining_marks_is_not_quadratic(self) -> None:
-        began = time.perf_counter()
+        began = time.process_time()
         text.fold("\u0301\u0316" * 250_000)
-        self.assertLess(time.perf_counter() - began, 5)  # hours when quadratic
+        self.assertLess(time.process_time() - began, 5)  # hours when quadratic
 
     @given(TEXT, st.integers(1, 100))
     def test_cleaned_text_is_one_bounded_printable_line(self, words: str, limit: int) -> None:
@@ -215,9 +224,9 @@ class HtmlTests(SynchronousTestCase):
             "<a href='",
             "&#1",
         ):
-            began = time.perf_counter()
+            began = time.process_time()
             text.from_html(piece * (1_000_000 // len(piece)))
-            self.assertLess(time.perf_counter() - began, 5, piece)
+            self.assertLess(time.process_time() - began, 5, piece)
 
     @given(
         st.lists(

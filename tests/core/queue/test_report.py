@@ -96,13 +96,13 @@ class ReportTests(SynchronousTestCase):
         about, bob = fields(parse(envid="QQ314"))
         self.assertEqual(about["Reporting-MTA"], "dns; mx.example.com")
         self.assertEqual(about["Original-Envelope-Id"], "QQ314")
-        self.assertEqual(about["Arrival-Date"], "Thu, 01 Jan 1970 00:00:00 +0000")
+        self.assertEqual(about["Arrival-Date"], "Thu, 1 Jan 1970 00:00:00 +0000")
         self.assertEqual(bob["Final-Recipient"], "rfc822; bob@example.net")
         self.assertEqual(bob["Action"], "failed")
         self.assertEqual(bob["Status"], "5.1.1")
         self.assertEqual(bob["Remote-MTA"], "dns; mx.example.net")
         self.assertEqual(bob["Diagnostic-Code"], "smtp; 550 5.1.1 No such user")
-        self.assertEqual(bob["Last-Attempt-Date"], "Thu, 01 Jan 1970 00:00:09 +0000")
+        self.assertEqual(bob["Last-Attempt-Date"], "Thu, 1 Jan 1970 00:00:09 +0000")
 
     def test_the_original_recipient_is_given_back(self):
         reported = Reported("b@x.example", Action.FAILED, "550 no", original="rfc822;bob+list@example.net")
@@ -111,7 +111,7 @@ class ReportTests(SynchronousTestCase):
     def test_a_delay_says_how_long_it_will_be_tried(self):
         delayed = Reported("b@x.example", Action.DELAYED, "451 4.3.0 later", "mx", retry_until=432000.0)
         message = parse([delayed])
-        self.assertEqual(fields(message)[1]["Will-Retry-Until"], "Tue, 06 Jan 1970 00:00:00 +0000")
+        self.assertEqual(fields(message)[1]["Will-Retry-Until"], "Tue, 6 Jan 1970 00:00:00 +0000")
         self.assertIn("need not send it again", message.get_payload()[0].get_payload())
         self.assertTrue(message["Subject"].startswith("[Delayed] "))
 
@@ -187,7 +187,7 @@ class ReportTests(SynchronousTestCase):
         reply=st.text(max_size=300), host=st.text(max_size=60), address=st.text(min_size=1, max_size=60),
         original=st.text(max_size=60), envid=st.text(max_size=60), header=st.binary(max_size=300),
     )  # fmt: skip
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     def test_nothing_from_outside_breaks_the_structure(self, reply, host, address, original, envid, header):
         reported = Reported(address, Action.FAILED, reply, host, original, 5.0)
         data = compose([reported], envid=envid, header=header + b"\r\n\r\n").data

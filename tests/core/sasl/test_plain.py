@@ -30,7 +30,7 @@ class PlainTests(SynchronousTestCase):
             parse_plain(b"x" * 1_000_000)
 
     @given(st.binary(max_size=100))
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     def test_any_bytes_give_a_claim_or_malformed(self, message: bytes):
         try:
             claim = parse_plain(message)

@@ -71,7 +71,7 @@ class MailParameterTests(SynchronousTestCase):
         ):
             self.refused(text, 501) if text != b" -X=1" else self.refused(text, 555)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.binary(max_size=60))
     def test_any_octets_parse_or_raise_the_one_error(self, text):
         for parse in (mail, rcpt_parameters):
@@ -119,8 +119,31 @@ class RcptParameterTests(SynchronousTestCase):
                 self.assertEqual(error.reply.code, 501)
 
 
+class LengthTests(SynchronousTestCase):
+    def test_what_just_fits_and_what_does_not(self):
+        for parse, fits, octet in (
+            (mail, b" SIZE=" + b"9" * 20, b"9"),
+            (mail, b" ENVID=" + b"x" * 100, b"x"),
+            (mail, b" HOLDFOR=" + b"9" * 9, b"9"),
+            (mail, b" HOLDUNTIL=2026-11-24T03:00:00." + b"9" * 9 + b"Z", b""),
+            (rcpt_parameters, b" ORCPT=rfc822;" + b"x" * 493, b"x"),
+        ):
+            parse(fits)
+            if octet:
+                with self.assertRaises(BadParameter, msg=fits):
+                    parse(fits + octet)
+
+    def test_an_unknown_word_is_quoted_up_to_a_length(self):
+        for word, quoted in ((b"X" * 64, "X" * 64), (b"X" * 65, "X" * 64), (b"X-1", "X-1")):
+            with self.assertRaises(BadParameter) as caught:
+                rcpt_parameters(b" " + word)
+            self.assertIn(caught.exception.reply.code, (501, 555))
+            if caught.exception.reply.code == 555:
+                self.assertEqual(caught.exception.reply.text, f"Unknown parameter {quoted}")
+
+
 class XtextTests(SynchronousTestCase):
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(st.binary(max_size=50))
     def test_what_is_encoded_comes_back(self, octets):
         encoded = xtext.encode(octets)

@@ -87,7 +87,7 @@ class PathTests(SynchronousTestCase):
                 self.assertEqual(parse_path(f"<{mailbox}>".encode())[0], mailbox)
 
     def test_hostile_paths_take_no_time(self):
-        begun = time.perf_counter()
+        begun = time.process_time()
         for text in (
             b"<" + b"a." * 2000 + b"@",
             b"<@" + b"a-" * 2000 + b":",
@@ -98,9 +98,9 @@ class PathTests(SynchronousTestCase):
             b"<" + b"@" * 4000,
         ):
             self.assertRaises(BadPath, parse_path, text)
-        self.assertLess(time.perf_counter() - begun, 0.05)
+        self.assertLess(time.process_time() - begun, 0.1)  # some 3 ms here
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.binary(max_size=60))
     def test_any_octets_parse_or_raise_the_one_error(self, text):
         try:
@@ -111,7 +111,7 @@ class PathTests(SynchronousTestCase):
         if mailbox not in ("", "postmaster"):
             self.assertEqual(parse_path(f"<{mailbox}>".encode())[0], mailbox)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40))
     def test_any_quoted_local_part_comes_back(self, local):
         quoted = '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -80,7 +80,7 @@ LINES = st.sampled_from(
 
 
 class CutTests(SynchronousTestCase):
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(
         st.one_of(
             st.lists(LINES, max_size=14).map(b"".join),
@@ -100,7 +100,7 @@ class CutTests(SynchronousTestCase):
         edges = [0, *cuts, len(stream)]
         self.assertEqual(run([stream[a:b] for a, b in pairwise(edges)]), whole)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.binary(max_size=300))
     def test_any_octets_are_survived(self, stream):
         for event in run([stream]):
@@ -122,7 +122,7 @@ class CutTests(SynchronousTestCase):
 
 
 class DataReaderTests(SynchronousTestCase):
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(
         st.lists(st.sampled_from([b".", b"\r\n", b"\r", b"\n", b"a", b"..", b"\r\n.\r\n"]), max_size=16).map(
             b"".join
@@ -156,7 +156,7 @@ class DataReaderTests(SynchronousTestCase):
 
 
 class ChunkReaderTests(SynchronousTestCase):
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"\r\n.\r\n"]), max_size=12))
     def test_it_finds_bare_line_ends_across_chunks(self, pieces):
         reader = ChunkReader(1000, False)

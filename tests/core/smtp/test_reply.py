@@ -28,7 +28,7 @@ class ReplyTests(SynchronousTestCase):
         self.assertEqual(reply.render(), b"550 5.1.1 j?rgen?250 ok\r\n")
         self.assertEqual(reply.render(utf8=True), "550 5.1.1 jürgen?250 ok\r\n".encode())
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.text(max_size=700), st.booleans())
     def test_any_text_makes_whole_lines_within_512_octets(self, text, utf8):
         rendered = Reply(550, "5.0.0", text).render(utf8)

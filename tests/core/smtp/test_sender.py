@@ -227,6 +227,59 @@ class TransactionTests(SynchronousTestCase):
             self.assertEqual(talk.fates, [Fate.DEFERRED] * 2)
             self.assertIsInstance(talk.last, Closed)
 
+    def test_quitting_is_said_once_and_answered(self):
+        talk = Conversation(*ALL)
+        talk.sender.quit()
+        self.assertEqual((talk.said(), talk.sender.waiting), (["QUIT"], Waiting.QUIT))
+        talk.hear("221 2.0.0 bye")
+        self.assertEqual(talk.last, Closed("221 2.0.0 bye", True))
+        talk.sender.quit()
+        self.assertEqual(talk.said(), [])
+
+    def test_nobody_taken_and_yet_the_server_waits_for_content(self):
+        talk = Conversation(*ALL)
+        talk.begin(envelope())
+        talk.hear("250 ok", "550 5.1.1 no", "354 go")
+        self.assertEqual((talk.said(), talk.sender.waiting), (["."], Waiting.END))
+        talk.hear("554 5.5.1 nothing")
+        self.assertEqual((talk.fates, talk.last.usable), ([Fate.FAILED], True))
+        self.assertEqual(talk.begin(envelope())[0], "MAIL FROM:<a@x.example> SIZE=100")
+
+    def test_without_pipelining_nobody_taken_leaves_the_connection_usable(self):
+        talk = Conversation("SIZE")
+        talk.begin(envelope())
+        talk.hear("250 ok", "550 5.1.1 no")
+        self.assertEqual((talk.fates, talk.last.usable), ([Fate.FAILED], True))
+        self.assertEqual(talk.said(), ["RCPT TO:<b@y.example>"])
+        self.assertEqual(talk.begin(envelope()), ["RSET"])
+
+    def test_a_farewell_is_quoted_in_its_own_words(self):
+        talk = Conversation(*ALL)
+        talk.begin(envelope())
+        talk.hear("421 4.3.2 bye")
+        (result,) = talk.events[-2].results
+        self.assertEqual((result.reply, result.remote, result.ambiguous), ("421 4.3.2 bye", True, False))
+        talk = Conversation(*ALL)
+        talk.begin(envelope())
+        talk.sender.lost("501 5.5.4 Given up")  # our own trouble fails no message for good
+        talk.hear()
+        (result,) = talk.events[-2].results
+        self.assertEqual((result.reply, result.remote), ("451 4.4.2 501 5.5.4 Given up", False))
+
+    def test_each_kind_of_answer_to_data(self):
+        for answer, fate, usable in (
+            ("250 what", Fate.DEFERRED, False),
+            ("355 what", Fate.DEFERRED, False),
+            ("399 what", Fate.DEFERRED, False),
+            ("400 later", Fate.DEFERRED, True),
+            ("500 no", Fate.FAILED, True),
+        ):
+            talk = Conversation(*ALL)
+            talk.begin(envelope())
+            talk.hear("250 ok", "250 ok", answer)
+            finished = next(event for event in talk.events if isinstance(event, Finished))
+            self.assertEqual((finished.results[0].fate, finished.usable), (fate, usable), answer)
+
     def test_a_5xx_while_the_body_goes_out_is_the_answer(self):
         talk = Conversation(*ALL)
         talk.begin(envelope())
@@ -378,7 +431,7 @@ REPLIES = st.sampled_from(
 
 class AnyServerTests(SynchronousTestCase):
     @given(st.lists(REPLIES, max_size=14), st.booleans(), st.integers(1, 9))
-    @settings(max_examples=500, deadline=None)
+    @settings(max_examples=500)
     def test_whatever_a_server_says_each_recipient_gets_one_result_and_250_alone_accepts(
         self, replies, pipelining, cut
     ):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar, cast
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -21,12 +22,14 @@ from mailsys.services.content.reading import MessageReader
 from mailsys.services.delivery.arrivals import Arrivals
 from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory
+from mailsys.services.delivery.intake import Intake
 from mailsys.services.delivery.transactions import Client
 from mailsys.services.dns.route import Ourselves, Router
 from mailsys.services.jmap.extensions.methods import BLOB, MDN, QUOTA, register_more
 from mailsys.services.jmap.protocol.api import CORE, MAIL, Caller
 from mailsys.services.jmap.submission.methods import SUBMISSION, VACATION, register_sending
 from mailsys.services.receiving.receive import Reception
+from mailsys.services.sending.means import Means
 from mailsys.services.sending.send import Sending
 from mailsys.services.submission.submit import Submission
 from mailsys.settings import Limits as MailLimits
@@ -60,22 +63,20 @@ class PostTestCase(JmapTestCase):
         self.reporter = Reporter(
             HOST, "example.com", self.directory, self.store.blobs, analyse, lambda: chance.randbytes(12).hex()
         )
-        self.once = Meanwhile(self.store.once)
+        self.once = cast("Any", Meanwhile(self.store.once))
         self.responder = self.new_responder()
         self.feedback = Feedback(self.store.objects, self.store.blobs, maybeDeferred)
         arrivals = self.arrivals = Arrivals(self.responder, self.feedback)
         self.counters = Counters(self.clock)
-        self.submission = Submission(
-            self.api.ports.mail, self.api.ports.blobs, self.directory, reader, self.reporter, self.counters,
-            self.limits_of_mail, self.clock, chance.randbytes, HOST, arrivals,
-        )  # fmt: skip
-        self.reception = Reception(
+        intake = Intake(
             self.store.mail, self.store.blobs, self.directory, reader, self.reporter, self.counters,
             self.limits_of_mail, self.clock, chance.randbytes, HOST, arrivals,
         )  # fmt: skip
+        self.reception = Reception(intake)
+        self.submission = Submission(replace(intake, mail=self.api.ports.mail, blobs=self.api.ports.blobs))
         self.message_reader = reader
         self.identities = register_sending(self.api, self.submission, self.directory, self.responder)
-        register_more(self.api, self.submission, self.identities, self.directory, self.once)  # type: ignore[arg-type]
+        register_more(self.api, self.submission, self.identities, self.directory, self.once)
         self.bobs = Caller(self.bob)
 
     def new_responder(self) -> Responder:
@@ -83,7 +84,7 @@ class PostTestCase(JmapTestCase):
             self.store.mail,
             self.store.objects,
             self.store.blobs,
-            self.once,  # type: ignore[arg-type]
+            self.once,
             self.directory,
             self.clock,
             random.Random(9),
@@ -164,28 +165,33 @@ class PostTestCase(JmapTestCase):
         settings = Settings(port=self.peers[0].port if self.peers else 25)
         chance = random.Random(5)
         self.sending = Sending(
-            queue=self.store.queue,
-            blobs=self.store.blobs,
-            directory=self.directory,
-            router=Router(
-                self.zone, chance, Ourselves.listening(HOST, [("127.0.0.99", settings.port)]), settings.port
-            ),  # type: ignore[arg-type]
-            dialer=Dialer(reactor, HOST, settings),
-            signer=None,
-            reporter=self.reporter,
-            reader=self.message_reader,
-            settings=settings,
-            clock=self.clock,
-            now=self.clock.seconds,
-            random=chance,
-            arrivals=self.arrivals,
+            Means(
+                queue=self.store.queue,
+                blobs=self.store.blobs,
+                directory=self.directory,
+                router=Router(
+                    self.zone,
+                    chance,
+                    Ourselves.listening(HOST, [("127.0.0.99", settings.port)]),
+                    settings.port,
+                ),
+                dialer=Dialer(reactor, HOST, settings),
+                signer=None,
+                reporter=self.reporter,
+                reader=self.message_reader,
+                settings=settings,
+                clock=self.clock,
+                now=self.clock.seconds,
+                random=chance,
+                arrivals=self.arrivals,
+            )
         )
         self.sending.startService()
 
     async def turns(self, count: int) -> None:
         for _ in range(count):
             turn: Deferred[None] = Deferred()
-            reactor.callLater(0, turn.callback, None)  # type: ignore[attr-defined]
+            reactor.callLater(0, turn.callback, None)
             await turn
 
     async def quiet(self) -> None:

@@ -12,6 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from mailsys.core.jmap import ids
 from mailsys.core.message.analysis import analyse
+from mailsys.core.trust.verdict import Verdict
 from mailsys.log import direct
 from mailsys.ports.accounts import Credentials, Domain
 from mailsys.ports.ids import MailboxId
@@ -60,7 +61,7 @@ class JmapTestCase(TestCase):
         self.clock.advance(START)
         self.random = random.Random(1)
         self.events = Events()
-        self.store = open_store(None, None, self.events, now=self.clock.seconds)
+        self.store: Any = open_store(None, None, self.events, now=self.clock.seconds)
         await self.store.accounts.put_domain(Domain("example.com"))
         self.alice = await self.store.accounts.create_account("alice@example.com", "Alice", CREDENTIALS)
         self.bob = await self.store.accounts.create_account("bob@example.com", "Bob", CREDENTIALS)
@@ -116,6 +117,7 @@ class JmapTestCase(TestCase):
         at: float | None = None,
         account: Any = None,
         sent_to: tuple[str, ...] = (),
+        verdict: Verdict | None = None,
         **given: Any,
     ) -> str:
         """Mail from outside; fires with the email's id."""
@@ -139,7 +141,7 @@ class JmapTestCase(TestCase):
                 staged,
                 facts,
                 at,
-                (Delivery(account.id, (target,), keywords, sent_to=sent_to),),
+                (Delivery(account.id, (target,), keywords, sent_to=sent_to, verdict=verdict),),
                 header=content[: facts.header_size],
             )
         )

@@ -20,9 +20,9 @@ def doubling(calls, fan_out=2, seed="x" * 100):
 
 class ReferenceTests(JmapTestCase):
     async def test_what_references_multiply_is_refused_before_it_costs_anything(self):
-        began = time.monotonic()
+        began = time.process_time()
         found = await self.request(*doubling(16, fan_out=60))
-        self.assertLess(time.monotonic() - began, 5.0)
+        self.assertLess(time.process_time() - began, 5.0)
         kinds = [(name, arguments.get("type")) for name, arguments, _ in found["methodResponses"]]
         self.assertEqual(kinds[0], ("Core/echo", None))
         self.assertIn(("error", "requestTooLarge"), kinds)

@@ -9,6 +9,7 @@ from mailsys.core.refusal import OverQuota, TemporaryFailure
 from mailsys.services.jmap.mail.email_filter import SEARCH
 from mailsys.services.jmap.mail.newcomers import NEWCOMERS
 from mailsys.services.jmap.mail.snooze import SNOOZE
+from mailsys.services.jmap.mail.verdicts import TRUST
 from mailsys.services.jmap.protocol.api import CORE, MAIL, READ, WRITE, Caller, Limits
 from tests.services.jmap.rig import JmapTestCase
 
@@ -167,7 +168,7 @@ class SessionTests(JmapTestCase):
         self.assertEqual((account["name"], account["isPersonal"], account["isReadOnly"]),
                          ("alice@example.com", True, False))  # fmt: skip
         self.assertEqual(
-            session["primaryAccounts"], dict.fromkeys((MAIL, SNOOZE, NEWCOMERS, SEARCH), self.account)
+            session["primaryAccounts"], dict.fromkeys((MAIL, SNOOZE, NEWCOMERS, TRUST, SEARCH), self.account)
         )
         self.assertEqual(session["capabilities"][MAIL], {})
         core = session["capabilities"][CORE]

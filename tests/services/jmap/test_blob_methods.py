@@ -3,10 +3,13 @@
 import base64
 import hashlib
 import json
+import random
 
 from mailsys.core.jmap import ids
 from mailsys.ports.mailboxes import Role
+from mailsys.services.jmap.extensions import blob_methods
 from mailsys.services.jmap.protocol.api import CORE, Limits
+from mailsys.stores.sqlite import uploads
 from tests.services.jmap.post_rig import PostTestCase
 from tests.services.jmap.rig import message
 
@@ -58,6 +61,36 @@ class UploadTests(BlobTestCase):
         made = await self.made()
         self.assertEqual((made["size"], made["type"]), (0, None))
         self.assertEqual(await self.read(made["id"]), {"data:asText": "", "size": 0})
+
+    async def test_data_of_many_windows_comes_whole(self):
+        data = random.Random(3).randbytes(700_001)
+        blob = await self.upload(data)
+        self.assertEqual(
+            (await self.read(blob, "data:asBase64"))["data:asBase64"], base64.b64encode(data).decode()
+        )
+        text = "ü" * 300_001
+        blob = await self.upload(text.encode())
+        self.assertEqual((await self.read(blob, "data:asText"))["data:asText"], text)
+
+    async def test_an_answer_has_so_many_octets_of_data_and_no_more(self):
+        self.patch(blob_methods, "MOST_OCTETS", 90)
+        fox = (await self.made({"data:asText": FOX}))["id"]
+        self.assertEqual((await self.read(fox, "data:asText"))["data:asText"], FOX)
+        cat = (await self.made({"data:asText": FOX.upper()}))["id"]
+        self.assertEqual(len((await self.call("Blob/get", ids=[fox, cat]))["list"]), 2)
+        one_more = (await self.made({"data:asText": "."}))["id"]
+        await self.fails("requestTooLarge", "Blob/get", ids=[fox, cat, one_more])
+        self.assertEqual(
+            len((await self.call("Blob/get", ids=[fox, cat, one_more], properties=["size"]))["list"]), 3
+        )
+
+    async def test_an_upload_that_nothing_uses_is_kept_for_a_day(self):
+        blob = (await self.made({"data:asText": FOX}))["id"]
+        for seconds, gone in ((86_000.0, []), (500.0, [blob])):
+            self.clock.advance(seconds)
+            await self.store.writer.submit(lambda batch: uploads.expire(batch, self.clock.seconds(), 100))
+            found = await self.call("Blob/get", ids=[blob], properties=["size"])
+            self.assertEqual(found["notFound"], gone)
 
     async def test_what_cannot_be_satisfied_is_refused(self):
         blob = (await self.made({"data:asText": FOX}))["id"]

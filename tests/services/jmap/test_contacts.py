@@ -101,6 +101,10 @@ class BookTests(ContactsTestCase):
         self.assertEqual(
             (now["name"], now["description"], now["sortOrder"], now["isSubscribed"]), ("Büro", "x", 0, False)
         )
+        patch = {"description": None, "isSubscribed": None}  # null stands for the default (RFC 8620 §5.3)
+        await self.call("AddressBook/set", update={made["id"]: patch})
+        (now,) = (await self.call("AddressBook/get", ids=[made["id"]]))["list"]
+        self.assertEqual((now["description"], now["isSubscribed"]), (None, True))
 
     async def test_all_that_is_wrong_is_named(self) -> None:
         for given, wrong in (

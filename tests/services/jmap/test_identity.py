@@ -95,6 +95,28 @@ class IdentityTests(PostTestCase):
         wrong = await self.error(email="alice@example.com", mayDelete=True, id="x", what=1)
         self.assertEqual(wrong["properties"], ["id", "mayDelete", "what"])
 
+    async def test_addresses_that_are_none(self):
+        for wrong in (
+            "x",
+            [7],
+            [{"name": "Desk"}],
+            [{"email": 7}],
+            [{"email": "no address"}],
+            [{"email": "a@b.example", "what": 1}],
+            [{"email": "a@b.example", "name": 7}],
+            [{"email": "a@b.example", "name": "a\nb"}],
+            [{"email": "a@b.example"}, {"email": ""}],
+        ):
+            for name in ("replyTo", "bcc"):
+                error = await self.error(email="alice@example.com", **{name: wrong})
+                self.assertEqual(error["properties"], [name], wrong)
+
+    async def test_signatures_have_a_length(self):
+        for name in ("textSignature", "htmlSignature"):
+            await self.make(**{name: "x" * 262_144})
+            error = await self.error(email="alice@example.com", **{name: "x" * 262_145})
+            self.assertEqual((error["type"], error["properties"]), ("invalidProperties", [name]))
+
     async def test_update(self):
         made = await self.make(name="Old", textSignature="x")
         found = await self.call(

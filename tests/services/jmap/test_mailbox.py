@@ -490,6 +490,8 @@ class QueryTests(JmapTestCase):
                          [box[key] for key in "abcz"])  # fmt: skip
         self.assertEqual(await self.ids(filter=mine, sort=[{"property": "sortOrder", "isAscending": False}]),
                          [box[key] for key in "cabz"])  # fmt: skip
+        by_parent = [{"property": "parentId"}, {"property": "name"}]
+        self.assertEqual(await self.ids(filter=mine, sort=by_parent), [box[key] for key in "zabc"])
 
     async def test_as_a_tree_children_follow_their_parents(self):
         box = await self.tree()

@@ -28,6 +28,14 @@ class MdnTestCase(PostTestCase):
 
 
 class SendTests(MdnTestCase):
+    async def test_words_have_a_length(self):
+        read = await self.deliver(message(more=ASKS))
+        for name, most in (("subject", 900), ("reportingUA", 900), ("textBody", 65_536)):
+            error = await self.refused_mdn("invalidProperties", read, **{name: "x" * (most + 1)})
+            self.assertEqual(error["properties"], [name])
+        await self.send(read, subject="x" * 900, reportingUA="x" * 900, textBody="x" * 65_536)
+        self.assertEqual(len(await self.queued()), 1)
+
     async def test_a_receipt(self):
         read = await self.deliver(message(more=ASKS + "Original-Recipient: rfc822;al@old.example\n"))
         (name, sent), (implied, updated) = await self.send(

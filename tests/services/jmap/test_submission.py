@@ -213,6 +213,7 @@ class RefusalTests(PostTestCase):
     async def test_without_author_the_email_is_invalid(self):
         error = await self.unsent("invalidEmail", await self.draft(**{"from": None}))
         self.assertEqual(error["properties"], ["from"])
+        self.assertIn("nobody in From", error["description"])
 
     async def test_two_authors_are_invalid_unless_the_envelope_is_given(self):
         two = [{"email": "alice@example.com"}, {"email": "alice+x@example.com"}]

@@ -264,10 +264,10 @@ class ReportTests(TwoTestCase):
         objects = Meanwhile(self.store.objects)
         ours = Feedback(objects, self.store.blobs, maybeDeferred)  # type: ignore[arg-type]
         theirs = self.feedback
-        self.reception.arrivals = Arrivals(ours)
+        self.reception.intake = replace(self.reception.intake, arrivals=Arrivals(ours))
 
         async def first() -> None:
-            self.reception.arrivals = Arrivals(theirs)
+            self.reception.intake = replace(self.reception.intake, arrivals=Arrivals(theirs))
             await self.receive(report("near@y.example"), sender="")
 
         objects.before("write", first)

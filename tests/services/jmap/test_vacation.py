@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from dataclasses import replace
 
 from mailsys.core.jmap.dates import render_utc_date
 from tests.services.jmap.post_rig import PostTestCase
@@ -124,7 +125,8 @@ class AnswerTests(PostTestCase):
         await self.receive(message(), sender="other@remote.example")
         self.assertEqual(len(await self.answers()), 2)
         again = self.new_responder()
-        self.reception.arrivals = self.responder = again
+        self.responder = again
+        self.reception.intake = replace(self.reception.intake, arrivals=again)
         await self.receive(message())
         self.assertEqual(len(await self.answers()), 2)
         self.clock.advance(7 * 86400)

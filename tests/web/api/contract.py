@@ -7,13 +7,13 @@ import re
 from datetime import datetime
 from typing import Any, Protocol
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
 
 _PROBLEM = "#/components/schemas/Problem"
 _formats = FormatChecker(formats=())
 
 
-@_formats.checks("date-time", raises=ValueError)
+@_formats.checks("date-time", raises=ValueError)  # type: ignore[untyped-decorator]
 def _date_time(value: object) -> bool:
     return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
 

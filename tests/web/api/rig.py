@@ -12,34 +12,32 @@ from typing import Any
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import TestCase
-from twisted.web.client import Agent, HTTPConnectionPool, readBody
+from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
-from mailsys.core.message.analysis import analyse
+from mailsys.assembly.access import make_access
+from mailsys.assembly.account_api import make_account_api
+from mailsys.assembly.administration import make_administration
+from mailsys.assembly.delivering import make_delivering
+from mailsys.assembly.jmap import make_jmap
+from mailsys.assembly.process import Process
+from mailsys.assembly.stores import Stores
+from mailsys.assembly.zones import make_zones
 from mailsys.ports.accounts import Account, Credentials, Domain
+from mailsys.ports.resolver import IResolver
 from mailsys.services.access.passwords import PasswordPool, make_credentials
-from mailsys.services.access.sign_in import SignIn
-from mailsys.services.content.reading import MessageReader
-from mailsys.services.delivery.bounce import Reporter
-from mailsys.services.delivery.directory import Directory
 from mailsys.services.dns.resolve import StubResolver
-from mailsys.services.jmap.contacts.methods import register_contacts
-from mailsys.services.jmap.protocol.api import JmapApi, Ports
-from mailsys.services.notifying.push import Feed
-from mailsys.services.operating.administration import Administration
 from mailsys.services.outbound.http import OutboundHttp
-from mailsys.services.people.contacts import Contacts
-from mailsys.services.submission.submit import Submission
 from mailsys.settings import Settings
 from mailsys.settings_file import parse
 from mailsys.stores.memory.events import Events
 from mailsys.stores.memory.limits import Limits as Counters
 from mailsys.stores.sqlite.store import open_store
 from mailsys.web.api.document import document
-from mailsys.web.api.parts import AccountApi, sign_in_parts
 from mailsys.web.application import WebApplication
+from tests.peers.dns_table import DnsTable
 from tests.web.api.contract import Contract
-from tests.web.rig import Answer, Body
+from tests.web.rig import Answer, Body, read_body
 
 reactor: Any = installed
 DOMAIN = "example.com"
@@ -155,7 +153,8 @@ class ApiTestCase(TestCase):
 
     async def open(self) -> None:
         settings = self.settings = self.make_settings()
-        self.clock = clock = Shifted()
+        self.clock = Shifted()
+        clock: Any = self.clock
         self.events = Events()
         self.store = store = open_store(None, None, self.events, now=clock.seconds)
         self.accounts, self.mail, self.blobs, self.queue = (
@@ -175,53 +174,45 @@ class ApiTestCase(TestCase):
         self.pool = PasswordPool(reactor)
         self.pool.start()
         self.counters = Counters(clock)
-        chance = os.urandom
-        self.parts = sign_in_parts(
-            self.objects, self.session_store, self.accounts, store.once, settings, clock, chance, SECRET
-        )
-        parts = self.parts
-        self.sign_in = SignIn(
-            self.accounts, self.counters, settings.limits, clock, self.pool, chance, DOMAIN, SECRET,
-            parts.app_passwords, parts.factor, parts.sessions, parts.places,
-        )  # fmt: skip
-        self.directory = Directory(self.accounts, clock, DOMAIN)
-        await self.directory.start()
-        reader = MessageReader(analyse, maybeDeferred)
-        reporter = Reporter(
-            settings.hostname, DOMAIN, self.directory, self.blobs, analyse, lambda: os.urandom(8).hex()
-        )
-        self.submission = Submission(
-            self.mail, self.blobs, self.directory, reader, reporter, self.counters, settings.limits, clock,
-            chance, settings.hostname,
-        )  # fmt: skip
 
         async def hash_password(password: str) -> Credentials:
             return credentials(password)
 
-        async def make_keys(domain: str) -> list[Any]:
-            return []
+        async def nothing() -> None:
+            pass
 
-        self.administration = Administration(
-            self.accounts, self.mail, self.queue, store.storage, hash_password, make_keys, settings.hostname,
-            changed=self.directory.refresh, seconds=clock.seconds,
+        chance = os.urandom
+        process = Process(
+            settings, clock, clock, chance, random.SystemRandom(), self.pool, hash_password, maybeDeferred,
+            "process",
         )  # fmt: skip
-        ports = Ports(
-            self.mail, self.blobs, self.accounts, self.queue, self.objects, self.events, maybeDeferred
-        )
-        jmap = JmapApi(ports, clock, random.Random(1))
-        jmap.announce_types("Email", "EmailDelivery", "Thread", "Mailbox")
-        self.contacts = contacts = Contacts(self.mail, self.blobs, self.objects, maybeDeferred, clock.seconds)
-        register_contacts(jmap, contacts)
+        stores = Stores(
+            self.mail, self.blobs, self.blobs, self.accounts, self.queue, self.objects, store.once,
+            store.learning, store.sts_policies, store.strangers,
+            self.session_store, store.zones, store.storage, self.events, self.counters, SECRET, nothing,
+            store.close,
+        )  # fmt: skip
+        self.access = access = make_access(process, stores)
+        self.sign_in = access.sign_in
+        delivering = make_delivering(process, stores, DnsTable())
+        self.directory, self.submission = delivering.directory, delivering.submission
+        await self.directory.start()
+        outbound = self.outbound()
+        jmap = make_jmap(process, stores, access, delivering, outbound, lambda: None)
+        self.contacts = jmap.contacts
+        resolver = self.resolver()
+        zones = make_zones(process, stores, resolver, None)
+        refresh = self.directory.refresh
+        self.administration = make_administration(process, stores, zones.commands, list, refresh)
         self.web = WebApplication(
-            jmap, Feed(self.events, jmap.state_change, clock), self.mail, self.blobs, self.accounts,
-            store.storage, self.counters, settings, clock, static=Path("nowhere"),
-        )  # fmt: skip
-        self.account_api = AccountApi(
-            self.web, parts, self.sign_in, jmap, contacts, store.once, self.counters, settings, clock, chance,
-            SECRET, hash_password, self.administration, self.submission, self.outbound(), "process",
+            jmap.api, jmap.feed, store.storage, self.counters, settings, clock, clock, static=Path("nowhere")
+        )
+        self.account_api = make_account_api(
+            process, stores, access, delivering, jmap, outbound, self.web, self.administration,
+            zones, resolver, refresh,
         )  # fmt: skip
         self.contract = contract(json.dumps(document(self.account_api.api.routes)))
-        await self.account_api.start()
+        await self.account_api.webhooks.start()
         self.site = self.web.site()
         self.web.start()
         self.port = reactor.listenTCP(0, self.site, interface="127.0.0.1")
@@ -232,15 +223,17 @@ class ApiTestCase(TestCase):
     async def close(self) -> None:
         await self.connections.closeCachedConnections()
         await maybeDeferred(self.port.stopListening)
-        await self.account_api.stop()
+        await self.account_api.webhooks.stop()
         await self.web.stop()
         self.directory.stop()
         self.pool.stop()
         await self.store.close()
 
     def outbound(self) -> OutboundHttp:
-        resolver = StubResolver(reactor, [("127.0.0.1", 9)], random=random.Random(1), timeout=0.2)
-        return OutboundHttp(reactor, resolver, self.settings.web.push_to_private)
+        return OutboundHttp(reactor, self.resolver(), self.settings.web.push_to_private)
+
+    def resolver(self) -> IResolver:
+        return StubResolver(reactor, [("127.0.0.1", 9)], random=random.Random(1), timeout=0.2)
 
     # -- asking ------------------------------------------------------------------------------------
 
@@ -260,7 +253,7 @@ class ApiTestCase(TestCase):
         response: Any = await self.agent.request(
             method.encode(), f"{self.url}{path}".encode(), given, producer
         )
-        answer = Answer(response, await readBody(response))
+        answer = Answer(response, await read_body(response))
         if path.startswith("/api/"):
             self.contract.check(method, path, answer)
         return answer

@@ -10,6 +10,8 @@ _METHODS = {"get", "post", "put", "patch", "delete"}
 
 
 class DocumentTests(ApiTestCase):
+    timeout = 120
+
     async def document(self) -> Any:
         answer = await self.ask("GET", "/openapi.json")
         self.assertEqual(answer.status, 200)

@@ -210,7 +210,7 @@ class TotpTests(ApiTestCase):
 
         async def attempt(code: str, place: str) -> str:
             try:
-                return await self.parts.factor.check(self.alice.id, code, place)
+                return await self.access.factor.check(self.alice.id, code, place)
             except Refusal as refused:
                 return type(refused).__name__
 
@@ -229,7 +229,7 @@ class TotpTests(ApiTestCase):
         _, secret, _ = await self.turn_on()
         for _ in range(40):
             self.clock.shift += 31
-            self.assertEqual(await self.parts.factor.check(self.alice.id, self.code(secret)), "totp")
+            self.assertEqual(await self.access.factor.check(self.alice.id, self.code(secret)), "totp")
 
     async def test_a_challenge_is_good_for_one_session_over_processes_and_restarts(self) -> None:
         _, _, codes = await self.turn_on()
@@ -243,7 +243,7 @@ class TotpTests(ApiTestCase):
 
     async def test_policies_that_are_settled_at_the_same_time_tell_what_holds(self) -> None:
         await self.turn_on()
-        factor = self.parts.factor
+        factor = self.access.factor
         await gatherResults(
             [
                 Deferred.fromCoroutine(factor.remove_totp(self.alice.id)),
@@ -255,9 +255,9 @@ class TotpTests(ApiTestCase):
     async def test_a_factor_that_changes_does_not_undo_what_administrators_do_meanwhile(self) -> None:
         await gatherResults(
             [
-                Deferred.fromCoroutine(self.parts.factor.settle(self.alice.id)),
+                Deferred.fromCoroutine(self.access.factor.settle(self.alice.id)),
                 self.accounts.change_account(self.alice.id, AccountPatch(enabled=False)),
-                Deferred.fromCoroutine(self.parts.factor.settle(self.alice.id)),
+                Deferred.fromCoroutine(self.access.factor.settle(self.alice.id)),
             ]
         )
         self.assertFalse((await self.accounts.account(self.alice.id)).enabled)
@@ -305,8 +305,8 @@ class TotpTests(ApiTestCase):
         await self.objects.write([ObjectChange(self.bob.id, "SecondFactor", "totp", stored.value)])
         self.clock.shift += 60
         with self.assertRaises(BadCredentials):
-            await self.parts.factor.check(self.bob.id, self.code(secret))
-        await self.parts.factor.check(self.alice.id, self.code(secret))
+            await self.access.factor.check(self.bob.id, self.code(secret))
+        await self.access.factor.check(self.alice.id, self.code(secret))
 
     async def test_a_secret_stored_before_they_were_hidden_still_holds(self) -> None:
         _, secret, _ = await self.turn_on()

@@ -20,7 +20,10 @@ from mailsys.ports.patches import EmailPatch
 from mailsys.services.access.at_rest import AtRest
 from mailsys.services.looking import MOST
 from mailsys.services.notifying import webhooks
-from mailsys.services.notifying.webhooks import KIND, STATE, Webhooks, signature
+from mailsys.services.notifying.webhook_message import WebhookMessages, signature
+from mailsys.services.notifying.webhook_records import KIND, STATE, WebhookRecords
+from mailsys.services.notifying.webhook_telling import Telling
+from mailsys.services.notifying.webhooks import Webhooks
 from mailsys.web.api import table
 from tests.services.meanwhile import Deaf, Meanwhile
 from tests.web.api.rig import SECRET, ApiTestCase
@@ -172,9 +175,14 @@ class WebhookTests(OutwardTestCase):
 
     def another(self, clock: Any = None, events: Any = None, process: str = "another") -> Webhooks:
         """As another process has them."""
+        at_rest, now, outbound = AtRest(SECRET, os.urandom), clock or self.clock, self.outbound()
+        telling = Telling(
+            WebhookRecords(self.objects), WebhookMessages(self.mail), self.accounts, outbound, now,
+            random.Random(1), at_rest, process,
+        )  # fmt: skip
         made = Webhooks(
-            self.objects, self.mail, self.accounts, events or self.events, self.outbound(),
-            clock or self.clock, os.urandom, random.Random(1), AtRest(SECRET, os.urandom), process,
+            self.objects, self.mail, events or self.events, telling, now, os.urandom, at_rest,
+            outbound.allow_private,
         )  # fmt: skip
         self.addCleanup(made.stop)
         return made
@@ -263,7 +271,7 @@ class WebhookTests(OutwardTestCase):
         """The state moves while a PATCH is worked on: both are kept."""
         made = await self.make()
         hooks = self.account_api.webhooks
-        meanwhile = hooks._objects = Meanwhile(self.objects)  # type: ignore[assignment]
+        meanwhile = hooks._records._objects = Meanwhile(self.objects)  # type: ignore[assignment]
         ident = made["webhook"]["id"]
 
         async def told() -> None:

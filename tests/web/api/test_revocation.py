@@ -8,6 +8,7 @@ from twisted.internet.protocol import Protocol
 from twisted.web.http_headers import Headers
 
 from mailsys.core.jmap.ids import account_id
+from mailsys.services.access.standing import Standing
 from tests.web.api.rig import DOMAIN, PASSWORDS, ApiTestCase, Browser, reactor
 
 NEW = "another tea for alice"
@@ -104,7 +105,7 @@ class RevocationTests(ApiTestCase):
         await self.only(streams, "here", "there", "program", "password")
 
     async def test_an_expired_app_password_ends_what_it_opened(self) -> None:
-        _, secret = await self.parts.app_passwords.create(
+        _, secret = await self.access.app_passwords.create(
             self.alice.id, "p", ["mail"], self.clock.seconds() + 60
         )
         streams = {
@@ -119,9 +120,10 @@ class RevocationTests(ApiTestCase):
         here = await self.signed_in("alice")
         made = await here.make_app_password("mail")
         names = f"session:{here.me['sessionId']}", f"app:{made.json['appPassword']['id']}"
+        standing = Standing(self.access.sessions, self.access.app_passwords)
         for credential in (*names, "password"):
-            self.assertTrue(await self.parts.holds(self.alice.id, credential), credential)
+            self.assertTrue(await standing.holds(self.alice.id, credential), credential)
         await here.ask("DELETE", f"/app-passwords/{made.json['appPassword']['id']}")
         await here.ask("DELETE", "/session")
         for credential in names:
-            self.assertFalse(await self.parts.holds(self.alice.id, credential), credential)
+            self.assertFalse(await standing.holds(self.alice.id, credential), credential)

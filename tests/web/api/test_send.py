@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -117,9 +118,10 @@ class SendTests(ApiTestCase):
 
     def program_mail(self) -> ProgramMail:
         """As another process has it; all accept mail by way of `meanwhile`."""
-        if not isinstance(self.submission.mail, Meanwhile):
-            self.meanwhile = Meanwhile(self.submission.mail)
-            self.submission.mail = self.meanwhile  # type: ignore[assignment]
+        intake = self.submission.intake
+        if not isinstance(intake.mail, Meanwhile):
+            self.meanwhile = Meanwhile(intake.mail)
+            self.submission.intake = replace(intake, mail=self.meanwhile)
         return ProgramMail(self.submission, self.objects, self.clock, random.Random(), maybeDeferred)  # type: ignore[arg-type]
 
     def letter(self) -> Letter:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from mailsys.core.jmap.ids import account_id
 from mailsys.ports.ids import AccountId, TraceId
 from mailsys.ports.timeline import Stage, TimelineEntry
-from mailsys.services.delivery.received_fields import new_trace
+from mailsys.services.delivery.trace_ids import new_trace
 from tests.web.api.rig import ApiTestCase, Browser
 
 NOON = 1_700_000_000.0

@@ -291,7 +291,7 @@ test('dialogs of settings', async ({ me, signedIn }) => {
 
 test('administration', async ({ boss, signedIn }) => {
   const page = await signedIn(boss);
-  for (const section of ['domains', 'accounts', 'aliases', 'invites', 'queue']) {
+  for (const section of ['domains', 'accounts', 'aliases', 'invites', 'queue', 'zones']) {
     await check(page, section, at(`/admin/${section}`));
   }
   const of = (section: string, name: string | RegExp) =>
@@ -300,6 +300,7 @@ test('administration', async ({ boss, signedIn }) => {
   await of('aliases', 'New address');
   await of('invites', 'New invite');
   await of('domains', 'Add a domain');
+  await of('zones', 'Add a zone');
   await check(page, 'an account', async () => {
     await page.goto('/admin/accounts');
     await page.getByRole('button', { name: `Edit: ${BOSS}` }).click();

@@ -1,4 +1,6 @@
 // What administrators do, and what comes of it for others.
+import { Resolver } from 'node:dns/promises';
+
 import type { Page } from '@playwright/test';
 
 import { expect, type Person, test } from '../support/fixtures';
@@ -194,4 +196,38 @@ test('where accounts are made by administrators only, one is told so', async ({ 
   } finally {
     await server.stop();
   }
+});
+
+test('a record is added to a zone, and our name server says it at once', async ({
+  boss,
+  server,
+  signedIn,
+}) => {
+  const resolver = new Resolver();
+  resolver.setServers([`${server.dns.host}:${server.dns.port}`]);
+  const page = await signedIn(boss);
+  await page.goto('/admin/zones');
+  const zone = server.domain;
+  await page.getByRole('button', { name: zone, exact: true }).click();
+  await expect(entry(page, 'v=spf1').first()).toBeVisible();
+  await dialog(page).getByRole('button', { name: 'Add a record' }).click();
+  await dialog(page).getByLabel('Name', { exact: true }).fill('journey');
+  await dialog(page).getByLabel('Value', { exact: true }).fill('no address');
+  await dialog(page).getByRole('button', { name: 'Add', exact: true }).click();
+  await expect(dialog(page).getByText(/No A record/)).toBeVisible();
+  await dialog(page).getByLabel('Value', { exact: true }).fill('192.0.2.77');
+  await dialog(page).getByRole('button', { name: 'Add', exact: true }).click();
+  await expect(entry(page, `journey.${zone}`)).toBeVisible();
+  expect(await resolver.resolve4(`journey.${zone}`)).toEqual(['192.0.2.77']);
+
+  await page.getByRole('tab', { name: 'Signing' }).click();
+  await page.getByRole('switch', { name: 'Sign this zone (DNSSEC)' }).click();
+  await expect(page.getByText(/13 2 [0-9a-f]{64}/)).toBeVisible();
+  await page.getByRole('tab', { name: 'History' }).click();
+  await expect(entry(page, `journey.${zone}`).first()).toBeVisible();
+
+  await page.getByRole('tab', { name: 'Records' }).click();
+  await page.getByRole('button', { name: `Remove: journey.${zone} A 192.0.2.77` }).click();
+  await expect(entry(page, `journey.${zone}`)).toHaveCount(0);
+  await expect(resolver.resolve4(`journey.${zone}`)).rejects.toThrow('ENOTFOUND');
 });

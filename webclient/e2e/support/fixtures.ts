@@ -30,6 +30,8 @@ export const BOSS = 'boss@local.test';
 const SETTINGS = { undoSeconds: 0 };
 
 interface ForWorker {
+  /** Whether the server looks at what comes in; most journeys do not want to wait for that. */
+  checks: boolean;
   world: { server: Server; sink: SmtpSink };
 }
 
@@ -48,14 +50,15 @@ interface ForTest {
 }
 
 export const test = base.extend<ForTest, ForWorker>({
+  checks: [false, { option: true, scope: 'worker' }],
   world: [
-    // eslint-disable-next-line no-empty-pattern -- Playwright reads the pattern
-    async ({}, use, { workerIndex }) => {
+    async ({ checks }, use, { workerIndex }) => {
       const sink = new SmtpSink();
       const smarthost = await sink.listen();
       const server = await Server.start(`server-${workerIndex}`, {
         accounts: 250,
         smarthost,
+        checks,
         arguments: [
           ...['--account', `${BOSS}:${PASSWORD}`, '--admin', BOSS],
           ...['--registration', 'open'],

@@ -25,6 +25,8 @@ function addressOf(text: string): Address {
 export interface ServerOptions {
   /** How many accounts there are to hand out. */
   accounts?: number;
+  /** Look at what comes in, as a real server does. */
+  checks?: boolean;
   smarthost?: Address;
   /** The same ports after a restart. */
   fixedPorts?: boolean;
@@ -35,6 +37,7 @@ interface Ready {
   domain: string;
   smtp: string;
   imaps: string;
+  dns: string;
   http: string;
 }
 
@@ -43,6 +46,7 @@ export class Server {
   domain = '';
   smtp: Address = { host: '127.0.0.1', port: 0 };
   imaps: Address = { host: '127.0.0.1', port: 0 };
+  dns: Address = { host: '127.0.0.1', port: 0 };
   private process: ChildProcess | null = null;
   private handedOut = 0;
 
@@ -81,7 +85,8 @@ export class Server {
     const child = spawn(
       PYTHON,
       [
-        ...['-m', 'mailsys.cli.main', 'local', '--state', this.state, '--no-checks'],
+        ...['-m', 'mailsys.cli.main', 'local', '--state', this.state],
+        ...(this.options.checks === true ? [] : ['--no-checks']),
         ...(portOfHttp === undefined ? [] : ['--port-base', String(portOfHttp - 5)]),
         ...(smarthost ? ['--smarthost', `${smarthost.host}:${smarthost.port}`] : []),
         ...this.accountNames().flatMap((name) => ['--account', `${name}:${PASSWORD}`]),
@@ -104,6 +109,7 @@ export class Server {
     this.domain = ready.domain;
     this.smtp = addressOf(ready.smtp);
     this.imaps = addressOf(ready.imaps);
+    this.dns = addressOf(ready.dns);
   }
 
   /** An account that nobody else uses. */

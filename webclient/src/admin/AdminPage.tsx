@@ -1,5 +1,5 @@
 import { useParams } from '@tanstack/react-router';
-import { AtSign, Globe, MailPlus, Send, Users } from 'lucide-react';
+import { AtSign, Globe, MailPlus, Network, Send, Users } from 'lucide-react';
 import { useIntl } from 'react-intl';
 
 import { type PageSection, SectionsPage } from '@/shell/SectionsPage';
@@ -10,6 +10,7 @@ import { AliasesPage } from './aliases/AliasesPage';
 import { DomainsPage } from './domains/DomainsPage';
 import { InvitesPage } from './invites/InvitesPage';
 import { QueuePage } from './queue/QueuePage';
+import { ZonesPage } from './zones/ZonesPage';
 
 const SECTIONS: Omit<PageSection, 'label'>[] = [
   { id: 'domains', icon: <Globe size={18} />, page: DomainsPage },
@@ -17,6 +18,7 @@ const SECTIONS: Omit<PageSection, 'label'>[] = [
   { id: 'aliases', icon: <AtSign size={18} />, page: AliasesPage },
   { id: 'invites', icon: <MailPlus size={18} />, page: InvitesPage },
   { id: 'queue', icon: <Send size={18} />, page: QueuePage },
+  { id: 'zones', icon: <Network size={18} />, page: ZonesPage },
 ];
 
 /** For administrators: of everything, or of some domains (the server sees to what each may). */

@@ -52,6 +52,7 @@ export const BODY_PROPERTIES = [
   'header:Mail-Followup-To:asAddresses',
   'header:Auto-Submitted:asText',
   'isNewToThread',
+  'verdict',
 ];
 
 // A body longer than this is shown cut, with a link to the whole message.

@@ -106,6 +106,25 @@ export interface EmailBody {
   'header:Auto-Submitted:asText': string | null;
   /** Its sender takes part in the conversation for the first time (urn:mailsys:jmap:newcomers). */
   isNewToThread?: boolean | undefined;
+  /** What was made of it when it came from outside (urn:mailsys:jmap:trust). */
+  verdict?: Verdict | null | undefined;
+}
+
+export interface TrustReason {
+  /** Stable; its text in our languages is `trust.CODE`. */
+  code: string;
+  text: string;
+  /** Towards junk; negative speaks for the message. */
+  weight: number;
+  detail: Record<string, string>;
+}
+
+export interface Verdict {
+  action: 'inbox' | 'junk';
+  score: number;
+  sentence: string;
+  reasons: TrustReason[];
+  warnings: TrustReason[];
 }
 
 export type Email = EmailSummary & EmailBody;

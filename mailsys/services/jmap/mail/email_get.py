@@ -11,6 +11,7 @@ from mailsys.ports.query import EmailQuery
 from mailsys.services.jmap.mail.email_properties import Budget, EmailReader, read_wanted
 from mailsys.services.jmap.mail.newcomers import NEW_TO_THREAD, NEWCOMERS, Newcomers
 from mailsys.services.jmap.mail.snooze import SNOOZE, SNOOZED
+from mailsys.services.jmap.mail.verdicts import TRUST, VERDICT, tell_verdicts
 from mailsys.services.jmap.protocol.api import CallContext
 from mailsys.services.jmap.protocol.changes import changes_call, known_state
 from mailsys.services.jmap.protocol.standard import (
@@ -34,7 +35,7 @@ async def _newest(context: CallContext, collapse: bool) -> tuple[int, ...]:
 
 def _of_ours(context: CallContext) -> tuple[str, ...]:
     """The properties of our own capabilities that the request uses."""
-    ours = ((SNOOZE, SNOOZED), (NEWCOMERS, NEW_TO_THREAD))
+    ours = ((SNOOZE, SNOOZED), (NEWCOMERS, NEW_TO_THREAD), (TRUST, VERDICT))
     return tuple(name for capability, name in ours if capability in context.using)
 
 
@@ -58,6 +59,8 @@ class EmailGet:
         context.text_size += budget.spent
         if NEW_TO_THREAD in wanted.properties and found:
             await self._newcomers.mark(context, found)
+        if VERDICT in wanted.properties and found:
+            await tell_verdicts(context, found)
         missing = [one for one in wanted_ids if numbers.get(one) not in found]
         return get_answer(context.account_id, str(state), list(found.values()), missing)
 

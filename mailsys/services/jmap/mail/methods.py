@@ -30,6 +30,7 @@ from mailsys.services.jmap.mail.mailbox_set import MAX_DEPTH, MAX_NAME, mailbox_
 from mailsys.services.jmap.mail.newcomers import NEWCOMERS, Newcomers
 from mailsys.services.jmap.mail.snippet_get import SnippetGet
 from mailsys.services.jmap.mail.snooze import SNOOZE
+from mailsys.services.jmap.mail.verdicts import TRUST
 from mailsys.services.jmap.protocol.api import MAIL, WRITE, JmapApi
 from mailsys.services.people.contacts import Contacts
 
@@ -73,6 +74,7 @@ def register_mail(
     api.announce(MAIL, account=partial(_account_capability, max_attachments))
     api.announce(SNOOZE, account=lambda _: {})
     api.announce(NEWCOMERS, account=lambda _: {})
+    api.announce(TRUST, account=lambda _: {})
     api.announce(SEARCH, account=lambda _: {})
     api.announce_types("Mailbox", "Thread", "Email", "EmailDelivery")
     api.register("Mailbox/get", MAIL, mailbox_get)

@@ -11,7 +11,7 @@ from mailsys.core.jmap.arguments import Arguments
 from mailsys.core.jmap.header_forms import HeaderBlock, as_addresses, as_text
 from mailsys.core.jmap.patches import apply_patch
 from mailsys.core.jmap.problems import SetError, invalid_arguments, invalid_properties
-from mailsys.core.message import compose
+from mailsys.core.message import compose, dates
 from mailsys.core.message.address import Mailbox, canonical, split
 from mailsys.core.message.disposition import (
     ACTION_MODES,
@@ -28,7 +28,6 @@ from mailsys.ports.emails import Column
 from mailsys.ports.ids import EmailId
 from mailsys.ports.once import IOnceStore
 from mailsys.ports.patches import EmailPatch, EmailsPatched
-from mailsys.services.delivery import received_fields as tracing
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.delivery.transactions import Client
 from mailsys.services.jmap.mail.email_patching import EmailPatching
@@ -197,7 +196,7 @@ class MdnSend:
         now, random = context.clock.seconds(), context.random
         local, domain = split(own)
         head = [
-            compose.structured("Date", tracing.date(now)),
+            compose.structured("Date", dates.render(now)),
             compose.structured("Message-ID", compose.new_message_id(random, now, domain)),
             compose.address_field("From", [Mailbox(identity["name"], local, domain)]),
             compose.address_field("To", [Mailbox("", *split(one)) for one in people]),

@@ -37,7 +37,7 @@ def register_sending(
 ) -> Identities:
     """Add Identity, EmailSubmission and, where somebody answers, VacationResponse to `api`. `snoozed` is
     called when the email of a submission was snoozed."""
-    limits, ports = submission.limits, api.ports
+    limits, ports = submission.intake.limits, api.ports
     identities = Identities(directory)
     contents = Contents(ports.blobs, BlobReader(ports.mail, ports.blobs), ports.offload)
     patching = EmailPatching(EmailReader(ports.mail, contents), snoozed)

@@ -137,7 +137,7 @@ class SubmissionSet:
         if number is None or row is None or wrong:
             raise invalid_properties("What these properties name does not exist.", *wrong)
         blob, size, thread, header, message_id = row
-        limits = self._submission.limits
+        limits = self._submission.intake.limits
         primary, most = context.caller.account.address, limits.recipients_submission
 
         def read() -> Envelope:
@@ -191,7 +191,7 @@ class SubmissionSet:
             raise self._too_large() from refusal
 
     def _too_large(self) -> SetError:
-        most = self._submission.limits.message_size
+        most = self._submission.intake.limits.message_size
         return SetError("tooLarge", "The email is too large to be sent.", maxSize=most)
 
     async def _send(

@@ -38,6 +38,7 @@ import { follow, TextPreview } from './Attachments';
 import { Newcomer } from './Newcomer';
 import { Details, nameOf } from './People';
 import { Timeline } from './Timeline';
+import { FirstContact, TrustBadge, TrustBar } from './Trust';
 
 const MessageBody = lazy(() =>
   import('./MessageBody').then((module) => ({ default: module.MessageBody })),
@@ -71,6 +72,7 @@ export const Message = memo(function Message({
   const { data: body, error, refetch } = useBody(email.id, open);
   const [details, setDetails] = useState(false);
   const [source, setSource] = useState(false);
+  const [why, setWhy] = useState(false);
   const [plain, setPlain] = useState(false);
   const [paper, setPaper] = useState(false);
   const from = email.from?.[0];
@@ -197,6 +199,7 @@ export const Message = memo(function Message({
                 </bdi>
               )}
               {open && <Newcomer body={body} />}
+              {open && <FirstContact body={body} />}
               {draft && <span className="text-sm text-danger">{t('message.draft')}</span>}
             </span>
             {open ? (
@@ -232,6 +235,7 @@ export const Message = memo(function Message({
         </time>
         {open && (
           <span className="relative -me-2 flex print:hidden">
+            <TrustBadge verdict={body?.verdict} shown={why} onToggle={() => setWhy(!why)} />
             <IconButton
               small
               label={t('message.details')}
@@ -268,7 +272,13 @@ export const Message = memo(function Message({
       {open && (
         <>
           {details && <Details email={email} body={body} />}
-          {/* The authentication badge stands here once the server stores verdicts; none is invented. */}
+          <TrustBar
+            email={email}
+            verdict={body?.verdict}
+            shown={why}
+            onToggle={() => setWhy(!why)}
+            onNotSpam={() => void act({ kind: 'not-spam' }, { emails: [email.id] }, scope)}
+          />
           {error && <ErrorState error={error} retry={() => void refetch()} />}
           {!error && !body && <Loading />}
           {body && (

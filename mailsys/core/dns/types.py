@@ -1,0 +1,19 @@
+"""Numbers of the protocol (IANA, DNS Parameters)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+IN: Final = 1
+
+A, NS, CNAME, SOA, PTR, HINFO, MX, TXT, AAAA, SRV = 1, 2, 5, 6, 12, 13, 15, 16, 28, 33
+DNAME, OPT, DS, SSHFP, RRSIG, NSEC, DNSKEY, TLSA = 39, 41, 43, 44, 46, 47, 48, 52
+CDS, CDNSKEY, SVCB, HTTPS, NXNAME = 59, 60, 64, 65, 128
+IXFR, AXFR, MAILB, MAILA, ANY, CAA = 251, 252, 253, 254, 255, 257
+
+NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, NOTAUTH = 0, 1, 2, 3, 4, 5, 9
+BADVERS, BADCOOKIE = 16, 23
+
+QUERY, NOTIFY, UPDATE = 0, 4, 5
+QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
+DO, CO = 0x8000, 0x4000  # flags of OPT: RFC 3225, RFC 9824 §5.1

@@ -1,0 +1,1 @@
+"""DNS on the wire: datagrams and streams. What is answered is `services.zones`."""
