@@ -28,6 +28,7 @@ from mailsys.services.access.at_rest import AtRest, Unreadable
 from mailsys.services.access.sealed_accounts import SealedAccounts
 from mailsys.services.access.system_key import KeyProblem, is_sealed, key_in, note_sealed, system_key
 from mailsys.services.notifying import webhook_records
+from mailsys.services.zones import keys as keys_of_zones
 from mailsys.settings import Settings, SettingsError
 from mailsys.stores.memory.events import Events
 from mailsys.stores.memory.limits import Limits as Counters
@@ -103,7 +104,8 @@ class OpenStore:
     async def reseal(self, keys: tuple[bytes, bytes], kinds: Sequence[resealing.Reseal]) -> int:
         """See `resealing.reseal`."""
         store, state = self._store, Path(self._settings.state)
-        return await resealing.reseal(state, store.accounts, store.objects, keys, os.urandom, kinds)
+        others = (partial(keys_of_zones.reseal, store.zones),)
+        return await resealing.reseal(state, store.accounts, store.objects, keys, os.urandom, kinds, others)
 
     async def close(self) -> None:
         await self._store.close()

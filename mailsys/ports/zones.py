@@ -80,6 +80,9 @@ class IZoneStore(Interface):
     def sign(name: str, key: ZoneKey | None, by: str, at: float) -> Deferred[StoredZone]:
         """With this key from now on, unless there is one; None: no more."""
 
+    def keep_keys(name: str, keys: Sequence[ZoneKey]) -> Deferred[None]:
+        """The same keys, sealed anew; nothing else changes. Raises StateMismatch for other public parts."""
+
     def renew(name: str, at: float) -> Deferred[StoredZone]:
         """A new serial for the same content, for signatures that would end; not told in the history."""
 

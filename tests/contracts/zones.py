@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mailsys.core.bad_field import Missing, Taken
 from mailsys.core.dns.records import Record
 from mailsys.core.refusal import NotAllowed, StateMismatch
@@ -97,6 +99,13 @@ class ZoneContract(Stage):
         done = await self.zones.sign(ZONE, key, "root", 1010.0)
         self.assertEqual(done.keys, (key,))
         self.assertEqual(await self.zones.sign(ZONE, ZoneKey(b"2", b"2", 1011.0), "root", 1011.0), done)
+        sealed = replace(key, private=b"sealed anew")
+        await self.zones.keep_keys(ZONE, [sealed])
+        self.assertEqual(await self.zones.zone(ZONE), replace(done, keys=(sealed,)))
+        for others in ([ZoneKey(b"2", b"2", 1011.0)], [], [sealed, sealed]):
+            with self.assertRaises(StateMismatch):
+                await self.zones.keep_keys(ZONE, others)
+        await self.zones.keep_keys(ZONE, [key])
         renewed = await self.zones.renew(ZONE, 5000.0)
         self.assertEqual((renewed.keys, renewed.serial), ((key,), 5000))
         ended = await self.zones.sign(ZONE, None, "root", 5001.0)

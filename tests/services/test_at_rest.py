@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from mailsys.services.access.system_key import KeyProblem, is_sealed, note_seale
 from mailsys.services.notifying import webhook_records
 from mailsys.services.operating import commands as c
 from mailsys.services.sending.sign import generate_keys
+from mailsys.services.zones import keys as keys_of_zones
 from mailsys.settings import Secrets, Settings
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store
@@ -224,6 +226,9 @@ class ResealTests(HouseTestCase):
         hook = AtRest(old, os.urandom).hide("whsec_x", f"webhook w1 of account {bob.id}")
         record = json.dumps({"url": "https://x.example/", "secret": hook, "events": [], "created": 1.0})
         await store.objects.write([ObjectChange(bob.id, "Webhook", "w1", record.encode())])
+        await store.zones.create("example.com.", "x", 1.0)
+        signer = keys_of_zones.make_key("example.com.", AtRest(old, os.urandom), 1.0)
+        await store.zones.sign("example.com.", signer, "x", 1.0)
         note_sealed(state, old)
 
         crashes = 0
@@ -233,6 +238,7 @@ class ResealTests(HouseTestCase):
                 count = await reseal(
                     state, store.accounts, store.objects, (old, new), lambda n, left=left: next(left),
                     (second_factor.reseal, webhook_records.reseal),
+                    (partial(keys_of_zones.reseal, store.zones),),
                 )  # fmt: skip
                 break
             crashes += 1
@@ -244,6 +250,8 @@ class ResealTests(HouseTestCase):
         accounts = SealedAccounts(store.accounts, AtRest(new, os.urandom))
         self.assertEqual(await accounts.credentials(bob.id), made)
         self.assertEqual(list(await accounts.dkim_keys("example.com")), [dkim])
+        zone = await store.zones.zone("example.com.")
+        keys_of_zones.load_key("example.com.", zone.keys[0], AtRest(new, os.urandom))
         clock.advance(60)
         self.assertEqual(await factor(new).check(bob.id, codes[3]), "recovery")
         self.assertEqual(

@@ -11,8 +11,11 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from mailsys.ports.resolver import Answer
+from mailsys.services.outbound import http
 from mailsys.services.outbound.http import (
     ANSWER_WITHIN,
+    ForbiddenTarget,
     OutboundAnswer,
     OutboundFailure,
     OutboundHttp,
@@ -67,6 +70,46 @@ class Hostile(Protocol):
         if self._dripping is not None:
             self._dripping.stop()
         self.gone.callback(None)
+
+
+class Rebinding:
+    """A resolver that says one address to who checks, and another to who connects, if he asks again."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.left = list(addresses)
+
+    async def query(self, name: str, kind: str) -> Answer:
+        return Answer((self.left.pop(0),) if kind == "A" else (), True, 0)
+
+
+class RebindingTests(TestCase):
+    timeout = 20
+
+    async def test_the_address_that_was_checked_is_the_one_that_is_asked(self) -> None:
+        self.patch(http, "is_public", lambda address: address != "127.0.0.1")  # 127.0.0.2 is outside
+        asked: list[str] = []
+
+        def serve(address: str, number: int = 0) -> int:
+            factory = Factory()
+
+            def build(_: Any) -> Hostile:
+                asked.append(address)
+                return Hostile(b"HTTP/1.1 302 Found\r\nLocation: /in\r\nContent-Length: 0\r\n\r\n", b"", 0)
+
+            factory.buildProtocol = build
+            port = reactor.listenTCP(number, factory, interface=address)
+            self.addCleanup(lambda: maybeDeferred(port.stopListening))
+            return int(port.getHost().port)
+
+        number = serve("127.0.0.2")
+        serve("127.0.0.1", number)
+        outbound = OutboundHttp(reactor, Rebinding("127.0.0.2", "127.0.0.1"))
+        url = f"http://rebind.example:{number}/"
+        found = await outbound.request("GET", url, plain=True)
+        self.assertEqual((found.status, asked), (302, ["127.0.0.2"]))
+        with self.assertRaises(ForbiddenTarget):  # the redirect, for which the name is looked up anew
+            await outbound.request("GET", f"{url}in", plain=True)
+        self.assertEqual(asked, ["127.0.0.2"])
 
 
 class HostileTests(TestCase):

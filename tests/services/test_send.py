@@ -429,6 +429,17 @@ class SendingTests(TestCase):
         reports = await post.inbox()
         self.assertEqual([status(each)[1]["Action"] for each in reports], ["failed", "failed"])
 
+    async def test_nor_is_it_delivered_and_the_queue_says_why(self):
+        post = await self.post()
+        await post.queue("alice@x.example", destination="local", message=LETTER + b"0123456789\r\n" * 10_000)
+        (queued,) = await post.items()
+        os.remove(post.store.files().path(queued.blob))
+        post.start()
+        await post.quiet()
+        (queued,) = await post.items()
+        why = "451 4.3.0 The content of this message is missing or damaged here"
+        self.assertEqual((queued.last_error, queued.attempts), (why, 1))
+
     async def test_a_cap_on_attempts_is_kept(self):
         post = await self.post(attempts=3)
         self.peer.replies["MAIL"] = ["451 4.3.0 not now"]

@@ -34,9 +34,11 @@ async def reseal(
     keys: tuple[bytes, bytes],
     random_bytes: Callable[[int], bytes],
     kinds: Iterable[Reseal],
+    others: Iterable[Callable[[Change], Awaitable[int]]] = (),
 ) -> int:
-    """How many secrets there were. `accounts` as the store has them; `keys`: the old one, the new one. Raises
-    KeyProblem, with nothing changed, when the store is sealed with neither."""
+    """How many secrets there were. `accounts` as the store has them; `keys`: the old one, the new one.
+    `kinds`: of secrets in an account's objects; `others`: what is no account's. Raises KeyProblem, with
+    nothing changed, when the store is sealed with neither."""
     old, new = (AtRest(each, random_bytes) for each in keys)
     note_resealing(state, *keys)
 
@@ -49,6 +51,8 @@ async def reseal(
 
     try:
         count = await SealedAccounts(accounts, new).reseal(change)
+        for other in others:
+            count += await other(change)
         for account in await accounts.accounts():
             for kind in kinds:
                 count += await kind(objects, account.id, change)

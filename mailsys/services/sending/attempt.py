@@ -118,7 +118,7 @@ class Attempt:
                 await self.put_back(lease)
                 return
             _log.error("attempt-broken", error, trace=queued.item.trace)
-            self._rest(sent, pending, Result(Fate.DEFERRED, "451 4.3.0 Local error", remote=False))
+            self._rest(sent, pending, _broken(error))
         conclusion = conclude(
             queued,
             sent.tried,
@@ -143,7 +143,7 @@ class Attempt:
             )
         except Exception as error:
             _log.error("attempt-broken", error, trace=queued.item.trace)
-            result = Result(Fate.DEFERRED, "451 4.3.0 Local error", remote=False)
+            result = _broken(error)
             conclusion = conclude(
                 queued,
                 {index: Tried(result) for index in range(len(queued.item.recipients))},
@@ -360,6 +360,13 @@ class Attempt:
                     host=new.host,
                     attempt=queued.attempts + 1,
                 )
+
+
+def _broken(error: Exception) -> Result:
+    """What became of it when it was not the other server's fault."""
+    # Lost content may come back with a backup; people are told of it, the rest is the operator's.
+    text = error.text if isinstance(error, ContentLost) else "Local error"
+    return Result(Fate.DEFERRED, f"451 4.3.0 {text}", remote=False)
 
 
 def _went_stale(hop: IHop, results: Sequence[Result]) -> bool:

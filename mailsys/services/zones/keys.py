@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from collections.abc import Callable
+from dataclasses import replace
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -10,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from mailsys.core.dns.dnssec import SigningKey, dnskey
-from mailsys.ports.zones import ZoneKey
+from mailsys.ports.zones import IZoneStore, StoredZone, ZoneKey
 from mailsys.services.access.at_rest import AtRest
 
 
@@ -35,6 +37,22 @@ def load_key(zone: str, key: ZoneKey, at_rest: AtRest) -> SigningKey:
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
     return SigningKey(key.public, sign)
+
+
+async def reseal(zones: IZoneStore, change: Callable[[str, str], str]) -> int:
+    """The keys of all zones, sealed anew (`services.access.resealing`); how many."""
+    count = 0
+    for name, _ in await zones.zones():
+        zone: StoredZone | None = await zones.zone(name)
+        if zone is None or not zone.keys:
+            continue
+        keys = [
+            replace(each, private=change(each.private.decode("ascii"), _whose(name)).encode("ascii"))
+            for each in zone.keys
+        ]
+        await zones.keep_keys(name, keys)
+        count += len(keys)
+    return count
 
 
 def _whose(zone: str) -> str:

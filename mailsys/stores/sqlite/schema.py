@@ -329,7 +329,7 @@ def connect(path: str, *, read_only: bool = False, vfs: str | None = None) -> ap
     if not memory:
         connection.execute(f"PRAGMA cache_size={-32_768 if read_only else -65_536}").fetchall()
         # Not mapped into memory: a bad sector would be a SIGBUS, which ends the process, and again at the
-        # next start. Read, it is an error of that one statement (decision 18, with what this costs).
+        # next start. Read, it is an error of that one statement (decision 21, with what this costs).
         connection.execute("PRAGMA mmap_size=0").fetchall()
     return connection
 

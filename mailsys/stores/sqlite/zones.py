@@ -111,6 +111,15 @@ class ZoneStore:
 
         return self._writer.submit(run)
 
+    def keep_keys(self, name: str, keys: Sequence[ZoneKey]) -> Deferred[None]:
+        def run(batch: Batch) -> None:
+            zone = _found(batch, name)
+            if [each.public for each in zone.keys] != [each.public for each in keys]:
+                raise StateMismatch(cause=f"{name}: other keys")
+            _write(batch, replace(zone, keys=tuple(keys)))
+
+        return self._writer.submit(run)
+
     def renew(self, name: str, at: float) -> Deferred[StoredZone]:
         return self._writer.submit(lambda batch: _keep(batch, replace(_found(batch, name), changed=at), None))
 

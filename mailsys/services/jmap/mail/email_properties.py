@@ -292,7 +292,7 @@ _LOST: Final = (
 
 def lost_body(blob: BlobId, wanted: Wanted, budget: Budget) -> dict[str, Any]:
     """In place of a message that the disk lost: one text that says so, marked as wrong and as not all of it
-    (decision 18). An error would be the whole call's, for all its emails."""
+    (decision 21). An error would be the whole call's, for all its emails."""
     found = body_values(Bodies(_LOST, mime.parse(_LOST), blob), wanted, budget)
     for value in found.get("bodyValues", {}).values():
         value["isEncodingProblem"] = value["isTruncated"] = True
