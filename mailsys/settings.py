@@ -171,6 +171,42 @@ class Sending(Section, frozen=True):
     smarthost: Annotated[HostPort, _about("Hand all outbound mail to this host:port; empty: by MX.")] = ""
     port: Annotated[Port, _about("Port of other servers.")] = 25
     local_address: Annotated[str, _about("IP address to send from; empty: the system's choice.")] = ""
+    mta_sts: Annotated[
+        bool,
+        _about(
+            "Look up and obey the MTA-STS policies of other domains (RFC 8461): mail for a domain that "
+            "enforces one goes only to servers that it names and whose certificate is valid."
+        ),
+    ] = True
+    srs: Annotated[
+        bool,
+        _about(
+            "Forward mail of other domains under a sender of ours (SRS), so that SPF does not fail at the "
+            "next server; what bounces goes back to the true sender."
+        ),
+    ] = True
+    dane: Annotated[
+        bool,
+        _about(
+            "Obey TLSA records of other mail servers (RFC 7672); only those that the resolver has validated "
+            "count, so it takes dns.trust_ad."
+        ),
+    ] = True
+
+
+class Keys(Section, frozen=True):
+    """Signing keys of our domains (DKIM), which are replaced with an overlap: a new key signs once its DNS
+    record is seen, the old one's record stays wanted for a while."""
+
+    rotate_every: Annotated[
+        float,
+        Meta(
+            ge=0, extra={"unit": "duration"}, description="Make new keys after this long; 0: by command only."
+        ),
+    ] = 0.0
+    keep_old: Annotated[
+        Duration, _about("How long an old key's record is wanted after the last signature.")
+    ] = 7 * 86400.0
 
 
 class Filter(Section, frozen=True):
@@ -460,6 +496,7 @@ class Settings(Section, frozen=True):
     tls: Tls = Tls()
     limits: Limits = Limits()
     sending: Sending = Sending()
+    keys: Keys = Keys()
     dns: Dns = Dns()
     dns_server: DnsServer = DnsServer()
     trust: Trust = Trust()

@@ -13,6 +13,7 @@ from mailsys.services.operating.account_commands import AccountCommands, SignedI
 from mailsys.services.operating.administration import Administration
 from mailsys.services.operating.domain_commands import DomainCommands
 from mailsys.services.operating.filter_commands import FilterCommands
+from mailsys.services.operating.key_rotation import KeyRotation
 from mailsys.services.operating.queue_commands import QueueCommands
 from mailsys.services.operating.zone_commands import ZoneCommands
 from mailsys.services.sending.sign import generate_keys
@@ -29,9 +30,6 @@ def make_administration(
     """`look` and `changed`: see Administration. sessions: of a system that runs; None: there are only those
     in the store."""
 
-    async def make_keys(domain: str) -> list[DkimKey]:
-        return await process.passwords.run(lambda: generate_keys(domain))
-
     stored = stores.sessions.remove_all
     signed_in = (
         SignedIn(stored, stored)
@@ -40,10 +38,17 @@ def make_administration(
     )
     return Administration(
         AccountCommands(stores.accounts, stores.mail, process.hash_password, signed_in),
-        DomainCommands(stores.accounts, make_keys),
+        DomainCommands(stores.accounts, make_rotation(process, stores)),
         QueueCommands(stores.queue, stores.accounts, process.wall.seconds),
         stores.storage,
         look,
         changed,
         FilterCommands(stores.learning, stores.accounts, make_rehearsal(process, stores)).ways | zones.ways,
     )
+
+
+def make_rotation(process: Process, stores: Stores) -> KeyRotation:
+    async def make_keys(domain: str, selector: str) -> list[DkimKey]:
+        return await process.passwords.run(lambda: generate_keys(domain, selector))
+
+    return KeyRotation(stores.accounts, make_keys, process.wall.seconds, process.settings.keys)

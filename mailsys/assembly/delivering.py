@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from mailsys.assembly.process import Process
 from mailsys.assembly.stores import Stores
 from mailsys.assembly.trust import make_inspector
 from mailsys.core.message.analysis import analyse
+from mailsys.core.trust.srs import Rewriting
 from mailsys.ports.resolver import IResolver
 from mailsys.services.answering.feedback import Feedback
 from mailsys.services.answering.vacation import Responder
@@ -40,6 +42,7 @@ class Delivering:
 def make_delivering(process: Process, stores: Stores, resolver: IResolver) -> Delivering:
     settings, wall, chance = process.settings, process.wall, process.random_bytes
     directory = Directory(stores.accounts, process.reactor, settings.domain)
+    srs = Rewriting(_key(stores.secret), settings.domain) if settings.sending.srs else None
     reporter = Reporter(
         hostname=settings.hostname,
         domain=settings.domain,
@@ -47,6 +50,7 @@ def make_delivering(process: Process, stores: Stores, resolver: IResolver) -> De
         blobs=stores.reports,
         analyse=analyse,
         unique=lambda: chance(12).hex(),
+        srs=srs,
     )
     responder = Responder(
         stores.mail, stores.objects, stores.blobs, stores.once, directory, wall, process.random
@@ -64,6 +68,7 @@ def make_delivering(process: Process, stores: Stores, resolver: IResolver) -> De
         chance,
         settings.hostname,
         Arrivals(responder, feedback),
+        srs,
     )
     inspector = make_inspector(process, stores, directory, resolver)
     pace = Pace(stores.counters, settings.rates, process.reactor) if settings.checks else None
@@ -71,3 +76,8 @@ def make_delivering(process: Process, stores: Stores, resolver: IResolver) -> De
     return Delivering(
         intake, reception, Submission(intake, Pauses(stores.objects, stores.accounts)), responder, feedback
     )
+
+
+def _key(secret: bytes) -> bytes:
+    """Of rewritten senders, made of the system's."""
+    return hashlib.blake2b(b"rewritten senders", key=secret, digest_size=32).digest()

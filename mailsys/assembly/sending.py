@@ -9,9 +9,12 @@ from mailsys.assembly.process import Process
 from mailsys.assembly.stores import Stores
 from mailsys.services.dns.resolve import StubResolver, configured_servers
 from mailsys.services.dns.route import Ourselves, Router
+from mailsys.services.outbound.http import OutboundHttp
 from mailsys.services.sending.means import Means
+from mailsys.services.sending.policies import Policies
 from mailsys.services.sending.send import Sending
 from mailsys.services.sending.sign import Signer
+from mailsys.services.sending.sts import StsPolicies
 from mailsys.settings_file import host_port
 from mailsys.smtp.client import Dialer
 
@@ -29,6 +32,10 @@ def make_resolver(process: Process, listening: Sequence[tuple[str, str]] = ()) -
     )
 
 
+def make_sts(process: Process, stores: Stores, resolver: StubResolver, outbound: OutboundHttp) -> StsPolicies:
+    return StsPolicies(resolver, outbound, stores.sts_policies, process.reactor, process.wall.seconds)
+
+
 def reachable(host: str, port: int) -> tuple[str, int]:
     """Where a process of this machine reaches what listens there."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104
@@ -40,6 +47,7 @@ def make_sending(
     delivering: Delivering,
     resolver: StubResolver,
     listening: Sequence[tuple[str, str]],
+    sts: StsPolicies,
 ) -> Sending:
     """`listening`: (service, "address:port") of what is bound."""
     settings, intake = process.settings, delivering.intake
@@ -66,6 +74,7 @@ def make_sending(
             now=process.wall.seconds,
             random=process.random,
             arrivals=intake.arrivals,
+            policies=Policies(resolver, sts if settings.sending.mta_sts else None, settings.sending.dane),
             longest_hold=settings.limits.hold_at_most,
         )
     )

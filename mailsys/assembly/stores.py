@@ -21,6 +21,7 @@ from mailsys.ports.queue import IQueueStore
 from mailsys.ports.sessions import ISessionStore
 from mailsys.ports.storage import Checked, IStorage, Progress
 from mailsys.ports.strangers import IStrangers
+from mailsys.ports.sts_policies import IStsPolicyStore
 from mailsys.ports.zones import IZoneStore
 from mailsys.services.access import resealing, second_factor
 from mailsys.services.access.at_rest import AtRest, Unreadable
@@ -53,6 +54,7 @@ class Stores:
     objects: IObjectStore
     once: IOnceStore
     learning: ILearningStore
+    sts_policies: IStsPolicyStore
     strangers: IStrangers
     sessions: ISessionStore
     zones: IZoneStore
@@ -86,6 +88,7 @@ class OpenStore:
             store.objects,
             store.once,
             store.learning,
+            store.sts_policies,
             store.strangers,
             store.sessions,
             store.zones,

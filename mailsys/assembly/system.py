@@ -10,18 +10,19 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from mailsys.assembly.access import make_access
 from mailsys.assembly.account_api import make_account_api
-from mailsys.assembly.administration import make_administration
+from mailsys.assembly.administration import make_administration, make_rotation
 from mailsys.assembly.delivering import make_delivering
 from mailsys.assembly.filtering import make_learner
 from mailsys.assembly.jmap import make_jmap
 from mailsys.assembly.listening import IMPLICIT_TLS, make_factories
 from mailsys.assembly.process import Threads, make_process
-from mailsys.assembly.sending import make_resolver, make_sending
+from mailsys.assembly.sending import make_resolver, make_sending, make_sts
 from mailsys.assembly.stores import check_storage, open_system_store
 from mailsys.assembly.zones import NameServer, make_zones
 from mailsys.running import MailService
 from mailsys.services.mailboxes.snoozing import Waker
 from mailsys.services.operating.certificates import Certificates
+from mailsys.services.operating.key_rotation import Rotating
 from mailsys.services.outbound.http import OutboundHttp
 from mailsys.settings import Settings
 from mailsys.web.application import WebApplication
@@ -49,10 +50,12 @@ class System:
         access = make_access(process, stores)
         resolver = make_resolver(process, listening)
         self._delivering = delivering = make_delivering(process, stores, resolver)
-        self._sending = make_sending(process, stores, delivering, resolver, listening)
+        outbound = OutboundHttp(reactor, resolver, settings.web.push_to_private)
+        self._sts = make_sts(process, stores, resolver, outbound)
+        self._rotating = Rotating(make_rotation(process, stores), resolver, reactor)
+        self._sending = make_sending(process, stores, delivering, resolver, listening, self._sts)
         self._waker = Waker(stores.mail, reactor, process.wall.seconds)
         self._learner = make_learner(process, stores)
-        outbound = OutboundHttp(reactor, resolver, settings.web.push_to_private)
         jmap = make_jmap(process, stores, access, delivering, outbound, self._waker.look)
         self._pushes = jmap.pushes
         self._web = WebApplication(
@@ -100,6 +103,8 @@ class System:
         if self._prepare is not None:
             await self._prepare(self)
         await self._delivering.directory.start()
+        self._sts.start()
+        self._rotating.start()
         self._sending.startService()
         self._waker.start()
         self._learner.start()
@@ -115,6 +120,8 @@ class System:
         """Sessions and deliveries finish, each within its own bound; whatever becomes of them, the
         store is closed after them."""
         delivering = self._delivering
+        self._sts.stop()
+        self._rotating.stop()
         try:
             await gatherResults(
                 [

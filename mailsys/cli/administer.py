@@ -113,6 +113,18 @@ def domain_records(options: argparse.Namespace) -> int:
     return DONE
 
 
+def rotate_keys(options: argparse.Namespace) -> int:
+    found: Any = perform(options, c.RotateKeys(name=options.name, activate=options.activate))
+    if options.json:
+        show_json(found)
+        return DONE
+    for each in found:
+        print(f"{each['stage']:<7}{each['name']} ({each['algorithm']})")
+    if any(each["stage"] == "new" for each in found):
+        print(f"Publish what `mailsys domain records {options.name}` prints; the new keys sign once seen.")
+    return DONE
+
+
 def show_records(found: Sequence[Row]) -> None:
     """As lines of a zone file, each below what it is for."""
     for each in found:

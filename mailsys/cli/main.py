@@ -178,6 +178,11 @@ def _domains(words: Words[argparse.ArgumentParser], where: argparse.ArgumentPars
         way.add_argument("--postmaster", metavar="ADDRESS", help="account that reads postmaster@ and abuse@")
         way.add_argument("--catch-all", metavar="ADDRESS", help="account that gets mail to unknown addresses")
     _way(ways, where, "remove", "administer:remove_domain", "remove a domain").add_argument("name")
+    rotate = _way(ways, where, "rotate-keys", "administer:rotate_keys", "make the next DKIM keys")
+    rotate.add_argument("name")
+    rotate.add_argument(
+        "--activate", action="store_true", help="sign by those that wait now, seen in DNS or not"
+    )
     _way(ways, where, "records", "administer:domain_records", "print its DNS records").add_argument("name")
 
 

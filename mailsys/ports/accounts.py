@@ -75,15 +75,39 @@ class Address:
     targets: tuple[str, ...] = ()  # FORWARD: where it goes, addresses of ours or others'
 
 
+class KeyStage(Enum):
+    """A new key waits until the world can see it; an old one is seen while mail signed by it is under way."""
+
+    NEW = "new"
+    ACTIVE = "active"
+    OLD = "old"
+
+
 @dataclass(frozen=True, slots=True)
 class DkimKey:
-    """A signing key of a domain (RFC 6376, RFC 8463)."""
+    """A signing key of a domain (RFC 6376, RFC 8463). since: when it came to its stage, Unix time; 0: when is
+    not known."""
 
     domain: str
     selector: str
     algorithm: str  # "rsa-sha256" or "ed25519-sha256"
     private: bytes  # PKCS#8 PEM
-    active: bool = True
+    stage: KeyStage = KeyStage.ACTIVE
+    since: float = 0.0
+
+    @property
+    def active(self) -> bool:
+        """Whether mail is signed by it. Its DNS record is wanted in every stage."""
+        return self.stage is KeyStage.ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMove:
+    """A key's way from one stage to the next; to None: it is removed."""
+
+    selector: str
+    old: KeyStage
+    new: KeyStage | None
 
 
 class IAccountStore(Interface):
@@ -145,3 +169,7 @@ class IAccountStore(Interface):
     def dkim_keys(domain: str) -> Deferred[Sequence[DkimKey]]: ...
 
     def put_dkim_key(key: DkimKey) -> Deferred[None]: ...
+
+    def move_dkim_keys(domain: str, moves: Sequence[KeyMove], now: float) -> Deferred[bool]:
+        """All of them in one commit; none, and False, when one of the keys is not (any more) where its move
+        begins. now: their new `since`."""

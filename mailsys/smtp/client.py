@@ -38,8 +38,10 @@ from mailsys.core.smtp.sender import (
 )
 from mailsys.log import Log
 from mailsys.services.dns.route import Host
+from mailsys.services.sending.demand import Demand, Proof
 from mailsys.services.sending.transmit import Content, DialError, IDialer, IHop
 from mailsys.settings import Sending
+from mailsys.smtp.dane import mismatch
 
 _log = Log("smtp-out")
 
@@ -71,13 +73,15 @@ class SmtpClient(Protocol):
     """One connection to one host. Made by `Dialer`."""
 
     def __init__(
-        self, host: Host, hostname: str, settings: Sending, tls: Any | None, verified: bool, clock: Any
+        self, host: Host, hostname: str, settings: Sending, tls: Any | None, demand: Demand, clock: Any
     ) -> None:
-        """tls: how to secure the connection; None: stay in clear. settings: how long a reply may take.
+        """tls: how to secure the connection; None: stay in clear. demand: what it has to prove.
+        settings: how long a reply may take.
         clock: an IReactorTime."""
         self.host = host
         self.tls = ""
-        self.verified = False
+        self.met = Demand()
+        self.noted = ""
         self.usable = False
         self.carried = 0
         self.capabilities = Capabilities()
@@ -85,7 +89,7 @@ class SmtpClient(Protocol):
         self._sender = Sender(hostname)
         self._settings = settings
         self._tls_options = tls
-        self._must_verify = verified
+        self._demand = demand
         self._result: Deferred[tuple[Result, ...]] | None = None
         self._content: Content | None = None
         self._drained: Deferred[None] | None = None
@@ -113,7 +117,7 @@ class SmtpClient(Protocol):
         self.usable = False
         self._stop_timer()
         if self._sender.waiting is Waiting.HANDSHAKE and not self.ready.called:
-            self.ready.errback(TlsFailed(str(reason.value)[:300]))
+            self.ready.errback(TlsFailed(f"TLS failed: {reason.value}"[:300]))
         self._sender.lost(f"451 4.4.2 Lost the connection while {_DOING[self._sender.waiting]}")
         self._pump()
         self._resume()
@@ -123,7 +127,12 @@ class SmtpClient(Protocol):
         assert transport is not None
         handle: Any = transport.getHandle()  # type: ignore[attr-defined]
         self.tls = f"{handle.get_protocol_version_name()} {handle.get_cipher_name()}"
-        self.verified = self._must_verify
+        demand = self._demand
+        if demand.proof is Proof.DANE and (why := mismatch(handle, demand.tlsa, demand.names)):
+            self.ready.errback(TlsFailed(why))
+            self.abort()
+            return
+        self.met = demand
         self._sender.tls_started()
         self._pump()
 
@@ -193,9 +202,9 @@ class SmtpClient(Protocol):
             self._in_clear("it does not offer STARTTLS")
 
     def _in_clear(self, why: str) -> None:
-        if self._must_verify:  # RFC 8689 §4.2.1
+        if self._demand.proof is not Proof.NONE:
             if not self.ready.called:
-                self.ready.errback(DialError(f"550 5.7.10 Encryption is required and {why}"))
+                self.ready.errback(TlsFailed(why))
             self.close()
             return
         self._settled()
@@ -355,32 +364,42 @@ class Dialer:
         self._trust = trust
         self._context: SSL.Context | None = None
 
-    def dial(self, host: Host, verified: bool) -> Deferred[IHop]:
-        return Deferred.fromCoroutine(self._dial(host, verified))
+    def dial(self, host: Host, demand: Demand) -> Deferred[IHop]:
+        return Deferred.fromCoroutine(self._dial(host, demand))
 
-    async def _dial(self, host: Host, verified: bool) -> IHop:
-        if verified:
+    async def _dial(self, host: Host, demand: Demand) -> IHop:
+        noted = ""
+        unverified = UnverifiedTls(self._any_certificate(), host.name)
+        if demand.proof is not Proof.NONE:
+            verified = demand.proof is Proof.CERTIFICATE
+            tls = optionsForClientTLS(host.name, trustRoot=self._trust) if verified else unverified
             try:
-                return await self._open(host, optionsForClientTLS(host.name, trustRoot=self._trust), True)
+                return await self._open(host, tls, demand)
             except TlsFailed as error:
-                raise DialError(f"550 5.7.10 Encryption is required and TLS failed: {error}") from error
+                if not demand.trial:
+                    raise DialError(demand.refusal(str(error))) from error
+                noted = f"{demand.by}, testing: {error}"
+                _log.info("trial-failed", host=host.name, address=host.address, cause=noted)
+        anything = Demand()
         try:
-            return await self._open(host, UnverifiedTls(self._any_certificate(), host.name), False)
+            hop = await self._open(host, unverified, anything)
         except TlsFailed as error:
             _log.info("tls-failed", host=host.name, address=host.address, cause=str(error))
-        try:
-            return await self._open(host, None, False)
-        except TlsFailed as error:  # not without TLS; here for the type's sake
-            raise DialError(f"451 4.4.2 {error}") from error
+            try:
+                hop = await self._open(host, None, anything)
+            except TlsFailed as error:  # not without TLS; here for the type's sake
+                raise DialError(f"451 4.4.2 {error}") from error
+        hop.noted = noted
+        return hop
 
     def _any_certificate(self) -> SSL.Context:
         if self._context is None:
             self._context = CertificateOptions(verify=False).getContext()
         return self._context
 
-    async def _open(self, host: Host, tls: Any | None, verified: bool) -> SmtpClient:
+    async def _open(self, host: Host, tls: Any | None, demand: Demand) -> SmtpClient:
         settings = self._settings
-        client = SmtpClient(host, self._hostname, settings, tls, verified, self._clock)
+        client = SmtpClient(host, self._hostname, settings, tls, demand, self._clock)
         six = ":" in host.address
         local = settings.local_address
         bind = (local, 0) if local and (":" in local) == six else None

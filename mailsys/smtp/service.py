@@ -15,8 +15,8 @@ from mailsys.settings import Limits
 @dataclass(frozen=True, slots=True)
 class Service:
     """submission: port 587 or 465, else 25. tls: a context factory for STARTTLS, None: not offered.
-    login_without_tls: clients on loopback may sign in in the clear, for `mailsys local`. require_tls: offer
-    REQUIRETLS under TLS, only once sending keeps it. now: Unix time."""
+    login_without_tls: clients on loopback may sign in in the clear, for `mailsys local`. now:
+    Unix time."""
 
     transactions: ITransactions
     sign_in: ISignIn | None
@@ -26,7 +26,6 @@ class Service:
     now: Callable[[], float]
     tls: Any = None
     login_without_tls: bool = False
-    require_tls: bool = False
 
     @property
     def recipients(self) -> int:
@@ -49,7 +48,7 @@ class Service:
             recipients=self.recipients,
             messages=self.limits.messages_per_connection,
             start_tls=self.tls is not None and not tls,
-            require_tls=self.require_tls and tls,
+            require_tls=tls,
             submission=self.submission,
             mechanisms=mechanisms,
             hold=int(self.limits.hold_at_most) if self.submission else 0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ from mailsys.services.operating.control import (
     address,
 )
 from mailsys.services.operating.domain_commands import DomainCommands
+from mailsys.services.operating.key_rotation import KeyRotation
 from mailsys.services.operating.queue_commands import QueueCommands
+from mailsys.settings import Keys
 from mailsys.stores.memory.events import Events
 from mailsys.stores.sqlite.store import open_store
 
@@ -35,7 +38,7 @@ async def hash_password(password: str) -> Credentials:
     return Credentials(f"hash of {password}", b"", 0, b"", b"")
 
 
-async def make_keys(domain: str) -> list[DkimKey]:
+async def make_keys(domain: str, selector: str) -> list[DkimKey]:
     return []
 
 
@@ -45,7 +48,7 @@ def administration(case: TestCase | SynchronousTestCase) -> Administration:
     case.addCleanup(store.close)
     return Administration(
         AccountCommands(store.accounts, store.mail, hash_password),
-        DomainCommands(store.accounts, make_keys),
+        DomainCommands(store.accounts, KeyRotation(store.accounts, make_keys, time.time, Keys())),
         QueueCommands(store.queue, store.accounts),
         store.storage,
     )

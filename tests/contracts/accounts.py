@@ -7,7 +7,7 @@ from dataclasses import replace
 from twisted.internet.defer import gatherResults
 
 from mailsys.core.refusal import MailboxExists, NotAllowed, ObjectConflict, UnknownRecipient
-from mailsys.ports.accounts import AccountPatch, Address, AddressKind, DkimKey, Domain
+from mailsys.ports.accounts import AccountPatch, Address, AddressKind, DkimKey, Domain, KeyMove, KeyStage
 from mailsys.ports.emails import Column
 from mailsys.ports.ids import AccountId
 from mailsys.ports.intake import Delivery
@@ -154,11 +154,30 @@ class AccountContract(Stage):
         accounts = self.store.accounts
         keys = [
             DkimKey("example.org", "a", "rsa-sha256", b"pem"),
-            DkimKey("example.org", "b", "ed25519-sha256", b"pem2", False),
+            DkimKey("example.org", "b", "ed25519-sha256", b"pem2", KeyStage.OLD, 5.0),
         ]
         for key in (*keys, DkimKey("a.example", "a", "rsa-sha256", b"x")):
             await accounts.put_dkim_key(key)
         self.assertEqual(list(await accounts.dkim_keys("example.org")), keys)
+
+    async def test_dkim_keys_move_together_or_not_at_all(self) -> None:
+        accounts = self.store.accounts
+        for selector, stage in (("a", KeyStage.ACTIVE), ("b", KeyStage.NEW)):
+            await accounts.put_dkim_key(DkimKey("example.org", selector, "rsa-sha256", b"pem", stage))
+        moves = [
+            KeyMove("b", KeyStage.NEW, KeyStage.ACTIVE),
+            KeyMove("a", KeyStage.ACTIVE, KeyStage.OLD),
+        ]
+        before = await accounts.version()
+        both = await gatherResults([accounts.move_dkim_keys("example.org", moves, 9.0) for _ in range(2)])
+        self.assertEqual(both, [True, False])
+        found = await accounts.dkim_keys("example.org")
+        self.assertEqual([(k.stage, k.since) for k in found], [(KeyStage.OLD, 9.0), (KeyStage.ACTIVE, 9.0)])
+        self.assertGreater(await accounts.version(), before)  # signers look again
+        self.assertTrue(
+            await accounts.move_dkim_keys("example.org", [KeyMove("a", KeyStage.OLD, None)], 10.0)
+        )
+        self.assertEqual([k.selector for k in await accounts.dkim_keys("example.org")], ["b"])
 
     async def test_removing_an_account_removes_all_that_was_its(self) -> None:
         accounts = self.store.accounts

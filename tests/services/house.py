@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from mailsys.core.message.analysis import analyse
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
+from mailsys.core.trust.srs import Rewriting
 from mailsys.ports.accounts import Account, Address, AddressKind, Credentials, Domain
 from mailsys.ports.emails import Column
 from mailsys.ports.mailboxes import Role
@@ -68,12 +69,13 @@ class House:
         self.directory = self.new_directory()
         await self.directory.start()
         reader = MessageReader(analyse, offload)
+        srs = self.srs = Rewriting(b"k" * 32, DOMAIN)
         reporter = Reporter(
-            HOST, DOMAIN, self.directory, self.blobs, analyse, lambda: self.random.randbytes(10).hex()
+            HOST, DOMAIN, self.directory, self.blobs, analyse, lambda: self.random.randbytes(10).hex(), srs
         )
         intake = Intake(
             self.mail, self.blobs, self.directory, reader, reporter, self.counters, self.limits,
-            self.clock, self.random.randbytes, HOST,
+            self.clock, self.random.randbytes, HOST, srs=srs,
         )  # fmt: skip
         self.reception, self.submission = (
             Reception(intake),

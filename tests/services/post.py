@@ -26,6 +26,7 @@ from mailsys.services.delivery.bounce import Reporter
 from mailsys.services.delivery.directory import Directory
 from mailsys.services.dns.route import Ourselves, Router
 from mailsys.services.sending.means import Means
+from mailsys.services.sending.policies import Policies
 from mailsys.services.sending.send import Sending
 from mailsys.services.sending.sign import Signer
 from mailsys.settings import Sending as Settings
@@ -57,6 +58,7 @@ class Post:
         self.resolver: Any = self.zone
         self.store: Any = open_store(None, None, Events(), now=self.now)
         self.traces = 0
+        self.policies: Policies | None = None
 
     def peer(self, *names: str, address: str = "127.0.0.1", **given: Any) -> SmtpPeer:
         """A server on our port 25 of the day at a loopback address, named in DNS."""
@@ -109,6 +111,7 @@ class Post:
                 clock=self.clock,
                 now=self.now,
                 random=chance,
+                policies=self.policies,
             )
         )
 

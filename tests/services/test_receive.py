@@ -18,7 +18,7 @@ from mailsys.ports.ids import TraceId
 from mailsys.ports.timeline import Stage
 from mailsys.services.delivery import forwarding_marks
 from mailsys.services.delivery.transactions import Client
-from tests.services.house import HOST, HouseTestCase, refusal, settled
+from tests.services.house import HOST, START, HouseTestCase, refusal, settled
 
 MESSAGE = b"From: Eve <Eve@remote.example>\r\nTo: bob@example.com\r\nSubject: Hi\r\n\r\nHello\r\n"
 
@@ -211,7 +211,7 @@ class ForwardTests(HouseTestCase):
             rcpt=RcptParameters("SUCCESS,FAILURE", "rfc822;first@x.example"),
         )
         item = (await self.house.queued())["far.example"].item
-        self.assertEqual(item.sender, "eve@remote.example")
+        self.assertEqual(self.house.srs.back(item.sender, int(START // 86400)), "eve@remote.example")
         [recipient] = item.recipients
         self.assertEqual(
             (recipient.address, recipient.notify, recipient.original),

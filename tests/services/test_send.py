@@ -12,6 +12,7 @@ from twisted.trial.unittest import TestCase
 from mailsys.ports.accounts import Credentials, Domain
 from mailsys.ports.queue import Settlement
 from mailsys.ports.queue_items import Outcome, QueueRecipient
+from mailsys.ports.timeline import Stage
 from mailsys.services.dns.resolve import StubResolver
 from mailsys.services.sending.send import LOOK
 from mailsys.services.sending.sign import generate_keys
@@ -624,7 +625,22 @@ class SendingTests(TestCase):
         await post.quiet()
         self.assertTrue(self.peer.messages[0].tls)
         self.assertIn("REQUIRETLS", self.peer.messages[0].mail)
-        self.assertEqual((await post.timeline(trace))[0].detail["certificate"], "verified")
+        self.assertEqual(
+            (await post.timeline(trace))[0].detail["security"], "verified by certificate (REQUIRETLS)"
+        )
+
+    async def test_a_large_receivers_refusal_comes_with_what_helps(self):
+        post = await self.post()
+        self.peer.replies["END"] = ["550 5.7.26 This mail has been blocked: the sender is unauthenticated"]
+        trace = await post.queue()
+        post.start()
+        await post.quiet()
+        failed = next(e for e in await post.timeline(trace) if e.stage is Stage.FAILED)
+        self.assertIn("SPF and DKIM records", failed.detail["remedy"])
+        (report,) = await post.inbox()
+        text = " ".join(report.get_payload()[0].get_payload().split())
+        self.assertIn("only from domains that prove it is theirs", text)
+        self.assertIn("said: 550 5.7.26 This mail", text)
 
     async def test_requiretls_without_tls_fails_honestly(self):
         post = await self.post()

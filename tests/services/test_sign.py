@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from mailsys.ports.accounts import KeyStage
 from mailsys.ports.ids import BlobId
 from mailsys.services.sending.sign import Signer, author_domain, generate_keys
 from tests.services.published import dns_record
@@ -123,7 +124,7 @@ class SigningTests(SynchronousTestCase):
         self.assertEqual(self.sign(message, sender=""), b"")
 
     def test_keys_that_are_not_active_do_not_sign(self):
-        self.keys.by_domain["x.example"] = [replace(KEYS[0], active=False), KEYS[1]]
+        self.keys.by_domain["x.example"] = [replace(KEYS[0], stage=KeyStage.OLD), KEYS[1]]
         signature = self.sign(MESSAGE)
         self.assertEqual(signature.count(b"DKIM-Signature:"), 1)
         self.assertIn(b"a=ed25519-sha256", signature)

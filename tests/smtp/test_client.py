@@ -8,12 +8,15 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from mailsys.core.smtp.envelope import Envelope, EnvelopeRecipient, Fate
 from mailsys.services.dns.route import Host
+from mailsys.services.sending.demand import Demand, Proof
 from mailsys.services.sending.transmit import Content, DialError
 from mailsys.settings import Sending
 from mailsys.smtp.client import WINDOW, Dialer
 from tests.peers.smtp_peer import SmtpPeer, self_signed
 
 MESSAGE = b"Subject: Hi\r\n\r\n.dot\r\nbye\r\n"
+ANYTHING = Demand()
+REQUIRED = Demand(Proof.CERTIFICATE, by="REQUIRETLS", final=True)
 CONTEXT, CERTIFICATE = self_signed("mx.y.example")
 
 
@@ -38,9 +41,9 @@ class ClientTests(TestCase):
             hop.abort()
         await self.peer.stop()
 
-    async def dial(self, verified: bool = False, name: str = "mx.y.example", on=reactor, **settings):
+    async def dial(self, demand: Demand = ANYTHING, name: str = "mx.y.example", on=reactor, **settings):
         dialer = Dialer(on, "mx.x.example", Sending(**settings), trust=CERTIFICATE)
-        hop = await dialer.dial(Host(name, "127.0.0.1", self.peer.port), verified)
+        hop = await dialer.dial(Host(name, "127.0.0.1", self.peer.port), demand)
         self.hops.append(hop)
         return hop
 
@@ -76,7 +79,7 @@ class ClientTests(TestCase):
             raise SkipTest("no IPv6 on loopback") from error
         self.addCleanup(lambda: Deferred.fromCoroutine(six.stop()))
         dialer = Dialer(reactor, "mx.x.example", Sending(local_address="::1"))
-        hop = await dialer.dial(Host("mx.y.example", "::1", six.port), False)
+        hop = await dialer.dial(Host("mx.y.example", "::1", six.port), ANYTHING)
         self.hops.append(hop)
         await self.send(hop)
         self.assertEqual(len(six.messages), 1)
@@ -205,7 +208,7 @@ class ClientTests(TestCase):
         await self.send(hop)
         self.assertTrue(self.peer.messages[0].tls)
         self.assertTrue(hop.tls.startswith("TLSv1."))
-        self.assertFalse(hop.verified)
+        self.assertFalse(hop.met.verifies)
 
     async def test_the_servers_name_is_sent_in_the_handshake(self):
         self.offer_tls()
@@ -232,10 +235,10 @@ class ClientTests(TestCase):
 
     async def test_verified_means_the_right_name_on_the_certificate(self):
         self.offer_tls()
-        hop = await self.dial(verified=True)
-        self.assertTrue(hop.verified)
+        hop = await self.dial(REQUIRED)
+        self.assertTrue(hop.met.verifies)
         with self.assertRaises(DialError) as caught:
-            await self.dial(verified=True, name="other.example")
+            await self.dial(REQUIRED, name="other.example")
         self.assertTrue(caught.exception.reply.startswith("550 5.7.10"))
 
     async def test_verified_never_falls_back(self):
@@ -245,6 +248,6 @@ class ClientTests(TestCase):
             self.peer.break_tls = case == "broken"
             self.peer.replies = {"STARTTLS": ["454 no"]} if case == "refused" else {}
             with self.assertRaises(DialError) as caught:
-                await self.dial(verified=True)
+                await self.dial(REQUIRED)
             self.assertTrue(caught.exception.reply.startswith("550 5.7.10"), case)
         self.assertEqual(self.peer.messages, [])

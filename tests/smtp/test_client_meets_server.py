@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 from mailsys.core.smtp.envelope import Envelope, EnvelopeRecipient, Fate
 from mailsys.core.smtp.wire_body import LineEnds
 from mailsys.services.dns.route import Host
+from mailsys.services.sending.demand import Demand, Proof
 from mailsys.services.sending.transmit import Content
 from mailsys.settings import Limits, Sending
 from mailsys.smtp.client import Dialer
@@ -17,6 +18,7 @@ from mailsys.smtp.service import Service
 from tests.conversations.smtp.memory import Transactions
 from tests.peers.smtp_peer import self_signed
 
+VERIFIED = Demand(Proof.CERTIFICATE)
 CONTEXT, CERTIFICATE = self_signed("mx.y.example")
 
 
@@ -43,7 +45,9 @@ class MeetingTests(TestCase):
     async def send(self, content: bytes, *people: EnvelopeRecipient, **given):
         if self.hop is None:
             dialer = Dialer(reactor, "mx.x.example", Sending(), CERTIFICATE)
-            self.hop = await dialer.dial(Host("mx.y.example", "127.0.0.1", self.port.getHost().port), True)
+            self.hop = await dialer.dial(
+                Host("mx.y.example", "127.0.0.1", self.port.getHost().port), VERIFIED
+            )
 
         async def read(start: int, length: int) -> bytes:
             return content[start : start + length]

@@ -48,6 +48,7 @@ from tests.contracts import (
     once,
     queue,
     strangers,
+    sts_policies,
     zones,
 )
 from tests.contracts.letters import CREDENTIALS, item, letter
@@ -119,6 +120,7 @@ class Queries(InFile, mail_query.QueryContract):
 
 # What version 4 and later ones brought, taken away again.
 _OLDER = """
+DROP TABLE sts_policy; ALTER TABLE dkim_key DROP COLUMN since;
 DROP TABLE once; DROP TABLE lesson; DROP TABLE token; DROP TABLE learned; DROP TABLE known;
 DROP TABLE verdict; DROP TABLE reputation; DROP TABLE greylist;
 DROP TABLE zone; DROP TABLE zone_history;
@@ -210,6 +212,10 @@ class Lessons(InFile, learning.LessonContract):
 
 
 class Learning(InFile, learning.LearningContract):
+    pass
+
+
+class StsPolicies(InFile, sts_policies.StsPolicyContract):
     pass
 
 

@@ -34,6 +34,7 @@ from tests.contracts import (
     queue,
     sessions,
     strangers,
+    sts_policies,
     zones,
 )
 from tests.contracts.letters import CREDENTIALS, letter
@@ -146,6 +147,10 @@ class Lessons(InMemory, learning.LessonContract):
 
 
 class Learning(InMemory, learning.LearningContract):
+    pass
+
+
+class StsPolicies(InMemory, sts_policies.StsPolicyContract):
     pass
 
 

@@ -12,9 +12,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from textwrap import wrap
 from typing import Final
 
 from mailsys.core.message import dates
+from mailsys.core.message.tls_required import needs_no_tls
+from mailsys.core.queue.remedies import remedy_of
 
 QUOTED_AT_MOST: Final = 800  # characters of a remote's words
 LISTED_AT_MOST: Final = 100  # recipients spelled out in the part for people; the machine part has all
@@ -195,7 +198,13 @@ _EXPLAINED: Final = (
 )
 
 
-def _explanation(status: str) -> str:
+_INDENT: Final = " " * 8
+
+
+def _explanation(recipient: Reported, action: Action) -> str:
+    if recipient.host and (remedy := remedy_of(recipient.reply)):
+        return str(remedy)
+    status = status_of(recipient.reply, action)
     return next((text for prefix, text in _EXPLAINED if status.startswith(prefix)), "")
 
 
@@ -220,8 +229,8 @@ def _for_people(original: Original, recipients: Sequence[Reported], hostname: st
             if listed > LISTED_AT_MOST:
                 continue
             lines.append(f"    {one_line(recipient.address, 400)}")
-            if explanation := _explanation(status_of(recipient.reply, action)):
-                lines.append(f"        {explanation}")
+            if explanation := _explanation(recipient, action):
+                lines += wrap(explanation, 76, initial_indent=_INDENT, subsequent_indent=_INDENT)
             if recipient.reply:
                 who = f"{one_line(recipient.host, 300)} said" if recipient.host else "The reason"
                 lines.append(f"        {who}: {one_line(recipient.reply)}")
@@ -312,6 +321,7 @@ def compose_report(
         header.append(_folded("References", b" ".join(ids).decode("ascii")))
     header += [
         "Auto-Submitted: auto-replied\r\n",  # RFC 3834 §5
+        *(["TLS-Required: No\r\n"] if needs_no_tls(original.header) else []),  # RFC 8689 §5
         "MIME-Version: 1.0\r\n",
         "Content-Type: multipart/report; report-type=delivery-status;\r\n",
         f' boundary="=_report_{unique}"\r\n\r\n',

@@ -17,7 +17,7 @@ from twisted.python.components import proxyForInterface
 
 from mailsys.core.refusal import ObjectConflict
 from mailsys.log import Log
-from mailsys.ports.accounts import Account, Credentials, DkimKey, IAccountStore
+from mailsys.ports.accounts import Account, Credentials, DkimKey, IAccountStore, KeyMove
 from mailsys.ports.ids import AccountId
 from mailsys.services.access.at_rest import AtRest, is_hidden
 
@@ -84,6 +84,9 @@ class SealedAccounts(proxyForInterface(IAccountStore, "kept")):  # type: ignore[
     def put_dkim_key(self, key: DkimKey) -> Deferred[None]:
         hidden = self._at_rest.hide(b64encode(key.private).decode("ascii"), _whose_key(key))
         return self.kept.put_dkim_key(replace(key, private=hidden.encode("ascii")))
+
+    def move_dkim_keys(self, domain: str, moves: Sequence[KeyMove], now: float) -> Deferred[bool]:
+        return self.kept.move_dkim_keys(domain, moves, now)
 
     async def seal_all(self) -> int:
         """Seal what was kept plain before secrets were sealed; how much that was. Others may change the same

@@ -7,7 +7,7 @@ settle, or by `IMailStore.accept`), so a report is never lost and never told twi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from mailsys.core.message.facts import MessageFacts
@@ -21,6 +21,7 @@ from mailsys.core.queue.report import (
     domain_of,
 )
 from mailsys.core.refusal import ContentLost
+from mailsys.core.trust.srs import BadSrs, Rewriting, is_rewritten
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobStore, StagedBlob
 from mailsys.ports.ids import AccountId, BlobId
@@ -65,6 +66,7 @@ class Reporter:
     blobs: IBlobStore
     analyse: Callable[[bytes], MessageFacts]
     unique: Callable[[], str]  # random letters and digits, at least 20
+    srs: Rewriting | None = None  # what senders of forwarded mail were rewritten by
 
     async def make_report(
         self,
@@ -90,6 +92,7 @@ class Reporter:
         """
         if not item.sender or not recipients:
             return None
+        item = replace(item, sender=self._true_sender(item.sender, now))
         content = await self._content(item, blob, size)
         original = Original(item.sender, item.created, header, content, item.envid)
         report = compose_report(
@@ -134,6 +137,19 @@ class Reporter:
             timeline=(entry,),
             header=data[: data.index(b"\r\n\r\n") + 4],
         )
+
+    def _true_sender(self, sender: str, now: float) -> str:
+        """Of forwarded mail: whoever it was from."""
+        if (
+            self.srs is not None
+            and is_rewritten(sender)
+            and self.directory.is_local_domain(domain_of(sender))
+        ):
+            try:
+                return self.srs.back(sender, int(now // 86400))
+            except BadSrs:
+                _log.warning("sender not ours", sender=sender)
+        return sender
 
     async def _content(self, item: NewQueueItem, blob: BlobId | None, size: int) -> bytes | None:
         """The whole message, if the sender wants it back (RET=FULL) and it may be."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
+from mailsys.core.trust.srs import Rewriting
 from mailsys.ports.blobs import IBlobStore
 from mailsys.ports.limits import ILimits
 from mailsys.ports.mail import IMailStore
@@ -20,7 +21,8 @@ from mailsys.settings import Limits
 @dataclass(frozen=True, slots=True)
 class Intake:
     """`hostname` stands in the trace header and in Message-IDs that are added; `random_bytes(n)` gives
-    chance for trace ids; `clock` tells Unix time. `arrivals` hears of what was delivered here."""
+    chance for trace ids; `clock` tells Unix time. `arrivals` hears of what was delivered here.
+    `srs` rewrites the senders of what is forwarded; None: they stay."""
 
     mail: IMailStore
     blobs: IBlobStore
@@ -33,3 +35,4 @@ class Intake:
     random_bytes: Callable[[int], bytes]
     hostname: str
     arrivals: Arrives | None = None
+    srs: Rewriting | None = None

@@ -10,8 +10,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from mailsys.ports.accounts import DkimKey
+from mailsys.ports.accounts import DkimKey, KeyStage
 
+_KEY_WHY = {
+    KeyStage.NEW: "DKIM: the next key ({}); mail is signed by it once this record is seen.",
+    KeyStage.ACTIVE: "DKIM: lets receivers verify our signatures ({}).",
+    KeyStage.OLD: "DKIM: an old key ({}), for mail that is still under way.",
+}
 _STRING = 255  # octets of one character-string in a TXT record (RFC 1035 §3.3)
 
 
@@ -56,10 +61,9 @@ def records(
             f"{key.selector}._domainkey.{zone}",
             "TXT",
             _text(public_part(key)),
-            f"DKIM: lets receivers verify our signatures ({key.algorithm}).",
+            _KEY_WHY[key.stage].format(key.algorithm),
         )
         for key in keys
-        if key.active
     ]
     found.append(
         Record(

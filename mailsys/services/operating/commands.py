@@ -90,6 +90,13 @@ class DomainRecords(Command, frozen=True, tag="domain.records"):
     name: Text
 
 
+class RotateKeys(Command, frozen=True, tag="domain.rotate"):
+    """New DKIM keys for the domain; `activate`: sign by those that wait at once, seen in DNS or not."""
+
+    name: Text
+    activate: bool = False
+
+
 class ListZones(Command, frozen=True, tag="zone.list"):
     pass
 
@@ -254,6 +261,7 @@ AnyCommand = (
     | ChangeDomain
     | RemoveDomain
     | DomainRecords
+    | RotateKeys
     | ListZones
     | ShowZone
     | AddZone

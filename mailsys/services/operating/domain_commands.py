@@ -8,30 +8,33 @@ from typing import Any
 
 from mailsys.core.refusal import MailboxExists
 from mailsys.log import Log
-from mailsys.ports.accounts import DkimKey, Domain, IAccountStore
+from mailsys.ports.accounts import Domain, IAccountStore
 from mailsys.ports.ids import AccountId
+from mailsys.services.dns.records import public_part
 from mailsys.services.operating import commands as c
+from mailsys.services.operating.key_rotation import KeyRotation
 from mailsys.services.operating.known import Known, domain_of
 
 log = Log("administration")
 
 
 class DomainCommands:
-    """make_keys: fresh DKIM keys of a domain, made off the reactor's thread."""
+    """rotation: makes the keys of domains."""
 
     def __init__(
         self,
         accounts: IAccountStore,
-        make_keys: Callable[[str], Awaitable[list[DkimKey]]],
+        rotation: KeyRotation,
     ) -> None:
         self._accounts = accounts
-        self._make_keys = make_keys
+        self._rotation = rotation
         self._known = Known(accounts)
         self.ways: dict[type[c.Command], Callable[[Any], Awaitable[object]]] = {
             c.ListDomains: self._list_domains,
             c.AddDomain: self._add_domain,
             c.ChangeDomain: self._change_domain,
             c.RemoveDomain: self._remove_domain,
+            c.RotateKeys: self._rotate_keys,
         }
 
     async def _list_domains(self, command: c.ListDomains) -> object:
@@ -47,8 +50,7 @@ class DomainCommands:
             await self._known.account_id(command.catch_all),
         )
         await self._accounts.put_domain(domain)
-        for key in await self._make_keys(name):
-            await self._accounts.put_dkim_key(key)
+        await self._rotation.first(name)
         log.info("domain added", domain=name)
         return await self._shown(domain)
 
@@ -67,6 +69,18 @@ class DomainCommands:
         await self._accounts.remove_domain(domain.name)
         log.info("domain removed", domain=domain.name)
         return {"name": domain.name}
+
+    async def _rotate_keys(self, command: c.RotateKeys) -> object:
+        domain = await self._known.domain(command.name)
+        if command.activate:
+            await self._rotation.activate(domain.name)
+        else:
+            await self._rotation.rotate(domain.name)
+        return [
+            {"name": f"{key.selector}._domainkey.{domain.name}.", "stage": key.stage.value}
+            | {"value": public_part(key), "algorithm": key.algorithm}
+            for key in await self._accounts.dkim_keys(domain.name)
+        ]
 
     async def _shown(self, domain: Domain) -> dict[str, object]:
         async def name(account: AccountId | None) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.protocol import Protocol
-from twisted.internet.ssl import optionsForClientTLS
+from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, ResponseDone
 from twisted.web.http import PotentialDataLoss
@@ -164,9 +164,17 @@ def _literal(host: str) -> str | None:
 
 
 class OutboundHttp:
-    """`allow_private`: addresses of this machine and network too, and plain HTTP (for tests)."""
+    """`allow_private`: addresses of this machine and network too, and plain HTTP (for tests). `trust`: a root
+    that certificates may lead to instead of the platform's (for tests and closed networks)."""
 
-    def __init__(self, reactor: Any, resolver: IResolver, allow_private: bool = False) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        resolver: IResolver,
+        allow_private: bool = False,
+        trust: Certificate | None = None,
+    ) -> None:
+        self._trust = trust
         self._reactor = reactor
         self._resolver = resolver
         self.allow_private = allow_private
@@ -228,7 +236,7 @@ class OutboundHttp:
         body: bytes | None,
         limit: int,
     ) -> OutboundAnswer:
-        factory = _CheckedAddress(self._reactor, target, address)
+        factory = _CheckedAddress(self._reactor, target, address, self._trust)
         agent = Agent.usingEndpointFactory(self._reactor, factory)  # type: ignore[no-untyped-call]
         given = Headers({name: [value] for name, value in (headers or {}).items()})
         producer = None if body is None else _Octets(body)
@@ -261,7 +269,8 @@ class _NotConnected(Exception):
 class _CheckedAddress:
     """Leads to one address, with TLS for the host that the URL names."""
 
-    def __init__(self, reactor: Any, target: Target, address: str) -> None:
+    def __init__(self, reactor: Any, target: Target, address: str, trust: Certificate | None) -> None:
+        self._trust = trust
         self._reactor = reactor
         self._target = target
         self._address = address
@@ -271,7 +280,7 @@ class _CheckedAddress:
         kind = TCP6ClientEndpoint if ":" in self._address else TCP4ClientEndpoint
         endpoint: Any = kind(self._reactor, self._address, self._target.port, timeout=CONNECT_WITHIN)
         if self._target.secure:
-            endpoint = wrapClientTLS(optionsForClientTLS(self._target.host), endpoint)
+            endpoint = wrapClientTLS(optionsForClientTLS(self._target.host, trustRoot=self._trust), endpoint)
         return _Connecting(endpoint, self.connection)
 
 

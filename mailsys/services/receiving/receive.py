@@ -9,9 +9,11 @@ something written in front of it. Without an inspector nothing is checked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from zope.interface import implementer
 
 from mailsys import metrics
@@ -30,6 +32,7 @@ from mailsys.core.refusal import (
 )
 from mailsys.core.smtp.parameters import MailParameters, RcptParameters
 from mailsys.core.trust.explained import sentence
+from mailsys.core.trust.srs import BadSrs, is_rewritten
 from mailsys.log import Log
 from mailsys.ports.blobs import IBlobSink, StagedBlob
 from mailsys.ports.intake import Acceptance
@@ -52,7 +55,7 @@ from mailsys.services.delivery.deliver import (
 from mailsys.services.delivery.directory import Route
 from mailsys.services.delivery.intake import Intake
 from mailsys.services.delivery.transactions import Client, ITransaction, ITransactions, is_loopback
-from mailsys.services.dns.route import needs_utf8
+from mailsys.services.dns.route import LOCAL, needs_utf8
 from mailsys.services.learning.rescue import rescue
 from mailsys.services.receiving.cleaned import CleanedSink
 from mailsys.services.receiving.judged import (
@@ -152,6 +155,8 @@ class _Incoming:
     # -- RCPT ----------------------------------------------------------------------------------------
 
     def add_recipient(self, address: str, parameters: RcptParameters) -> Deferred[None] | None:
+        if self._is_ours_rewritten(address):
+            return maybeDeferred(self._take_bounce, address, parameters)
         route = self._intake.directory.cached(address)
         if route is not None and self._take_now(address, parameters, route):
             return None
@@ -165,6 +170,27 @@ class _Incoming:
             return False
         self._take(address, parameters, route)
         return True
+
+    def _is_ours_rewritten(self, address: str) -> bool:
+        intake = self._intake
+        domain = address.rpartition("@")[2]
+        return intake.srs is not None and is_rewritten(address) and intake.directory.is_local_domain(domain)
+
+    def _take_bounce(self, address: str, parameters: RcptParameters) -> None:
+        """What comes back from mail that we forwarded goes on to whoever wrote it: bounces only, and only to
+        an address of our making, or we would carry anybody's mail anywhere."""
+        intake = self._intake
+        assert intake.srs is not None
+        if len(self._recipients) >= intake.limits.recipients_incoming:
+            raise TooManyRecipients()
+        try:
+            if self._sender:
+                raise BadSrs("only bounces go there")
+            true = intake.srs.back(address, int(intake.clock.seconds() // 86400))
+        except BadSrs as error:
+            log.info("recipient refused", trace=self._trace, recipient=address, cause=str(error))
+            raise UnknownRecipient(f"That address takes nothing: {error}", cause=address) from error
+        self._take(address, parameters, Route((), (true,)))
 
     async def _add_recipient(self, address: str, parameters: RcptParameters) -> None:
         intake = self._intake
@@ -264,7 +290,7 @@ class _Incoming:
             facts=facts,
             received_at=now,
             deliveries=into if examined is None else judged_deliveries(into, examined),
-            queued=queue_items(made, self._onward(reading, now)) if made.outgoing else (),
+            queued=self._forwards(queue_items(made, self._onward(reading, now))) if made.outgoing else (),
             timeline=tuple(steps),
             header=reading.header,
             origin=() if examined is None else examined.origin,
@@ -347,6 +373,15 @@ class _Incoming:
             verdict=verdict,
             ms=round((intake.clock.seconds() - self._begun) * 1000, 1),
         )
+
+    def _forwards(self, items: Sequence[NewQueueItem]) -> tuple[NewQueueItem, ...]:
+        """With a sender of ours where they leave us in the name of another domain: its SPF names its own
+        servers, not us."""
+        intake, sender = self._intake, self._sender
+        if intake.srs is None or not sender or intake.directory.is_local_domain(sender.rpartition("@")[2]):
+            return tuple(items)
+        ours = intake.srs.forward(sender, int(intake.clock.seconds() // 86400))
+        return tuple(item if item.destination == LOCAL else replace(item, sender=ours) for item in items)
 
     def _without_loops(self, header: bytes) -> list[Addressed]:
         """The recipients, less the forwards that this message took before. MailLoop when it went

@@ -12,6 +12,7 @@ from twisted.internet.task import deferLater
 
 from mailsys import metrics
 from mailsys.core.message.header import MAX_HEADER
+from mailsys.core.message.tls_required import needs_no_tls
 from mailsys.core.queue.report import Reported
 from mailsys.core.queue.schedule import LONGEST_PAUSE as REPORT_LATER
 from mailsys.core.queue.schedule import Schedule
@@ -26,6 +27,7 @@ from mailsys.ports.timeline import Stage, TimelineEntry
 from mailsys.services.dns.route import LOCAL, RouteError, wire_address
 from mailsys.services.sending.conclude import Connected, Tried, conclude
 from mailsys.services.sending.deliver_local import deliver_local
+from mailsys.services.sending.demand import plain_ways
 from mailsys.services.sending.hops import Hops, Unreached
 from mailsys.services.sending.means import Means
 from mailsys.services.sending.networks import Crowded
@@ -45,6 +47,7 @@ class Lane:
     destination: str
     pace: Pace
     hop: IHop | None = None
+    relaxed: bool = False  # its connection is less safe than the destination asks, as one message wished
     closing: bool = False
     since: float = 0.0  # when its present attempt began, by the monotonic clock
     dialing: float | None = None  # since when it has waited for a connection, by the same
@@ -167,7 +170,7 @@ class Attempt:
                 sent, pending, Result(Fate.DEFERRED, lane.pace.down_reply, remote=lane.pace.down_remote)
             )
             return
-        reused, hop = await self._hop(lane, item.require_tls, sent.unreached)
+        reused, hop = await self._hop(lane, queued, sent.unreached)
         read = partial(self._read, queued.blob)
         prefix = b""
         if self.means.signer is not None:
@@ -175,8 +178,8 @@ class Attempt:
         content = Content(prefix, queued.size, read)
         left = list(pending)
         while left:
-            if not self.hops.fits(hop, item.require_tls):  # closed while we signed, or it has had its fill
-                reused, hop = await self._hop(lane, item.require_tls, sent.unreached)
+            if not self._fits(hop, item.require_tls):  # closed while we signed, or it has had its fill
+                reused, hop = await self._hop(lane, queued, sent.unreached)
                 if not hop.usable:
                     break
             some = left[: hop.capabilities.recipients_at_once]
@@ -184,13 +187,13 @@ class Attempt:
             sent.answered = self.means.clock.seconds()
             if reused and _went_stale(hop, results):
                 # it was closed while it lay idle, before it took anything: that says nothing of the host
-                reused, hop = await self._hop(lane, item.require_tls, sent.unreached, fresh=True)
+                reused, hop = await self._hop(lane, queued, sent.unreached, fresh=True)
                 continue
             reused = False
             left = left[len(some) :]
             where = hop.host.shown
             passes = hop.capabilities.offers("DSN")
-            sent.connected = Connected(where, hop.tls, hop.verified)
+            sent.connected = Connected(where, hop.tls, hop.met.level(hop.tls), hop.noted)
             for index, result in zip(some, results, strict=True):
                 sent.tried[index] = Tried(result, where, passes)
             if not hop.usable or any(result.reply.startswith("421") for result in results):
@@ -205,17 +208,17 @@ class Attempt:
             self._rest(sent, left, Result(Fate.DEFERRED, words, remote=False))
 
     async def _hop(
-        self, lane: Lane, verified: bool, unreached: list[Unreached], fresh: bool = False
+        self, lane: Lane, queued: QueueItem, unreached: list[Unreached], fresh: bool = False
     ) -> tuple[bool, IHop]:
         """The lane's connection, a kept one, or a new one; and whether it was used before."""
         if lane.hop is not None:
-            if not fresh and self.hops.fits(lane.hop, verified):
+            if not fresh and not lane.relaxed and self._fits(lane.hop, queued.item.require_tls):
                 return lane.hop.carried > 0, lane.hop
             old = lane.hop
             lane.hop = None
             self.hops.give_back(old)
         lane.dialing = self.means.clock.seconds()
-        dialing = Deferred.fromCoroutine(self._dial(lane.destination, verified, unreached, fresh))
+        dialing = Deferred.fromCoroutine(self._dial(lane, queued, unreached, fresh))
         lane.waiting = dialing
         try:
             hop = lane.hop = await dialing
@@ -223,8 +226,21 @@ class Attempt:
             lane.waiting = lane.dialing = None
         return hop.carried > 0, hop
 
-    async def _dial(self, destination: str, verified: bool, unreached: list[Unreached], fresh: bool) -> IHop:
-        return await self.hops.open(await self.means.router.hosts(destination), verified, unreached, fresh)
+    async def _dial(self, lane: Lane, queued: QueueItem, unreached: list[Unreached], fresh: bool) -> IHop:
+        required = queued.item.require_tls
+        hosts = await self.means.router.hosts(lane.destination)
+        ways = plain_ways(hosts, required)
+        lane.relaxed = False
+        if self.means.policies is not None and not self.means.router.smarthost:
+            asked = await self.means.policies.ways(lane.destination, hosts, required)
+            if asked != ways and not required:
+                lane.relaxed = needs_no_tls(await self._header(queued))
+            if not lane.relaxed:
+                ways = asked
+        return await self.hops.open(ways, unreached, fresh)
+
+    def _fits(self, hop: IHop, required: bool) -> bool:
+        return self.hops.fits(hop) and (hop.met.verifies or not required)
 
     async def _read(self, blob: BlobId, start: int, length: int) -> bytes | None:
         data: bytes | None = await self.means.blobs.read(blob, start, length)
@@ -316,15 +332,19 @@ class Attempt:
         self, queued: QueueItem, reports: Sequence[Reported], header: bytes | None
     ) -> Acceptance | None:
         if header is None:
-            try:
-                start = await self._read(queued.blob, 0, min(queued.size, MAX_HEADER)) or b""
-            except ContentLost:
-                start = b""  # its sender is told all the same
-            end = start.find(b"\r\n\r\n")
-            header = start if end < 0 else start[: end + 4]
+            header = await self._header(queued)
         return await self.means.reporter.make_report(
             queued.item, reports, header=header, now=self.means.now(), blob=queued.blob, size=queued.size
         )
+
+    async def _header(self, queued: QueueItem) -> bytes:
+        """The message's header with the empty line behind it; b"" when it is gone."""
+        try:
+            start = await self._read(queued.blob, 0, min(queued.size, MAX_HEADER)) or b""
+        except ContentLost:
+            return b""  # its sender is told all the same
+        end = start.find(b"\r\n\r\n")
+        return start if end < 0 else start[: end + 4]
 
     def _log_settlement(self, queued: QueueItem, settlement: Settlement) -> None:
         before = queued.item.recipients

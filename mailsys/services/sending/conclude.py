@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from mailsys.core.message import dates
 from mailsys.core.message.address import comparable
+from mailsys.core.queue.remedies import remedy_of
 from mailsys.core.queue.report import Action, Reported, is_bounce, wants
 from mailsys.core.queue.schedule import GiveUp, Patience, Schedule, after_attempt, begun
 from mailsys.core.smtp.envelope import Fate, Result
@@ -35,7 +36,8 @@ class Connected:
 
     host: str
     tls: str  # "" in clear
-    verified: bool = False
+    level: str = "none"  # how safe it is, for people
+    noted: str = ""  # what else is to be told of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,9 @@ def _way(
         detail = {"host": one.host, "reply": one.reply}
         timeline.append(TimelineEntry(item.trace, now, Stage.UNREACHED, item.account, "", detail))
     if connected is not None:
-        detail = {"host": connected.host, "tls": connected.tls or "none"}
-        if connected.verified:
-            detail["certificate"] = "verified"
+        detail = {"host": connected.host, "tls": connected.tls or "none", "security": connected.level}
+        if connected.noted:
+            detail["note"] = connected.noted
         timeline.append(TimelineEntry(item.trace, now, Stage.CONNECTED, item.account, "", detail))
     return timeline
 
@@ -136,6 +138,8 @@ class _Judged:
         said = host if result.remote else ""
         report = Reported(recipient.address, Action.FAILED, result.reply, said, recipient.original, now)
         detail = {"reply": result.reply, **({"host": host} if host else {})}
+        if said and (remedy := remedy_of(result.reply)):
+            detail["remedy"] = str(remedy)
         if result.fate is Fate.ACCEPTED:
             stage, outcome = Stage.SENT, Outcome.DELIVERED
             if not attempt.passes_dsn and wants(recipient.notify, Action.RELAYED):

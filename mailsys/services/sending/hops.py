@@ -9,12 +9,14 @@ from typing import Any
 from mailsys.core.smtp.envelope import Capabilities
 from mailsys.log import Log
 from mailsys.services.dns.route import Host, Ourselves, RouteError
+from mailsys.services.sending.demand import Demand, Way
 from mailsys.services.sending.networks import Crowded, Networks
 from mailsys.services.sending.transmit import DialError, IDialer, IHop
 from mailsys.settings import Sending
 
 _log = Log("send")
 
+ANYTHING = Demand()
 IDLE = 5.0  # seconds an unused connection is kept
 ADDRESSES_TRIED = 10  # per attempt
 
@@ -41,33 +43,37 @@ class Hops:
     clock: Any
     settings: Sending
     ourselves: Ourselves
-    _idle: dict[tuple[str, int, bool], list[_Idle]] = field(default_factory=dict)
+    _idle: dict[tuple[str, str, int], list[_Idle]] = field(default_factory=dict)
     _networks: Networks = field(init=False)
 
     def __post_init__(self) -> None:
         self._networks = Networks(self.clock, self.settings.connecting_per_network)
 
-    def fits(self, hop: IHop, verified: bool) -> bool:
-        """Whether a connection can take one more message of this kind."""
+    def fits(self, hop: IHop, demand: Demand = ANYTHING) -> bool:
+        """Whether a connection can take one more message, where that is asked for."""
         most = self.settings.messages_per_connection
         if capped := hop.capabilities.transactions:  # RFC 9422
             most = min(most, capped)
-        return hop.usable and hop.carried < most and (hop.verified or not verified)
+        return hop.usable and hop.carried < most and hop.met.covers(demand, hop.tls)
 
-    async def open(
-        self, hosts: Sequence[Host], verified: bool, unreached: list[Unreached], fresh: bool = False
-    ) -> IHop:
+    async def open(self, ways: Sequence[Way], unreached: list[Unreached], fresh: bool = False) -> IHop:
         """A connection to the first host that can be had; `unreached` gets those before it. Raises
         DialError: the last cause, a passing one if any was; RouteError when the other side turns out to
         be ourselves; Crowded when a host could not even be tried."""
         passing: DialError | None = None
         final: DialError | None = None
         crowded: Crowded | None = None
-        for host in hosts[:ADDRESSES_TRIED]:
-            if not fresh and (hop := self._take(host, verified)) is not None:
+        usable = [way for way in ways if not way.barred]
+        for way in ways:
+            if way.barred and all(one.reply != way.barred for one in unreached):
+                unreached.append(Unreached(way.host.shown, way.barred))
+                passing = DialError(way.barred)
+        for way in usable[:ADDRESSES_TRIED]:
+            host = way.host
+            if not fresh and (hop := self._take(host, way.demand)) is not None:
                 return hop
             try:
-                hop = await self._dial(host, verified)
+                hop = await self._dial(host, way.demand)
             except Crowded as error:
                 crowded = error
                 continue
@@ -82,15 +88,16 @@ class Hops:
             if not self.settings.smarthost and self._is_us(hop.capabilities):
                 hop.close()
                 raise RouteError(f"554 5.4.6 {host.name} is this system itself")
+            hop.noted = hop.noted or way.noted
             return hop
         raise crowded or passing or final or DialError("451 4.4.1 There is no host to try")
 
-    async def _dial(self, host: Host, verified: bool) -> IHop:
+    async def _dial(self, host: Host, demand: Demand) -> IHop:
         if self.settings.smarthost:
-            return await self.dialer.dial(host, verified)
+            return await self.dialer.dial(host, demand)
         await self._networks.enter(host.address)
         try:
-            return await self.dialer.dial(host, verified)
+            return await self.dialer.dial(host, demand)
         finally:
             self._networks.leave(host.address)
 
@@ -98,30 +105,27 @@ class Hops:
         name = offered.name.lower()
         return "." in name and self.ourselves.named(name)
 
-    def _take(self, host: Host, verified: bool) -> IHop | None:
-        for kind in (True, False):
-            if verified and not kind:
-                break
-            idle = self._idle.get((host.address, host.port, kind))
-            while idle:
-                one = idle.pop()
+    def _take(self, host: Host, demand: Demand) -> IHop | None:
+        """One for another name is left alone: it has proved that name."""
+        idle = self._idle.get(_key(host), [])
+        for one in reversed(idle):
+            if self.fits(one.hop, demand):
+                idle.remove(one)
                 one.timer.cancel()
-                if self.fits(one.hop, verified):
-                    return one.hop
-                one.hop.close()
+                return one.hop
         return None
 
     def give_back(self, hop: IHop) -> None:
         """Keep it for a while, or say goodbye."""
-        if not self.fits(hop, False):
+        if not self.fits(hop):
             hop.close()
             return
-        key = (hop.host.address, hop.host.port, hop.verified)
+        key = _key(hop.host)
         one = _Idle(hop, None)
         one.timer = self.clock.callLater(IDLE, self._expire, key, one)
         self._idle.setdefault(key, []).append(one)
 
-    def _expire(self, key: tuple[str, int, bool], one: _Idle) -> None:
+    def _expire(self, key: tuple[str, str, int], one: _Idle) -> None:
         idle = self._idle.get(key)
         if idle is not None and one in idle:
             idle.remove(one)
@@ -136,3 +140,7 @@ class Hops:
                     one.timer.cancel()
                 one.hop.close()
         self._idle.clear()
+
+
+def _key(host: Host) -> tuple[str, str, int]:
+    return host.name, host.address, host.port

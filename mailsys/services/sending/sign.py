@@ -26,6 +26,7 @@ from mailsys.core.message.address import parse_raw
 from mailsys.core.message.header import MAX_HEADER, MAX_VALUE, scan
 from mailsys.core.smtp.wire_body import LineEnds
 from mailsys.core.trust.relaxed_body import RelaxedBody
+from mailsys.core.trust.srs import is_rewritten
 from mailsys.log import Log
 from mailsys.ports.accounts import DkimKey, IAccountStore
 from mailsys.ports.ids import BlobId
@@ -123,7 +124,8 @@ class Signer:
         ours is its author or sender, or its header is over 256 KiB.
 
         The signing domain is that of the header's From when it is ours, so that DMARC aligns, else
-        the envelope sender's. Signatures are remembered, so a message signs once, not per destination.
+        the envelope sender's, unless that was rewritten: others' mail is not ours to sign.
+        Signatures are remembered, so a message signs once, not per destination.
         """
         header = await read(0, min(size, MAX_HEADER))
         if header is None:
@@ -159,7 +161,8 @@ class Signer:
             self._keys.clear()
             self._made.clear()
             self._version = version
-        for domain in (author_domain(block), to_a_labels(sender.rpartition("@")[2])):
+        of_sender = "" if is_rewritten(sender) else to_a_labels(sender.rpartition("@")[2])
+        for domain in (author_domain(block), of_sender):
             if not domain:
                 continue
             if domain not in self._keys:

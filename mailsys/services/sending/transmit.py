@@ -10,6 +10,7 @@ from zope.interface import Attribute, Interface
 
 from mailsys.core.smtp.envelope import Capabilities, Envelope, Result
 from mailsys.services.dns.route import Host
+from mailsys.services.sending.demand import Demand
 
 
 class DialError(Exception):
@@ -45,7 +46,8 @@ class IHop(Interface):
 
     host: Host = Attribute("Where it leads.")
     tls: str = Attribute('"TLSv1.3 TLS_AES_256_GCM_SHA384", "" in clear.')
-    verified: bool = Attribute("The certificate proved the host's name.")
+    met: Demand = Attribute("What it has proved.")
+    noted: str = Attribute("What is to be told of how it was made.")
     capabilities: Capabilities = Attribute("What EHLO offered.")
     usable: bool = Attribute("Whether it can take another message.")
     carried: int = Attribute("Messages handed over so far.")
@@ -62,7 +64,6 @@ class IHop(Interface):
 
 
 class IDialer(Interface):
-    def dial(host: Host, verified: bool) -> Deferred[IHop]:
+    def dial(host: Host, demand: Demand) -> Deferred[IHop]:
         """Connect, greet, and start TLS: opportunistically (any certificate, clear text when TLS
-        fails or is not offered), or with `verified` only by a certificate for the host's name.
-        Fails with DialError."""
+        fails or is not offered), or only with the proof that is asked for. Fails with DialError."""

@@ -21,6 +21,8 @@ from mailsys.ports.accounts import (
     DkimKey,
     Domain,
     IAccountStore,
+    KeyMove,
+    KeyStage,
 )
 from mailsys.ports.ids import AccountId
 from mailsys.ports.mailboxes import Role
@@ -65,6 +67,10 @@ def _address(row: Any) -> Address:
 
 def _domain_of(address: str) -> str:
     return address.rpartition("@")[2]
+
+
+# By the number in dkim_key.active.
+_STAGES: Final = (KeyStage.OLD, KeyStage.ACTIVE, KeyStage.NEW)
 
 
 @implementer(IAccountStore)
@@ -281,19 +287,44 @@ class AccountStore:
         def read(connection: apsw.Connection) -> Sequence[DkimKey]:
             rows = many(
                 connection,
-                "SELECT domain, selector, algorithm, private, active FROM dkim_key WHERE domain = ?"
+                "SELECT domain, selector, algorithm, private, active, since FROM dkim_key WHERE domain = ?"
                 " ORDER BY selector",
                 (domain,),
             )
-            return [DkimKey(d, s, algorithm, private, bool(on)) for d, s, algorithm, private, on in rows]
+            return [
+                DkimKey(d, s, algorithm, private, _STAGES[stage], since)
+                for d, s, algorithm, private, stage, since in rows
+            ]
 
         return self._readers.run(read)
 
     def put_dkim_key(self, key: DkimKey) -> Deferred[None]:
         def change(batch: Batch) -> None:
             batch.execute(
-                "INSERT OR REPLACE INTO dkim_key VALUES (?, ?, ?, ?, ?)",
-                (key.domain, key.selector, key.algorithm, key.private, key.active),
+                "INSERT OR REPLACE INTO dkim_key VALUES (?, ?, ?, ?, ?, ?)",
+                (key.domain, key.selector, key.algorithm, key.private, _STAGES.index(key.stage), key.since),
             )
+
+        return self._write(change)
+
+    def move_dkim_keys(self, domain: str, moves: Sequence[KeyMove], now: float) -> Deferred[bool]:
+        def change(batch: Batch) -> bool:
+            for move in moves:
+                row = batch.one(
+                    "SELECT active FROM dkim_key WHERE domain = ? AND selector = ?", (domain, move.selector)
+                )
+                if row is None or _STAGES[row[0]] is not move.old:
+                    return False
+            for move in moves:
+                if move.new is None:
+                    batch.execute(
+                        "DELETE FROM dkim_key WHERE domain = ? AND selector = ?", (domain, move.selector)
+                    )
+                else:
+                    batch.execute(
+                        "UPDATE dkim_key SET active = ?, since = ? WHERE domain = ? AND selector = ?",
+                        (_STAGES.index(move.new), now, domain, move.selector),
+                    )
+            return True
 
         return self._write(change)

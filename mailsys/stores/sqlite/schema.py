@@ -23,9 +23,10 @@ import apsw
 
 from mailsys.stores.sqlite.learned_tables import KNOWLEDGE, LESSONS
 from mailsys.stores.sqlite.rows import one
+from mailsys.stores.sqlite.sts_tables import STS_POLICIES
 from mailsys.stores.sqlite.trust_tables import TRUST
 
-VERSION: Final = 7
+VERSION: Final = 8
 PAGE_SIZE: Final = 8192
 
 # until: while it waits, when it is due; once woken, when it came back to this mailbox
@@ -75,7 +76,7 @@ CREATE INDEX address_account ON address (account);
 CREATE INDEX address_domain ON address (domain);
 CREATE TABLE dkim_key (
     domain TEXT NOT NULL, selector TEXT NOT NULL, algorithm TEXT NOT NULL, private BLOB NOT NULL,
-    active INTEGER NOT NULL, PRIMARY KEY (domain, selector)) WITHOUT ROWID;
+    active INTEGER NOT NULL, since REAL NOT NULL DEFAULT 0, PRIMARY KEY (domain, selector)) WITHOUT ROWID;
 
 CREATE TABLE mailbox (
     id INTEGER PRIMARY KEY, account INTEGER NOT NULL, parent INTEGER, name TEXT NOT NULL, role TEXT,
@@ -291,6 +292,7 @@ CREATE INDEX timeline_account ON timeline (account, trace) WHERE account IS NOT 
     4: LESSONS + KNOWLEDGE,
     5: TRUST,
     6: ZONES,
+    7: STS_POLICIES + "ALTER TABLE dkim_key ADD COLUMN since REAL NOT NULL DEFAULT 0;",
 }
 
 
@@ -339,7 +341,7 @@ def version_of(connection: apsw.Connection) -> int:
 def create(connection: apsw.Connection) -> None:
     """Lay out an empty file, in one commit."""
     with connection:
-        connection.execute(TABLES + SNOOZE + ONCE + LESSONS + KNOWLEDGE + TRUST + ZONES)
+        connection.execute(TABLES + SNOOZE + ONCE + LESSONS + KNOWLEDGE + TRUST + ZONES + STS_POLICIES)
         connection.execute(f"PRAGMA user_version={VERSION}")
 
 

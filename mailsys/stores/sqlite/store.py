@@ -35,6 +35,7 @@ from mailsys.stores.sqlite.sessions import SessionStore
 from mailsys.stores.sqlite.space import NOTHING, Reserve, Space
 from mailsys.stores.sqlite.storage import Storage
 from mailsys.stores.sqlite.strangers import Strangers
+from mailsys.stores.sqlite.sts_policies import StsPolicyStore
 from mailsys.stores.sqlite.tidy import Tidy
 from mailsys.stores.sqlite.writer import Writer
 from mailsys.stores.sqlite.zones import ZoneStore
@@ -94,6 +95,7 @@ class SqliteStore:
         self.once = OnceStore(self.writer, now)
         self.strangers = Strangers(self.writer, self.readers, now)
         self.learning = LearningStore(self.writer, self.readers, now)
+        self.sts_policies = StsPolicyStore(self.writer, self.readers)
         self.queue = QueueStore(self.writer, self.readers)
         self.objects = ObjectStore(self.writer, self.readers)
         self.sessions = SessionStore(self.writer, self.readers)

@@ -67,7 +67,6 @@ class Client(Protocol):
 
 class TlsCase(TestCase):
     implicit = False
-    require_tls = False
     login_without_tls = False
     limits = Limits()
 
@@ -88,7 +87,6 @@ class TlsCase(TestCase):
                 now=self.clock.seconds,
                 tls=self.context,
                 login_without_tls=self.login_without_tls,
-                require_tls=self.require_tls,
             ),
             self.clock,
         )
@@ -140,8 +138,6 @@ class TlsCase(TestCase):
 
 
 class StartTlsTests(TlsCase):
-    require_tls = True
-
     async def test_tls_is_offered_and_signing_in_only_under_it(self):
         client = await self.connect()
         lines = await client.say(b"EHLO x\r\n")

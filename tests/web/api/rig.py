@@ -188,7 +188,7 @@ class ApiTestCase(TestCase):
         )  # fmt: skip
         stores = Stores(
             self.mail, self.blobs, self.blobs, self.accounts, self.queue, self.objects, store.once,
-            store.learning, store.strangers,
+            store.learning, store.sts_policies, store.strangers,
             self.session_store, store.zones, store.storage, self.events, self.counters, SECRET, nothing,
             store.close,
         )  # fmt: skip
