@@ -106,6 +106,10 @@ async def measured(name: str, ask, times: int = 5):
 
 async def reads(store, account) -> None:
     mail = store.mail
+    # First: what the writer does meanwhile would count as the reads'.
+    started = time.perf_counter()
+    await mail.match_words(account, ["nothing"], 10)
+    print(f"words caught up: {time.perf_counter() - started:.2f} s")
     inbox = (await mail.mailboxes(account))[0].id
     snapshot = await measured("snapshot", lambda: mail.snapshot(account, inbox))
     print(f"  ({len(snapshot.uids)} rows)")
@@ -132,9 +136,6 @@ async def reads(store, account) -> None:
     )
     await measured("delta, nothing new", lambda: mail.delta(account, inbox, snapshot.modseq))
     await measured("delta, one new row", lambda: mail.delta(account, inbox, snapshot.modseq - 1))
-    started = time.perf_counter()
-    await mail.match_words(account, ["nothing"], 10)
-    print(f"words caught up: {time.perf_counter() - started:.2f} s")
     await measured("match_words", lambda: mail.match_words(account, [_WORDS[5], _WORDS[6]], 50))
 
 
