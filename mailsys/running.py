@@ -176,7 +176,6 @@ class MailService(MultiService):
         set_aside_what_stays()
         if self._warn_of_root:
             log.warning("runs as root", why="set `user` to somebody who owns the state folder")
-        _set_aside()
         log.info("started", pid=os.getpid(), state=self._settings.state)
 
     def _failed(self, failure: Any) -> None:
@@ -281,10 +280,3 @@ def known_user_and_group(settings: Settings) -> tuple[int | None, int | None]:
     except KeyError:
         raise SettingsError(f"group: there is no group {settings.group!r} here") from None
     return uid, gid
-
-
-def _set_aside() -> None:
-    """What is there now stays to the end: the collector does not go through its hundred thousand objects with
-    everybody waiting, whenever a large request has made many (measured: 60 to 180 ms on a busy machine)."""
-    gc.collect()
-    gc.freeze()
