@@ -234,20 +234,24 @@ UPDATE keywords SET words = trim(replace(' ' || words || ' ', ' $deleted ', ' ')
     WHERE id IN (SELECT id FROM temp.stripped);
 
 CREATE TEMP TABLE touched AS
-    SELECT DISTINCT p.mailbox list, m.account, m.thread FROM temp.marked m JOIN placement p ON p.email = m.id
+    SELECT DISTINCT p.mailbox list, m.account, m.thread FROM temp.marked m
+        CROSS JOIN placement p INDEXED BY placement_email ON p.email = m.id
     UNION SELECT -account, account, thread FROM temp.marked;
 DELETE FROM conversation WHERE (list, thread) IN (SELECT list, thread FROM temp.touched);
 INSERT INTO conversation SELECT t.list, t.thread, count(*), sum(e.flags & 5 = 0), max(e.received_at),
-        (SELECT l.id FROM email l INDEXED BY email_thread JOIN placement o ON o.email = l.id
+        (SELECT l.id FROM email l INDEXED BY email_thread
+            CROSS JOIN placement o INDEXED BY placement_email ON o.email = l.id
             AND o.mailbox = t.list AND o.mark <= 0 WHERE l.account = t.account AND l.thread = t.thread
             ORDER BY l.received_at DESC, l.id DESC LIMIT 1)
-    FROM temp.touched t JOIN email e ON e.account = t.account AND e.thread = t.thread
-    JOIN placement p ON p.email = e.id AND p.mailbox = t.list AND p.mark <= 0
+    FROM temp.touched t
+    CROSS JOIN email e INDEXED BY email_thread ON e.account = t.account AND e.thread = t.thread
+    CROSS JOIN placement p INDEXED BY placement_email ON p.email = e.id AND p.mailbox = t.list AND p.mark <= 0
     WHERE t.list > 0 GROUP BY t.list, t.thread;
 INSERT INTO conversation SELECT t.list, t.thread, count(*), 0, max(e.received_at),
         (SELECT l.id FROM email l INDEXED BY email_thread WHERE l.account = t.account
             AND l.thread = t.thread AND l.hidden = 0 ORDER BY l.received_at DESC, l.id DESC LIMIT 1)
-    FROM temp.touched t JOIN email e ON e.account = t.account AND e.thread = t.thread AND e.hidden = 0
+    FROM temp.touched t
+    CROSS JOIN email e INDEXED BY email_thread ON e.account = t.account AND e.thread = t.thread AND e.hidden = 0
     WHERE t.list < 0 GROUP BY t.list, t.thread;
 
 CREATE TEMP TABLE stretch AS SELECT list, kind, received_at, email,
