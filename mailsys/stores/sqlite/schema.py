@@ -251,7 +251,8 @@ INSERT INTO conversation SELECT t.list, t.thread, count(*), 0, max(e.received_at
         (SELECT l.id FROM email l INDEXED BY email_thread WHERE l.account = t.account
             AND l.thread = t.thread AND l.hidden = 0 ORDER BY l.received_at DESC, l.id DESC LIMIT 1)
     FROM temp.touched t
-    CROSS JOIN email e INDEXED BY email_thread ON e.account = t.account AND e.thread = t.thread AND e.hidden = 0
+    CROSS JOIN email e INDEXED BY email_thread
+    ON e.account = t.account AND e.thread = t.thread AND e.hidden = 0
     WHERE t.list < 0 GROUP BY t.list, t.thread;
 
 CREATE TEMP TABLE stretch AS SELECT list, kind, received_at, email,
