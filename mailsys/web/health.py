@@ -50,8 +50,9 @@ class HealthRoutes:
         try:
             await Deferred.fromCoroutine(self._ask()).addTimeout(_WITHIN, self._clock)
         except Exception as error:
+            known = isinstance(error, Refusal)  # no room, and the like: no fault of the program
             if self._ready:
-                log.error("not ready", error)
+                log.error("not ready", None if known else error, cause=str(error))
             self._ready = False
             reason = error.text if isinstance(error, Refusal) else "The store does not answer"
             raise WebProblem(503, f"{reason}.") from error
