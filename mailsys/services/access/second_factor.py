@@ -31,6 +31,7 @@ from mailsys.ports.ids import AccountId
 from mailsys.ports.objects import IObjectStore, ObjectChange
 from mailsys.ports.once import IOnceStore
 from mailsys.services.access.at_rest import AtRest, Unreadable
+from mailsys.services.conditional import until_it_holds
 
 log = Log("second_factor")
 
@@ -172,16 +173,17 @@ class SecondFactor:
         if given.isascii() and given.isdigit():
             await self._check_totp(account, given, place)
             return "totp"
+        return await until_it_holds(lambda: self._take_recovery_code(account, given))
+
+    async def _take_recovery_code(self, account: AccountId, given: str) -> str:
+        """ObjectConflict when another code was taken at the same time, perhaps this very one."""
         recovery, modseq = await self._found(account, "recovery", _Recovery)
         kept = self._unused(account, recovery, _hash(account, given))
         if recovery is None or kept is None:
             log.warning("wrong code", account=account)  # not counted: nobody guesses 60 bits
             raise BadCredentials("That code is wrong.", cause="no such recovery code")
         left = tuple(each for each in recovery.hashes if each != kept)
-        try:
-            await self._put(account, "recovery", _Recovery(left), modseq)
-        except ObjectConflict:  # at the same time, elsewhere: perhaps this very one
-            raise BadCredentials("That code was used just now; try again.", cause="code used twice") from None
+        await self._put(account, "recovery", _Recovery(left), modseq)
         log.info("recovery code used", account=account, left=len(left))
         return "recovery"
 
