@@ -72,9 +72,7 @@ class Panel:
             log.warning("no verdict", judge=judge.name, trace=message.trace, cause=said)
             reason = Reason("judge-unanswered", f"{judge.name} gave no verdict.", detail=(("cause", said),))
             if self._defer:
-                return OutsideVerdict(
-                    Action.DEFER, (reason,), "451 4.7.1 It cannot be checked now, try again later"
-                )
+                return OutsideVerdict(Action.DEFER, (reason,), _LATER)
             return OutsideVerdict(Action.INBOX, (reason,))
         if _ORDER.index(verdict.action) > _ORDER.index(self._hardest):
             return OutsideVerdict(self._hardest, verdict.reasons, "", verdict.header)
